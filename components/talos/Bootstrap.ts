@@ -1,0 +1,48 @@
+import * as pulumi from "@pulumi/pulumi";
+import { pluginOptions } from "../plugin";
+import type { ClientConfiguration } from "./binding";
+
+/** Inputs of {@link Bootstrap}. */
+export interface BootstrapArgs {
+  /** Cluster name; names the cluster in problems, progress and the audit log. */
+  readonly clusterName: pulumi.Input<string>;
+  /** Client certificate for the Talos API (secret). */
+  readonly clientConfiguration: pulumi.Input<ClientConfiguration>;
+  /** Address of the control plane that starts etcd. Its own address, never the VIP: the VIP needs etcd. */
+  readonly node: pulumi.Input<string>;
+  /** Own addresses of every control plane: if any of them already runs etcd of this cluster, it is adopted. */
+  readonly controlPlanes: pulumi.Input<readonly pulumi.Input<string>[]>;
+  /** URL of the Kubernetes API, as in `https://10.0.3.1:6443`; Bootstrap waits until it answers. */
+  readonly endpoint: pulumi.Input<string>;
+  /** PEM of the Kubernetes CA that the endpoint's certificate must chain to. */
+  readonly kubernetesCa: pulumi.Input<string>;
+}
+
+/**
+ * Starts etcd once for a new cluster, or adopts the etcd that already runs: creating it twice is safe.
+ *
+ * A change of `node`, `controlPlanes` or `endpoint` does nothing to a running cluster; deleting it does nothing either.
+ */
+export class Bootstrap extends pulumi.CustomResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:talos:Bootstrap";
+
+  /** Cluster id from the machine configuration, as etcd and discovery know it. */
+  declare readonly clusterId: pulumi.Output<string>;
+  /** Hex id of the etcd cluster that was started or adopted; a different one on refresh means etcd was lost. */
+  declare readonly etcdClusterId: pulumi.Output<string>;
+
+  constructor(name: string, args: BootstrapArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      Bootstrap.__pulumiType,
+      name,
+      {
+        ...args,
+        clientConfiguration: pulumi.secret(args.clientConfiguration),
+        clusterId: undefined,
+        etcdClusterId: undefined,
+      },
+      pluginOptions(opts),
+    );
+  }
+}

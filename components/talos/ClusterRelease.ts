@@ -1,0 +1,130 @@
+import * as pulumi from "@pulumi/pulumi";
+import { pluginOptions } from "../plugin";
+import type { ClientConfiguration } from "./binding";
+
+/** What a node is in its cluster, in Talos' words. */
+export type MachineType = "controlplane" | "worker";
+
+/** One node as it shall run. The key in {@link ClusterReleaseInputs.nodes} is its stable inventory key. */
+export interface NodeRelease {
+  /** `controlplane` or `worker`. A change is refused: remove the node and add it again. */
+  readonly type: MachineType;
+  /** Own address of the machine; also the endpoint its Talos API is called at. */
+  readonly address: string;
+  /** Hostname, which is also the name of its Kubernetes Node. */
+  readonly hostname: string;
+  /** Talos version that shall run, as `v1.13.0`. */
+  readonly talos: string;
+  /** Kubernetes version that shall run, as `v1.36.3`. */
+  readonly kubernetes: string;
+  /** Image Factory schematic id of the installed image. @default - the image's schematic is not checked */
+  readonly schematic?: string;
+  /** Nodes of one failure domain may change together; of two, never. @default - a domain of its own */
+  readonly failureDomain?: string;
+  /** Machine configuration patches (YAML documents) on top of the role's configuration, applied in order. */
+  readonly patches: readonly string[];
+}
+
+/** Time-outs as Go durations (`30s`, `5m`). Each is the longest wait for one node. */
+export interface ReleaseTimeouts {
+  /** etcd healthy with all declared members, before and after a control plane changes. @default "5m" */
+  readonly etcd?: string;
+  /** Node Ready again after its configuration changed. @default "10m" */
+  readonly ready?: string;
+}
+
+/** Plain form of the inputs, as plinth's provider sees them after unwrapping. */
+export interface ClusterReleaseInputs {
+  readonly clusterName: string;
+  /** Secret. */
+  readonly clientConfiguration: ClientConfiguration;
+  /** Secret: admin kubeconfig, to see nodes become Ready. */
+  readonly kubeconfig: string;
+  /** Secret: one machine configuration per role, without comments. Node differences are patches. */
+  readonly configuration: { readonly controlplane: string; readonly worker?: string };
+  readonly nodes: { readonly [key: string]: NodeRelease };
+  readonly timeouts?: ReleaseTimeouts;
+  /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
+  readonly onDestroy?: "keep" | "reset";
+}
+
+/** What was last seen on a node. */
+export interface NodeRunning {
+  /** Talos version that runs, as `v1.13.0`. */
+  readonly talos: string;
+  /** Kubernetes (kubelet) version that runs, as `v1.36.3`; absent while the node has not joined. */
+  readonly kubernetes?: string;
+  /** Schematic id of the running image; absent when the machine does not tell. */
+  readonly schematic?: string;
+  /** SHA-256 of the inputs (role configuration and patches) last pushed to the node. */
+  readonly pushed: string;
+  /** SHA-256 of the configuration that the node confirmed right after that push. */
+  readonly confirmed: string;
+  /** SHA-256 of the configuration read last; other than `confirmed` means someone else changed it. */
+  readonly running: string;
+  /** Paths that differ between what was confirmed and what runs; values are never listed. */
+  readonly drift: readonly string[];
+}
+
+/** One executed step of the last change, oldest first. */
+export interface ReleaseStep {
+  readonly node: string;
+  readonly action:
+    | "gate"
+    | "apply"
+    | "verify"
+    | "adopt"
+    | "reset"
+    | "snapshot"
+    | "install"
+    | "drain"
+    | "reboot"
+    | "uncordon"
+    | "kubernetes";
+  readonly result: "done" | "failed" | "skipped";
+  readonly detail: string;
+}
+
+/** Outputs beside the inputs. */
+export interface ClusterReleaseOutputs {
+  readonly running: { readonly [key: string]: NodeRunning };
+  /** `converged` when every node runs what was asked for, else `partial`. */
+  readonly phase: "converged" | "partial";
+  readonly journal: readonly ReleaseStep[];
+}
+
+type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
+
+/** Inputs of {@link ClusterRelease}: {@link ClusterReleaseInputs}, each of them an Input. */
+export type ClusterReleaseArgs = Inputs<ClusterReleaseInputs>;
+
+/**
+ * The one owner of a running cluster's machine configuration, Talos version and Kubernetes version.
+ *
+ * It reads what runs on every node, shows the plan in preview, and changes one node at a time behind an etcd and a
+ * readiness gate. When a node fails it stops, keeps what was reached, and the next update goes on from there.
+ */
+export class ClusterRelease extends pulumi.CustomResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:talos:ClusterRelease";
+
+  declare readonly running: pulumi.Output<ClusterReleaseOutputs["running"]>;
+  declare readonly phase: pulumi.Output<ClusterReleaseOutputs["phase"]>;
+
+  constructor(name: string, args: ClusterReleaseArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      ClusterRelease.__pulumiType,
+      name,
+      {
+        ...args,
+        clientConfiguration: pulumi.secret(args.clientConfiguration),
+        kubeconfig: pulumi.secret(args.kubeconfig),
+        configuration: pulumi.secret(args.configuration),
+        running: undefined,
+        phase: undefined,
+        journal: undefined,
+      },
+      pluginOptions(opts),
+    );
+  }
+}
