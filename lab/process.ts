@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A process told apart from a later one with the same pid by its start time (clock ticks since boot). */
+export interface ProcessId {
+  readonly pid: number;
+  readonly started: string;
+}
+
+/** Identity of a running process; undefined when there is none, or only its zombie. */
+export function identify(pid: number): ProcessId | undefined {
+  const stat = readStat(pid);
+  return stat === undefined || stat.state === "Z" ? undefined : { pid, started: stat.started };
+}
+
+/** Whether exactly this process still runs. */
+export function isAlive(id: ProcessId): boolean {
+  return identify(id.pid)?.started === id.started;
+}
+
+/** Asks a process to end, and after `graceSeconds` ends it. Returns when it is gone. */
+export async function stop(id: ProcessId, graceSeconds = 10): Promise<void> {
+  if (!signal(id, "SIGTERM")) return;
+  const deadline = Date.now() + graceSeconds * 1000;
+  while (isAlive(id)) {
+    if (Date.now() > deadline) signal(id, "SIGKILL");
+    await sleep(20);
+  }
+}
+
+/** Sends a signal to exactly this process; false when it is gone. */
+export function signal(id: ProcessId, name: NodeJS.Signals): boolean {
+  if (!isAlive(id)) return false;
+  try {
+    process.kill(id.pid, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Every living descendant of a process, nearest first. */
+export function descendants(pid: number): ProcessId[] {
+  const byParent = new Map<number, number[]>();
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const parent = readStat(Number(entry))?.parent;
+    if (parent !== undefined) byParent.set(parent, [...(byParent.get(parent) ?? []), Number(entry)]);
+  }
+  const found: ProcessId[] = [];
+  const queue = [pid];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const child of byParent.get(next) ?? []) {
+      queue.push(child);
+      const id = identify(child);
+      if (id !== undefined) found.push(id);
+    }
+  }
+  return found;
+}
+
+function readStat(pid: number): { state: string; parent: number; started: string } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined;
+  }
+  // The command name is in parentheses and may hold spaces and parentheses itself: fields begin after the last one.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, parent, started] = [fields[0], fields[1], fields[19]];
+  return state === undefined || started === undefined ? undefined : { state, parent: Number(parent), started };
+}
