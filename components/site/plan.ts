@@ -1,0 +1,140 @@
+import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { MachineType } from "../talos/ClusterRelease";
+import { type Contract, talosRelease } from "../talos/releases";
+import { normaliseVersion } from "../talos/version";
+import type { AddressSpec, MachineSpec, SiteSpec } from "./spec";
+
+/** Where an address comes from: written in the site file, or claimed from a pool. */
+export type AddressPlan =
+  | { readonly literal: string }
+  | {
+      readonly claim: {
+        readonly pool: string;
+        readonly owner: string;
+        readonly purpose: string;
+        readonly address?: string;
+      };
+    };
+
+/** One node of the site. */
+export interface NodePlan {
+  /** Stable inventory key: names every resource of the node. */
+  readonly key: string;
+  readonly type: MachineType;
+  readonly hostname: string;
+  readonly mac: string;
+  readonly address: AddressPlan;
+  readonly disk: MachineSpec["disk"];
+  readonly arch: MachineSpec["arch"];
+  readonly failureDomain?: string;
+  readonly labels: MachineSpec["labels"];
+  readonly taints: MachineSpec["taints"];
+}
+
+/** Everything a site is made of, derived once: plain data in one order, nothing left to decide. */
+export interface SitePlan {
+  readonly name: string;
+  readonly domain: string;
+  readonly provider: SiteSpec["provider"];
+  readonly network: Omit<SiteSpec["network"], "vip">;
+  /** Address of the Kubernetes API; `vip` says whether the control planes share it. */
+  readonly endpoint: { readonly address: AddressPlan; readonly vip: boolean; readonly port: number };
+  readonly pools: SiteSpec["pools"];
+  readonly talos: {
+    readonly version: string;
+    readonly configContract: Contract;
+    /** Schematic id of the image, and its YAML where plinth made it. */
+    readonly schematic: { readonly id: string; readonly yaml?: string };
+    readonly installer: string;
+    readonly onDestroy: SiteSpec["talos"]["onDestroy"];
+  };
+  readonly kubernetes: SiteSpec["kubernetes"];
+  /** Control planes first, each group by key. */
+  readonly nodes: readonly NodePlan[];
+  /** What is legal and still worth a second thought. */
+  readonly warnings: readonly string[];
+}
+
+/** Port of the Kubernetes API on every site. */
+const API_PORT = 6443;
+
+/** Derives the plan of a site. Pure: the same spec gives the same plan. */
+export function planSite(spec: SiteSpec): SitePlan {
+  const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
+  const nodes = Object.entries(spec.machines)
+    .map(([key, machine]) => planNode(key, machine))
+    .sort(byRoleAndKey);
+  const { vip, ...network } = spec.network;
+  const schematic = planSchematic(spec);
+  return {
+    name: spec.name,
+    domain: spec.domain,
+    provider: spec.provider,
+    network,
+    endpoint: planEndpoint(vip, nodes),
+    pools: spec.pools,
+    talos: {
+      version,
+      configContract: spec.talos.configContract ?? talosRelease(version).contract,
+      schematic,
+      installer: installerImage(schematic.id, version, spec.talos.factory),
+      onDestroy: spec.talos.onDestroy,
+    },
+    kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
+    nodes,
+    warnings: warnings(nodes),
+  };
+}
+
+function planAddress(address: AddressSpec, owner: string, purpose: string): AddressPlan {
+  if (typeof address === "string") return { literal: address };
+  return {
+    claim: { pool: address.pool, owner, purpose, ...(address.address !== undefined && { address: address.address }) },
+  };
+}
+
+function planNode(key: string, machine: MachineSpec): NodePlan {
+  const { role, hostname, address, failureDomain, ...rest } = machine;
+  return {
+    ...rest,
+    key,
+    type: role,
+    hostname: hostname ?? key,
+    address: planAddress(address, key, "node"),
+    ...(failureDomain !== undefined && { failureDomain }),
+  };
+}
+
+function byRoleAndKey(a: NodePlan, b: NodePlan): number {
+  if (a.type !== b.type) return a.type === "controlplane" ? -1 : 1;
+  return a.key < b.key ? -1 : 1;
+}
+
+function planEndpoint(vip: AddressSpec | undefined, nodes: readonly NodePlan[]): SitePlan["endpoint"] {
+  if (vip !== undefined) return { address: planAddress(vip, "kubernetes-api", "vip"), vip: true, port: API_PORT };
+  const only = nodes[0];
+  if (only === undefined) throw new Error("unreachable: a checked site has a control plane");
+  return { address: only.address, vip: false, port: API_PORT };
+}
+
+function planSchematic({ talos }: SiteSpec): SitePlan["talos"]["schematic"] {
+  if (talos.schematic !== undefined) return { id: talos.schematic };
+  const schematic: Schematic = { extensions: talos.extensions, kernelArgs: talos.kernelArgs };
+  return { id: schematicId(schematic), yaml: schematicYaml(schematic) };
+}
+
+function warnings(nodes: readonly NodePlan[]): string[] {
+  const controlPlanes = nodes.filter((node) => node.type === "controlplane");
+  if (controlPlanes.length === 1) {
+    return [
+      `one control plane (${controlPlanes[0]?.key}): the Kubernetes API is away while it restarts, and its disk holds the only copy of etcd`,
+    ];
+  }
+  const domains = new Set(controlPlanes.map((node) => node.failureDomain ?? node.key));
+  if (domains.size < controlPlanes.length && domains.size < 3) {
+    return [
+      `the control planes stand in ${domains.size} failure domain${domains.size === 1 ? "" : "s"}: losing one loses etcd's quorum`,
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { siteSchema } from "./spec";
+
+/**
+ * JSON Schema (draft-07, the newest that yaml-language-server reads) of a stack file: what the modeline at the top of
+ * every stacks/Pulumi.<env>.yaml gives an editor for completion and checks.
+ */
+export function stackSchema(): Record<string, unknown> {
+  const site = z.toJSONSchema(siteSchema, { target: "draft-07", io: "input" });
+  delete site.$schema;
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "Stack file of a plinth site",
+    type: "object",
+    required: ["config"],
+    properties: {
+      config: { type: "object", required: ["plinth:site"], properties: { "plinth:site": site } },
+    },
+  };
+}
+
+/** Text of schema/stack.schema.json. */
+export function stackSchemaText(): string {
+  return `${JSON.stringify(stackSchema(), null, 2)}\n`;
+}

@@ -1,0 +1,205 @@
+import { z } from "zod";
+import {
+  cidr,
+  contract,
+  domainName,
+  host,
+  ipAddress,
+  labels,
+  mac,
+  name,
+  proxyUrl,
+  range,
+  taint,
+  version,
+} from "./fields";
+
+/**
+ * The site file: the `plinth:site` object of stacks/Pulumi.<env>.yaml. Descriptions are what an editor shows and what
+ * the reference prints; each says what a change of the value does to a running site.
+ */
+
+const claim = z
+  .strictObject({
+    pool: name.describe("Pool of this site that gives the address."),
+    address: ipAddress.optional().describe("Wish for exactly this address of the pool. Default: any free one."),
+  })
+  .describe("Address from a pool; the same machine keeps the same address for ever.");
+
+const address = z.union([ipAddress, claim]);
+
+const pool = z.strictObject({
+  backend: z
+    .enum(["static", "netbox"])
+    .default("static")
+    .describe(
+      "Who keeps the addresses: this stack's state (static) or NetBox. A change is refused while claims exist.",
+    ),
+  range: range
+    .optional()
+    .describe("First and last address, as in 10.0.3.4-10.0.3.20, or a CIDR. Widening changes nothing."),
+  prefix: cidr.optional().describe("NetBox prefix that addresses are taken from. Only with backend netbox."),
+  vrf: z.string().min(1).optional().describe("NetBox VRF of the prefix, by name. Default: the global table."),
+  exclude: z.array(range).default([]).describe("Addresses and ranges that are never given out. In place."),
+});
+
+const network = z.strictObject({
+  cidr: cidr.describe("Network of the machines. A change reinstalls every node."),
+  gateway: ipAddress
+    .optional()
+    .describe("Default route. Default: none (the machines reach nothing outside). In place."),
+  nameservers: z.array(ipAddress).default([]).describe("DNS servers. Default: none, no DNS. In place."),
+  ntp: z.array(host).default([]).describe("Time servers. Default: Talos' own. In place."),
+  vip: address
+    .optional()
+    .describe(
+      "Address of the Kubernetes API, held by one control plane at a time. Default: the address of a single control plane. A change replaces the endpoint of every client.",
+    ),
+  proxy: z
+    .strictObject({
+      http: proxyUrl.optional().describe("Proxy for http. Default: none."),
+      https: proxyUrl.optional().describe("Proxy for https. Default: none."),
+      exclude: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("Hosts, suffixes and CIDRs that are reached directly, beside the site's own networks."),
+    })
+    .optional()
+    .describe("HTTP proxy of every machine. A change reboots every node."),
+  pods: cidr.default("10.244.0.0/16").describe("Pod network. A change replaces the cluster."),
+  services: cidr.default("10.96.0.0/12").describe("Service network. A change replaces the cluster."),
+  mtu: z
+    .int()
+    .min(1280)
+    .max(9216)
+    .optional()
+    .describe("MTU of the machines' link, in bytes. Default: the link's own. In place."),
+});
+
+const talos = z.strictObject({
+  version: version.describe("Talos version that shall run. A change upgrades node by node and reboots each."),
+  configContract: contract
+    .optional()
+    .describe(
+      "Talos minor whose configuration format is written, frozen when the cluster is made. Default: the minor of talos.version.",
+    ),
+  extensions: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Official system extensions of the image, as siderolabs/iscsi-tools. A change reinstalls the image and reboots node by node.",
+    ),
+  kernelArgs: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Kernel arguments of the image. A change reinstalls the image and reboots node by node."),
+  schematic: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "a schematic id is 64 lower-case hex digits")
+    .optional()
+    .describe("Image Factory schematic id to use instead of extensions and kernelArgs. Default: computed from them."),
+  factory: host
+    .default("factory.talos.dev")
+    .describe("Image Factory or registry that serves installer images. A change takes effect at the next install."),
+  onDestroy: z
+    .enum(["keep", "reset"])
+    .default("keep")
+    .describe(
+      "What a destroy does to the machines: keep leaves them running, reset wipes them back to maintenance mode.",
+    ),
+});
+
+const kubernetes = z.strictObject({
+  version: version.describe(
+    "Kubernetes version that shall run. A change upgrades component by component, node by node.",
+  ),
+  apiServer: z
+    .strictObject({
+      extraArgs: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe("Arguments of kube-apiserver. A change restarts it, one control plane at a time."),
+      certSANs: z
+        .array(host)
+        .default([])
+        .describe("Further names in its certificate. A change restarts it, one control plane at a time."),
+    })
+    .optional()
+    .describe("Settings of the Kubernetes API server."),
+  cni: z
+    .enum(["flannel", "none"])
+    .default("flannel")
+    .describe(
+      "Who brings the pod network: Talos' flannel, or none because a component installs another. A change replaces the pod network.",
+    ),
+  scheduleOnControlPlanes: z
+    .boolean()
+    .default(false)
+    .describe("Whether ordinary pods may run on control planes. In place."),
+});
+
+const disk = z.union([
+  z.strictObject({ wwid: z.string().min(1).describe("World-wide id of the disk, as talosctl get disks prints it.") }),
+  z.strictObject({ serial: z.string().min(1).describe("Serial number of the disk.") }),
+  z.strictObject({
+    selector: z
+      .strictObject({
+        type: z.enum(["ssd", "hdd", "nvme", "sd"]).optional().describe("Kind of disk."),
+        model: z.string().min(1).optional().describe("Model; * matches anything."),
+        size: z
+          .string()
+          .regex(/^(<=|>=|<|>|==)?\s*\d+\s*([KMGT]i?B)?$/i, "write a size as in >= 100GB")
+          .optional()
+          .describe("Size, as in >= 100GB."),
+        busPath: z.string().min(1).optional().describe("Bus path, as in /pci0000:00/*; * matches anything."),
+      })
+      .refine((value) => Object.keys(value).length > 0, { error: "an empty selector would match every disk" })
+      .describe("Properties that exactly one disk of the machine has."),
+  }),
+]);
+
+const machine = z.strictObject({
+  role: z
+    .enum(["controlplane", "worker"])
+    .describe("What the node is in the cluster. A change is a removal and a new node."),
+  hostname: name.optional().describe("Host and Node name. Default: the machine's key. A change re-registers the node."),
+  mac: mac.describe("Ethernet address of the link that holds the address. In place."),
+  address: address.describe("Address of the machine: literal, or from a pool. A change moves the node."),
+  disk: disk.describe("The one disk Talos is installed on. Used at installation only."),
+  arch: z
+    .enum(["amd64", "arm64"])
+    .default("amd64")
+    .describe("Processor architecture. A change is a removal and a new node."),
+  failureDomain: name
+    .optional()
+    .describe(
+      "Nodes of one domain may fail together: a rack, a host, a power feed. Default: each machine its own. In place.",
+    ),
+  labels: labels.default({}).describe("Node labels. In place."),
+  taints: z.array(taint).default([]).describe("Node taints. In place."),
+});
+
+/** Schema of the site file. */
+export const siteSchema = z.strictObject({
+  name: name.describe("Name of the site and its cluster. A change replaces the cluster."),
+  domain: domainName.describe("DNS domain of the site. In place."),
+  provider: z
+    .enum(["metal", "lab"])
+    .describe(
+      "Where the machines come from: metal (your own, booted into maintenance mode) or lab (simulated on this computer).",
+    ),
+  network: network.describe("Network of the site."),
+  pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
+  talos: talos.describe("Talos Linux."),
+  kubernetes: kubernetes.describe("Kubernetes."),
+  machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
+});
+
+/** A site file as written. */
+export type SiteFile = z.input<typeof siteSchema>;
+/** A site file after parsing, defaults filled in. */
+export type SiteSpec = z.output<typeof siteSchema>;
+/** One machine of a {@link SiteSpec}. */
+export type MachineSpec = SiteSpec["machines"][string];
+/** An address in a {@link SiteSpec}. */
+export type AddressSpec = MachineSpec["address"];

@@ -1,0 +1,310 @@
+import fc from "fast-check";
+import { formatProblem, ProblemError } from "../../components/problem";
+import { checkSite, parseSite } from "../../components/site/parse";
+import { siteFile } from "../support/site";
+
+// biome-ignore lint/suspicious/noExplicitAny: a site file before it is checked
+type Raw = any;
+
+function problems(edit: (site: Raw) => void, env = "lab"): string[] {
+  const site = siteFile(env);
+  edit(site);
+  return checkSite(site).problems.map(formatProblem);
+}
+
+test.each(["lab", "home"])("the %s stack has no problem", (env) => {
+  expect(checkSite(siteFile(env)).problems).toEqual([]);
+});
+
+/** Each bad edit and the whole list of what it must report. */
+const BAD: readonly [string, (site: Raw) => void, string[]][] = [
+  [
+    "unknown key, with the nearest known one",
+    (s) => Object.assign(s.network, { gatway: "127.77.0.1" }),
+    ["network.gatway: unknown key (did you mean gateway?)"],
+  ],
+  [
+    "unknown key of a machine",
+    (s) => Object.assign(s.machines["cp-1"], { colour: "red" }),
+    [
+      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, address, disk, arch, failureDomain, labels, taints)",
+    ],
+  ],
+  [
+    "wrong type",
+    (s) => Object.assign(s, { name: 7 }),
+    ['name: 7 is not a string (write a string: put it in quotes, "7")'],
+  ],
+  ["missing section", (s) => delete s.kubernetes, ["kubernetes: is missing (add it: a section with keys)"]],
+  [
+    "not an RFC 1123 name",
+    (s) => Object.assign(s, { name: "My Site" }),
+    [expect.stringMatching(/^name: "My Site" is not an RFC 1123 label/)],
+  ],
+  [
+    "reserved name",
+    (s) => Object.assign(s, { name: "localhost" }),
+    ['name: "localhost" is a reserved name (choose another name)'],
+  ],
+  [
+    "unknown role",
+    (s) => Object.assign(s.machines["cp-1"], { role: "controlplan" }),
+    ['machines.cp-1.role: "controlplan" is not known here (did you mean controlplane?)'],
+  ],
+  [
+    "MAC in another form, with the fixed one",
+    (s) => Object.assign(s.machines["cp-1"], { mac: "52-54-00-77-00-0B" }),
+    [
+      'machines.cp-1.mac: "52-54-00-77-00-0B" is not a MAC address in lower-case colon form (did you mean 52:54:00:77:00:0b?)',
+    ],
+  ],
+  [
+    "malformed MAC",
+    (s) => Object.assign(s.machines["cp-1"], { mac: "52:54" }),
+    [
+      'machines.cp-1.mac: "52:54" is not a MAC address in lower-case colon form (write six hex pairs, as in 52:54:00:12:34:56)',
+    ],
+  ],
+  [
+    "duplicate MAC",
+    (s) => Object.assign(s.machines["cp-2"], { mac: "52:54:00:77:00:0b" }),
+    [
+      "machines.cp-2.mac: MAC address 52:54:00:77:00:0b is already used by machines.cp-1.mac (every machine needs its own)",
+    ],
+  ],
+  [
+    "malformed address",
+    (s) => Object.assign(s.machines["cp-1"], { address: "127.77.0.999" }),
+    [expect.stringMatching(/^machines\.cp-1\.address: "127\.77\.0\.999" is not an/)],
+  ],
+  [
+    "duplicate address",
+    (s) => Object.assign(s.machines["cp-2"], { address: "127.77.0.11" }),
+    ["machines.cp-2.address: 127.77.0.11 is already used by machines.cp-1.address (give each its own address)"],
+  ],
+  [
+    "address outside the network",
+    (s) => Object.assign(s.machines["cp-2"], { address: "127.78.0.11" }),
+    [
+      "machines.cp-2.address: address 127.78.0.11 is not a host address of network.cidr 127.77.0.0/24 (choose one of 127.77.0.1 to 127.77.0.254, or change network.cidr)",
+    ],
+  ],
+  [
+    "broadcast address",
+    (s) => Object.assign(s.machines["cp-2"], { address: "127.77.0.255" }),
+    [expect.stringContaining("127.77.0.255 is not a host address")],
+  ],
+  [
+    "host bits, with the fixed network",
+    (s) => Object.assign(s.network, { cidr: "127.77.0.5/24" }),
+    [expect.stringContaining("127.77.0.0/24")],
+  ],
+  [
+    "VIP outside the network",
+    (s) => Object.assign(s.network, { vip: "127.78.0.10" }),
+    [expect.stringMatching(/^network\.vip: VIP 127\.78\.0\.10 is not a host address/)],
+  ],
+  [
+    "VIP equal to a node",
+    (s) => Object.assign(s.network, { vip: "127.77.0.12" }),
+    ["network.vip: 127.77.0.12 is already used by machines.cp-2.address (give each its own address)"],
+  ],
+  [
+    "VIP equal to the gateway",
+    (s) => Object.assign(s.network, { vip: "127.77.0.1" }),
+    ["network.vip: 127.77.0.1 is already used by network.gateway (give each its own address)"],
+  ],
+  [
+    "no VIP with three control planes",
+    (s) => delete s.network.vip,
+    [
+      "network.vip: is missing with 3 control planes (name a free address of network.cidr that the control planes share)",
+    ],
+  ],
+  [
+    "two control planes",
+    (s) => delete s.machines["cp-3"],
+    [
+      "machines: 2 control planes: etcd with 2 members survives no more failures than with 1, and the loss of either stops it (use 1 or 3)",
+    ],
+  ],
+  [
+    "no control plane",
+    (s) => {
+      for (const key of ["cp-1", "cp-2", "cp-3"]) delete s.machines[key];
+    },
+    ["machines: no machine is a control plane (give one, three or five machines role: controlplane)"],
+  ],
+  [
+    "missing disk",
+    (s) => delete s.machines["cp-1"].disk,
+    [
+      "machines.cp-1.disk: is missing (write one of {wwid: …}, {serial: …} or {selector: {…}}; talosctl get disks --insecure lists them)",
+    ],
+  ],
+  [
+    "empty disk selector",
+    (s) => Object.assign(s.machines["cp-1"], { disk: { selector: {} } }),
+    [expect.stringContaining("an empty selector would match every disk")],
+  ],
+  [
+    "one disk for two machines",
+    (s) => Object.assign(s.machines["cp-2"], { disk: { wwid: "naa.5000c500a0770011" } }),
+    [expect.stringMatching(/^machines\.cp-2\.disk: disk .* is already used by machines\.cp-1\.disk/)],
+  ],
+  [
+    "overlapping pod and service networks",
+    (s) => Object.assign(s.network, { pods: "10.96.0.0/16" }),
+    [
+      "network.services: 10.96.0.0/12 overlaps network.pods 10.96.0.0/16 (machines, pods and services need networks of their own; change one of them)",
+    ],
+  ],
+  [
+    "tiny service network",
+    (s) => Object.assign(s.network, { services: "10.96.0.0/28" }),
+    [expect.stringContaining("10.96.0.0/28 is too small")],
+  ],
+  [
+    "unknown Talos minor",
+    (s) => Object.assign(s.talos, { version: "v1.99.0", configContract: undefined }),
+    [expect.stringContaining("components/talos/releases.ts")],
+  ],
+  [
+    "unknown Talos patch",
+    (s) => Object.assign(s.talos, { version: "v1.13.99" }),
+    [expect.stringContaining("v1.13.99 is not known")],
+  ],
+  [
+    "not a version",
+    (s) => Object.assign(s.talos, { version: "latest" }),
+    ['talos.version: "latest" is not a version (write major, minor and patch, as in v1.13.0)'],
+  ],
+  [
+    "a pair outside the table",
+    (s) => Object.assign(s.kubernetes, { version: "v1.30.0" }),
+    [
+      expect.stringMatching(
+        /^kubernetes\.version: Talos v1\.13\.0 does not run Kubernetes v1\.30\.0: it runs 1\.31 to 1\.36/,
+      ),
+    ],
+  ],
+  [
+    "a contract newer than Talos",
+    (s) => Object.assign(s.talos, { configContract: "v1.14" }),
+    [
+      "talos.configContract: contract v1.14 is newer than talos.version v1.13.0 (leave it out for a new site, or write v1.13 or older)",
+    ],
+  ],
+  [
+    "schematic beside extensions",
+    (s) => Object.assign(s.talos, { schematic: "a".repeat(64), extensions: ["siderolabs/zfs"] }),
+    [expect.stringMatching(/^talos\.schematic: stands beside/)],
+  ],
+  [
+    "a label the kubelet may not set",
+    (s) => Object.assign(s.machines["cp-1"], { labels: { "node-role.kubernetes.io/x": "" } }),
+    [expect.stringMatching(/^machines\.cp-1\.labels: a kubelet may not set the label "node-role\.kubernetes\.io\/x"/)],
+  ],
+  [
+    "bad taint effect",
+    (s) => Object.assign(s.machines["cp-1"], { taints: [{ key: "a", effect: "Never" }] }),
+    [
+      'machines.cp-1.taints[0].effect: "Never" is not known here (write one of NoSchedule, PreferNoSchedule, NoExecute)',
+    ],
+  ],
+  [
+    "claim of an unknown pool",
+    (s) => Object.assign(s.machines["cp-1"], { address: { pool: "nodes" } }),
+    ['machines.cp-1.address.pool: there is no pool "nodes" (add it under pools: nodes: {range: …})'],
+  ],
+  [
+    "pool without a range",
+    (s) => Object.assign(s, { pools: { nodes: {} } }),
+    ["pools.nodes.range: is missing (write first and last address, as in 10.0.3.4-10.0.3.20)"],
+  ],
+  [
+    "proxy with a password",
+    (s) => Object.assign(s.network, { proxy: { http: "http://me:secret@proxy:3128" } }),
+    ["network.proxy.http: a proxy URL holds a password (leave user and password out of the site file)"],
+  ],
+  [
+    "a lab on a real network",
+    (s) => Object.assign(s.network, { cidr: "10.0.0.0/24" }),
+    expect.arrayContaining([expect.stringContaining("10.0.0.0/24 is not a loopback network")]),
+  ],
+  [
+    "not an object at all",
+    (s) => {
+      for (const key of Object.keys(s)) delete s[key];
+    },
+    expect.arrayContaining([
+      expect.stringContaining("name: is missing"),
+      expect.stringContaining("machines: is missing"),
+    ]),
+  ],
+];
+
+test.each(BAD)("%s", (_, edit, expected) => {
+  expect(problems(edit)).toEqual(expected);
+});
+
+test("loopback addresses are for the lab alone", () => {
+  expect(problems((site) => Object.assign(site.machines["controller-0"], { address: "127.0.0.5" }), "home")).toEqual(
+    expect.arrayContaining([
+      "machines.controller-0.address: 127.0.0.5 is a loopback address (use an address of the machines' real network; loopback is for provider: lab)",
+    ]),
+  );
+});
+
+test("all problems come at once, in the order of the file", () => {
+  const found = problems((site) => {
+    site.name = "Bad Name";
+    site.network.vip = "127.77.0.11";
+    site.talos.version = "v9.9.9";
+    delete site.talos.configContract;
+    delete site.machines["cp-3"];
+    site.machines["cp-2"].mac = "nonsense";
+    site.unknown = true;
+  });
+  expect(found.map((line) => line.split(":")[0])).toEqual([
+    "name",
+    "network.vip",
+    "talos.version",
+    "machines.cp-2.mac",
+    "machines",
+    "unknown",
+  ]);
+});
+
+test("a refusal is one sentence a problem and holds no stack trace", () => {
+  const site = siteFile();
+  delete site.machines["cp-3"];
+  expect(() => parseSite(site, "stacks/Pulumi.lab.yaml")).toThrow(ProblemError);
+  expect(() => parseSite(site, "stacks/Pulumi.lab.yaml")).toThrow(
+    "stacks/Pulumi.lab.yaml has 1 problem; nothing was changed:\n  - machines: 2 control planes",
+  );
+});
+
+test.each([null, undefined, 7, "text", [], [1]])("%j is refused and nothing is thrown", (raw) => {
+  expect(checkSite(raw).problems.length).toBeGreaterThan(0);
+});
+
+test("any mutilated site file gives problems or a spec, never an exception", () => {
+  const keysOf = (value: Raw): string[][] =>
+    typeof value === "object" && value !== null
+      ? Object.entries(value).flatMap(([key, child]) => [[key], ...keysOf(child).map((path) => [key, ...path])])
+      : [];
+  const paths = keysOf(siteFile());
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
+      const site = siteFile();
+      let parent = site;
+      for (const key of path.slice(0, -1)) parent = parent[key];
+      parent[path.at(-1) ?? ""] = value;
+      const { spec, problems: found } = checkSite(site);
+      expect(spec === undefined).toBe(found.length > 0);
+      for (const problem of found) expect(problem.fix).not.toBe("");
+    }),
+    { numRuns: 500 },
+  );
+});
