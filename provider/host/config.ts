@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+/** A service the provider talks to by HTTP. */
+const service = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: "is not an http or https URL" }),
+  /** Secret. */
+  token: z.string().min(1).optional(),
+  /** PEM of the CA its certificate chains to. @default - the system's CAs */
+  caCertificate: z.string().optional(),
+});
+
+/**
+ * Configuration of the provider. Only values known at preview belong here: with an unknown one the engine skips
+ * every check and diff of the provider's resources.
+ */
+export const providerConfig = z.strictObject({
+  version: z.string().optional(),
+  pluginDownloadURL: z.string().optional(),
+  netbox: service.optional(),
+  bootServer: service.optional(),
+});
+export type ProviderConfig = z.infer<typeof providerConfig>;

@@ -1,0 +1,46 @@
+/** The calls about the provider itself: hand-shake, configuration, cancel. */
+import * as pb from "@pulumi/pulumi/proto/provider_pb";
+import type { ProviderConfig } from "./config";
+import { providerConfig } from "./config";
+import { changesBetween, diffResponse } from "./diff";
+import { schemaProblems } from "./parse";
+import { decode, encode } from "./values";
+
+/** Secrets arrive marked and are wrapped again by us; previews go through create and update. */
+export function handshake(): pb.ProviderHandshakeResponse {
+  const response = new pb.ProviderHandshakeResponse();
+  response.setAcceptSecrets(true);
+  return response;
+}
+
+export function checkConfig(request: pb.CheckRequest): pb.CheckResponse {
+  const news = decode(request.getNews());
+  const response = new pb.CheckResponse();
+  response.setInputs(encode(news.value, news.secretKeys));
+  response.setFailuresList(
+    schemaProblems(providerConfig, news.value).map((problem) => {
+      const failure = new pb.CheckFailure();
+      failure.setProperty(problem.path);
+      failure.setReason(`${problem.reason} (${problem.fix})`);
+      return failure;
+    }),
+  );
+  return response;
+}
+
+/** Never a replacement: a new URL or token says how the world is reached, not what is in it. */
+export function diffConfig(request: pb.DiffRequest): pb.DiffResponse {
+  return diffResponse(changesBetween(decode(request.getOldInputs()).value, decode(request.getNews()).value), false);
+}
+
+export function configure(request: pb.ConfigureRequest): {
+  readonly response: pb.ConfigureResponse;
+  readonly config: ProviderConfig;
+  readonly secrets: readonly string[];
+} {
+  const args = decode(request.getArgs());
+  const response = new pb.ConfigureResponse();
+  response.setAcceptsecrets(true);
+  response.setSupportspreview(true);
+  return { response, config: providerConfig.parse(args.value), secrets: args.secretTexts };
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+/** What is held, and against whom. */
+export interface Hold {
+  /** Names the thing that only one may change at a time, as `cluster-home`. */
+  readonly name: string;
+  /** What the holder does, for the sentence the other one prints. */
+  readonly doing: string;
+}
+
+const recordSchema = z.object({
+  id: z.string(),
+  pid: z.number(),
+  boot: z.string(),
+  started: z.string(),
+  host: z.string(),
+  user: z.string(),
+  since: z.string(),
+  doing: z.string(),
+});
+type LeaseRecord = z.infer<typeof recordSchema>;
+
+/** Someone else works on the same thing. */
+export class LeaseHeld extends Error {
+  constructor(name: string, holder: string) {
+    super(`${name} is being changed by ${holder}; wait until it ends, then run again`);
+    this.name = "LeaseHeld";
+  }
+}
+
+/**
+ * Holds the lease `hold.name` on this host while `work` runs. A lease whose process is gone (same boot, same pid and
+ * start time no longer there) is taken over; a live one is refused with a {@link LeaseHeld} that names the holder.
+ */
+export async function withFileLease<T>(directory: string, hold: Hold, work: () => Promise<T>): Promise<T> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, `${hold.name.replace(/[^A-Za-z0-9._-]/g, "_")}.lease`);
+  const mine: LeaseRecord = {
+    id: randomUUID(),
+    pid: process.pid,
+    boot: bootId(),
+    started: startTime(process.pid) ?? "",
+    host: hostname(),
+    user: userInfo().username,
+    since: new Date().toISOString(),
+    doing: hold.doing,
+  };
+  await take(file, mine, hold);
+  try {
+    return await work();
+  } finally {
+    await release(file, mine);
+  }
+}
+
+/** A link is made whole or not at all, and fails when the lease exists: nobody reads half a record. */
+async function take(file: string, mine: LeaseRecord, hold: Hold): Promise<void> {
+  const draft = `${file}.${mine.id}`;
+  await writeFile(draft, JSON.stringify(mine), { mode: 0o600, flag: "wx" });
+  try {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      if (await linked(draft, file)) return;
+      const holder = await readRecord(file);
+      if (holder === "absent") continue;
+      if (holder !== "unreadable" && alive(holder)) throw new LeaseHeld(hold.name, describe(holder));
+      await discard(file, holder === "unreadable" ? undefined : holder.id);
+    }
+    throw new LeaseHeld(hold.name, "another process that takes it at the same moment");
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function linked(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Moves a dead lease away; if another process has just replaced it, puts that one back. */
+async function discard(file: string, id: string | undefined): Promise<void> {
+  const away = `${file}.dead-${randomUUID()}`;
+  try {
+    await rename(file, away);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  const moved = await readRecord(away);
+  if (typeof moved !== "string" && moved.id !== id) await linked(away, file);
+  await rm(away, { force: true });
+}
+
+async function release(file: string, mine: LeaseRecord): Promise<void> {
+  const current = await readRecord(file);
+  if (typeof current !== "string" && current.id === mine.id) await rm(file, { force: true });
+}
+
+async function readRecord(file: string): Promise<LeaseRecord | "absent" | "unreadable"> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "absent" : "unreadable";
+  }
+}
+
+function describe(holder: LeaseRecord): string {
+  return `${holder.user}@${holder.host} (pid ${holder.pid}, since ${holder.since}: ${holder.doing})`;
+}
+
+/** Another host's lease cannot be judged from here: a state directory on shared storage counts it as alive. */
+function alive(holder: LeaseRecord): boolean {
+  if (holder.host !== hostname()) return true;
+  if (holder.boot !== bootId()) return false;
+  const started = startTime(holder.pid);
+  return started !== undefined && (holder.started === "" || started === holder.started);
+}
+
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * When a process started, in the kernel's ticks, so that a recycled pid is not taken for the old process;
+ * `undefined` if there is no such process, empty where the system does not tell.
+ */
+export function startTime(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" ? undefined : (rest[18] ?? "");
+  } catch {
+    return "";
+  }
+}
