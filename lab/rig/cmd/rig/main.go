@@ -1,0 +1,4 @@
+// Command rig runs simulated Talos machines on loopback addresses.
+package main
+
+func main() {}
