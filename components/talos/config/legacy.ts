@@ -1,0 +1,90 @@
+import type { DiskModel, InterfaceModel, NodeModel, VlanModel } from "./model";
+import type { Has } from "./render";
+import type { ConfigDocument } from "./yaml";
+
+/** The fields of the v1alpha1 document, less those that the contract has moved to documents. */
+export function legacyFields(model: NodeModel, has: Has): ConfigDocument {
+  return { machine: machine(model, has), cluster: has("1.14") ? {} : cluster(model) };
+}
+
+function machine(model: NodeModel, has: Has): ConfigDocument {
+  return {
+    certSANs: model.certSANs,
+    ...(has("1.12") ? {} : { network: network(model), time: { servers: model.ntp } }),
+    ...(has("1.13") ? {} : { env: model.environment }),
+    ...(has("1.14")
+      ? {}
+      : {
+          install: install(model),
+          kubelet: { extraArgs: model.kubelet?.extraArgs, nodeIP: { validSubnets: model.kubelet?.nodeSubnets } },
+          nodeAnnotations: model.annotations,
+          nodeLabels: model.labels,
+          nodeTaints: model.taints,
+          sysctls: model.sysctls,
+        }),
+  };
+}
+
+function cluster(model: NodeModel): ConfigDocument {
+  const network = { podSubnets: model.podSubnets, serviceSubnets: model.serviceSubnets };
+  if (model.type === "worker") return { network };
+  return {
+    allowSchedulingOnControlPlanes: model.allowSchedulingOnControlPlanes,
+    apiServer: { extraArgs: model.apiServer?.extraArgs, certSANs: model.apiServer?.certSANs },
+    network: { ...network, cni: { name: model.cni === "none" ? "none" : undefined } },
+    proxy: { disabled: model.kubeProxy === false ? true : undefined },
+  };
+}
+
+function network(model: NodeModel): ConfigDocument {
+  return {
+    hostname: model.hostname,
+    interfaces: model.interfaces?.map((link) => networkInterface(link, model)),
+    nameservers: model.nameservers,
+    searchDomains: model.searchDomains,
+  };
+}
+
+function networkInterface(link: InterfaceModel, model: NodeModel): ConfigDocument {
+  return {
+    ...(link.mac === undefined
+      ? { interface: link.name }
+      : { deviceSelector: { permanentAddr: link.mac.toLowerCase() } }),
+    ...linkFields(link),
+    ...(model.vip?.link === link.name ? { vip: { ip: model.vip.address } } : {}),
+    ...(link.vlans === undefined ? {} : { vlans: link.vlans.map((vlan) => vlanFields(link, vlan, model)) }),
+  };
+}
+
+function vlanFields(link: InterfaceModel, vlan: VlanModel, model: NodeModel): ConfigDocument {
+  const vip = model.vip?.link === `${link.name}.${vlan.id}` ? { vip: { ip: model.vip.address } } : {};
+  return { vlanId: vlan.id, ...linkFields(vlan), ...vip };
+}
+
+function linkFields(link: Omit<VlanModel, "id">): ConfigDocument {
+  const routes = [
+    ...(link.gateway === undefined ? [] : [{ network: defaultRoute(link.gateway), gateway: link.gateway }]),
+    ...(link.routes ?? []).map(({ destination, gateway }) => ({ network: destination, gateway })),
+  ];
+  return {
+    ...(link.addresses === undefined ? {} : { addresses: link.addresses }),
+    ...(routes.length === 0 ? {} : { routes }),
+    ...(link.dhcp === undefined ? {} : { dhcp: link.dhcp }),
+    ...(link.mtu === undefined ? {} : { mtu: link.mtu }),
+  };
+}
+
+function defaultRoute(gateway: string): string {
+  return gateway.includes(":") ? "::/0" : "0.0.0.0/0";
+}
+
+function install(model: NodeModel): ConfigDocument {
+  if (model.install === undefined) return {};
+  const { disk, image, extraKernelArgs } = model.install;
+  return { ...installDisk(disk), image, extraKernelArgs };
+}
+
+function installDisk(disk: DiskModel): ConfigDocument {
+  const { path, ...selector } = disk;
+  return path === undefined ? { diskSelector: selector } : { disk: path };
+}
