@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../../components/problem";
+import type { SitePlan } from "../../components/site/plan";
+import type { Tools } from "../build/tools";
+import { type Instance, writeAtomically } from "../instance/instance";
+import { firstBusyPort } from "../instance/prepare";
+import { identify, isAlive, type ProcessId, stop } from "../process";
+import { RackControl } from "./control";
+import { type Machine, rackFor } from "./hardware";
+
+/** Longest wait for the rig to have every machine's Talos API listening, in seconds. */
+const READY_SECONDS = 60;
+
+interface RackFile {
+  readonly dir: string;
+  readonly tools: Readonly<Record<string, string>>;
+  readonly bootSeconds: number;
+  readonly machines: readonly Machine[];
+}
+
+/** What {@link startRack} had to do. */
+export type RackChange = "already running" | "started" | "restarted";
+
+/**
+ * Makes sure that the site's machines run. The rig is a process of its own that outlives this one; it is started again
+ * only when its binaries or the hardware changed, which is a power cut to every machine.
+ */
+export async function startRack(instance: Instance, plan: SitePlan, tools: Tools): Promise<RackChange> {
+  const wanted = render(instance, plan, tools);
+  const running = runningRack(instance);
+  if (running !== undefined && readText(instance.at("rig.json")) === wanted) return "already running";
+  if (running !== undefined) await stopRack(instance);
+  const busy = await firstBusyPort(plan);
+  if (busy !== undefined) {
+    throw new ProblemError("The lab's machines cannot start.", [
+      {
+        path: busy,
+        reason: "another program listens there",
+        fix: "`ss -ltnp` names it: end it, then run the same command again",
+      },
+    ]);
+  }
+  mkdirSync(instance.rig, { recursive: true });
+  writeAtomically(instance.at("rig.json"), wanted);
+  await launch(instance, toolPath(tools, "rig"));
+  return running === undefined ? "started" : "restarted";
+}
+
+/** Stops every machine and the rig. Their disks stay. Returns whether any ran. */
+export async function stopRack(instance: Instance): Promise<boolean> {
+  const running = runningRack(instance);
+  if (running !== undefined) await stop(running);
+  rmSync(instance.at("rig.pid"), { force: true });
+  rmSync(instance.at("rig", "rig.sock"), { force: true });
+  return running !== undefined;
+}
+
+/** The rig's process, if it runs. */
+export function runningRack(instance: Instance): ProcessId | undefined {
+  const text = readText(instance.at("rig.pid"));
+  if (text === undefined) return undefined;
+  const id: ProcessId = JSON.parse(text);
+  return isAlive(id) ? id : undefined;
+}
+
+/** Control of the instance's rig, which must run. */
+export function rackControl(instance: Instance): RackControl {
+  if (runningRack(instance) === undefined) {
+    throw new ProblemError("There are no machines to speak to.", [
+      { path: instance.name, reason: "this lab instance is not running", fix: "start it with: npm run lab" },
+    ]);
+  }
+  return new RackControl(instance.at("rig", "rig.sock"));
+}
+
+function render(instance: Instance, plan: SitePlan, tools: Tools): string {
+  const previous = readText(instance.at("rig.json"));
+  const present: readonly Machine[] = previous === undefined ? [] : (JSON.parse(previous) as RackFile).machines;
+  const names = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+  const file: RackFile = {
+    dir: instance.rig,
+    tools: Object.fromEntries(names.map((name) => [name, toolPath(tools, name)])),
+    bootSeconds: 1,
+    machines: rackFor(plan, present),
+  };
+  return `${JSON.stringify(file, undefined, 2)}\n`;
+}
+
+async function launch(instance: Instance, rig: string): Promise<void> {
+  const logFile = instance.at("rig.log");
+  const log = openSync(logFile, "w", 0o600);
+  // A process group of its own: Ctrl-C on the command that started the machines does not switch them off.
+  const child = spawn(rig, ["serve", "--config", instance.at("rig.json")], {
+    cwd: instance.rig,
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  const failed = new Promise<never>((_, reject) => child.once("error", reject));
+  failed.catch(() => {});
+  if (child.pid === undefined) return await failed;
+  const id = identify(child.pid);
+  if (id !== undefined) writeAtomically(instance.at("rig.pid"), JSON.stringify(id));
+  child.unref();
+  const deadline = Date.now() + READY_SECONDS * 1000;
+  while (!readFileSync(logFile, "utf8").includes('"ready":true')) {
+    const dead = id === undefined || !isAlive(id);
+    if (dead || Date.now() > deadline) {
+      await stopRack(instance);
+      throw notReady(logFile, dead);
+    }
+    await sleep(50);
+  }
+}
+
+function notReady(logFile: string, dead: boolean): ProblemError {
+  const lines = readFileSync(logFile, "utf8").trim().split("\n");
+  const text = lines.slice(-8).join("\n");
+  const fix = /no space left on device/.test(text)
+    ? "the disk is full: make room and run the same command again"
+    : /address already in use/.test(text)
+      ? "`ss -ltnp` names the program that has the port: end it and run the same command again"
+      : `read ${logFile}; \`npm run lab -- reset\` begins anew`;
+  const reason = dead ? "the rig ended at once" : `the machines did not boot within ${READY_SECONDS} s`;
+  return new ProblemError(`The lab's machines did not start.\n${text}`, [{ path: "rig", reason, fix }]);
+}
+
+function toolPath(tools: Tools, name: string): string {
+  const tool = tools[name];
+  if (tool === undefined) throw new Error(`the tool ${name} is not part of any recipe`);
+  return tool.path;
+}
+
+function readText(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}
