@@ -6,7 +6,8 @@ import * as pulumi from "@pulumi/pulumi";
  * (the provider's own schema marks only some leaves).
  */
 
-const PLUGIN = { version: "0.8.1", pluginDownloadURL: "github://api.github.com/pulumiverse" } as const;
+/** The official plugin that speaks these tokens. */
+export const PLUGIN = { version: "0.8.1", pluginDownloadURL: "github://api.github.com/pulumiverse" } as const;
 
 /** Client certificate for the Talos API: CA, certificate and key, PEM in base64. */
 export interface ClientConfiguration {
@@ -115,7 +116,6 @@ export interface MachineConfigurationArgs {
   readonly kubernetesVersion: pulumi.Input<string>;
   /** Config contract, not the version that runs. */
   readonly talosVersion: pulumi.Input<string>;
-  readonly configPatches: pulumi.Input<readonly string[]>;
 }
 
 /** `talos:machine/getConfiguration:getConfiguration`: the machine configuration of a role, without comments. */
