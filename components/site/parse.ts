@@ -117,7 +117,7 @@ function unionProblems(issue: z.core.$ZodIssueInvalidUnion, raw: unknown, full: 
   );
   const closest = meant.sort((a, b) => a.length - b.length)[0];
   if (meant.length === 1 && closest) return closest;
-  if (closest && closest.every((problem) => problem.path !== path)) {
+  if (closest?.every((problem) => problem.path !== path)) {
     const fix = UNION_FIX[String(full.at(-1))];
     return fix ? [{ path, reason: `${show(value)} is none of the forms allowed here`, fix }] : closest;
   }

@@ -112,6 +112,10 @@ export interface DiskModel {
   readonly model?: string;
   /** Path on the bus, as `/pci0000:00/0000:00:17.0/ata1/*`. */
   readonly busPath?: string;
+  /** Kind of disk. */
+  readonly type?: "ssd" | "hdd" | "nvme" | "sd";
+  /** Size with a comparison, as `>= 100GB`. */
+  readonly size?: string;
 }
 
 /** Ways to unlock a volume; at least two, so that one that breaks (a firmware update, a lost server) does not lose it. */

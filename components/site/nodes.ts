@@ -1,0 +1,84 @@
+import { parseCidr } from "../address/cidr";
+import type { DiskModel, NodeModel } from "../talos/config/model";
+import type { NodePlan, SitePlan } from "./plan";
+
+/** Addresses of a node once they are known: literals at once, claims when the pool has answered. */
+export interface NodeAddresses {
+  readonly address: string;
+  /** Shared address of the Kubernetes API. @default - the single control plane's own */
+  readonly vip?: string;
+}
+
+/** Name of the one link every machine has in a site file, found by its MAC address. */
+const LINK = "net0";
+
+/** What Talos is told about a node: its plan and addresses as one model, free of any configuration format. */
+export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip }: NodeAddresses): NodeModel {
+  const { network, kubernetes, talos } = plan;
+  const controlPlane = node.type === "controlplane";
+  return {
+    type: node.type,
+    hostname: node.hostname,
+    interfaces: [
+      {
+        name: LINK,
+        mac: node.mac,
+        addresses: [`${address}/${prefixLength(network.cidr)}`],
+        ...(network.gateway !== undefined && { gateway: network.gateway }),
+        ...(network.mtu !== undefined && { mtu: network.mtu }),
+      },
+    ],
+    ...(controlPlane && vip !== undefined && { vip: { address: vip, link: LINK } }),
+    nameservers: network.nameservers,
+    ntp: network.ntp,
+    install: { disk: diskModel(node.disk), image: talos.installer },
+    ...(controlPlane && kubernetes.apiServer && { apiServer: kubernetes.apiServer }),
+    // The VIP lies in the machines' network: without the exclusion a kubelet may take it for the node's own address.
+    kubelet: { nodeSubnets: [network.cidr, ...(vip === undefined ? [] : [`!${vip}/${vip.includes(":") ? 128 : 32}`])] },
+    labels: node.labels,
+    taints: Object.fromEntries(node.taints.map(({ key, value, effect }) => [key, `${value ?? ""}:${effect}`])),
+    environment: proxyEnvironment(plan),
+    podSubnets: [network.pods],
+    serviceSubnets: [network.services],
+    cni: kubernetes.cni,
+    allowSchedulingOnControlPlanes: kubernetes.scheduleOnControlPlanes,
+  };
+}
+
+function prefixLength(cidr: string): number {
+  const { value, problem } = parseCidr(cidr, "network.cidr");
+  if (problem) throw new Error(`unreachable: a checked site has a sound network.cidr, not ${cidr}`);
+  return value.prefixLength;
+}
+
+function diskModel(disk: NodePlan["disk"]): DiskModel {
+  if (!("selector" in disk)) return disk;
+  const { type, model, size, busPath } = disk.selector;
+  return {
+    ...(type !== undefined && { type }),
+    ...(model !== undefined && { model }),
+    ...(size !== undefined && { size }),
+    ...(busPath !== undefined && { busPath }),
+  };
+}
+
+/** Proxy settings in the form every program reads them. The site's own networks are always reached directly. */
+function proxyEnvironment({ network, domain }: SitePlan): Record<string, string> {
+  if (network.proxy === undefined) return {};
+  const { http, https, exclude } = network.proxy;
+  const direct = [
+    "localhost",
+    "127.0.0.1",
+    network.cidr,
+    network.pods,
+    network.services,
+    `.${domain}`,
+    ".cluster.local",
+    ...exclude,
+  ];
+  return {
+    ...(http !== undefined && { http_proxy: http }),
+    ...(https !== undefined && { https_proxy: https }),
+    no_proxy: direct.join(","),
+  };
+}

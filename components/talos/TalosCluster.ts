@@ -1,0 +1,218 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Bootstrap } from "./Bootstrap";
+import {
+  ConfigurationApply,
+  Kubeconfig,
+  type MachineSecrets,
+  machineConfiguration,
+  Secrets,
+  talosconfig,
+} from "./binding";
+import { ClusterRelease, type MachineType, type NodeRelease } from "./ClusterRelease";
+import type { Contract } from "./releases";
+
+/** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
+export interface TalosNodeArgs {
+  /** What it is in the cluster. Plain: shapes the resource graph. A change is refused; remove the node and add it again. */
+  readonly type: MachineType;
+  /** Own address of the machine. A change moves the node. */
+  readonly address: pulumi.Input<string>;
+  /** Host and Node name. A change re-registers the node. */
+  readonly hostname: pulumi.Input<string>;
+  /** Nodes of one domain may fail together. In place. @default - a domain of its own */
+  readonly failureDomain?: string;
+  /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
+  readonly patches: pulumi.Input<readonly string[]>;
+}
+
+/** Inputs of {@link TalosCluster}. */
+export interface TalosClusterArgs {
+  /** Name of the cluster in machine configurations and kubeconfig. A change replaces the cluster. */
+  readonly clusterName: pulumi.Input<string>;
+  /** Talos minor whose configuration format is written; frozen when the cluster is made. Plain. */
+  readonly configContract: Contract;
+  /** Talos version that shall run, as `v1.13.0`. A change upgrades node by node and reboots each. */
+  readonly talosVersion: pulumi.Input<string>;
+  /** Kubernetes version that shall run, as `v1.36.3`. A change upgrades component by component. */
+  readonly kubernetesVersion: pulumi.Input<string>;
+  /** Image Factory schematic of the nodes' image. @default - not checked */
+  readonly schematic?: pulumi.Input<string>;
+  /** URL of the Kubernetes API, as `https://10.0.3.1:6443`. A change replaces the endpoint of every client. */
+  readonly endpoint: pulumi.Input<string>;
+  /** Nodes by inventory key. Plain: shapes the resource graph. */
+  readonly nodes: { readonly [key: string]: TalosNodeArgs };
+  /** What a destroy does to the machines. @default "keep" */
+  readonly onDestroy?: "keep" | "reset";
+}
+
+/**
+ * A Kubernetes cluster on Talos Linux, from machines in maintenance mode to an answering API.
+ *
+ * Its secrets bundle is its identity: protected, secret as a whole and never made anew. The first configuration of a
+ * node is applied once; from then on {@link ClusterRelease} alone changes what runs.
+ */
+export class TalosCluster extends pulumi.ComponentResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:talos:TalosCluster";
+
+  /** Admin kubeconfig (secret); known once the Kubernetes API answers. */
+  readonly kubeconfig: pulumi.Output<string>;
+  /** Talosconfig (secret) with the control planes' own addresses as endpoints. */
+  readonly talosconfig: pulumi.Output<string>;
+  /** URL of the Kubernetes API. */
+  readonly endpoint: pulumi.Output<string>;
+  /** Id of the cluster, the same for its whole life. */
+  readonly clusterId: pulumi.Output<string>;
+  /** What runs on the nodes; wait for it when every node has to be up. */
+  readonly release: ClusterRelease;
+  /** etcd of the cluster; a destroy that wipes the machines ends everything inside with it. */
+  readonly bootstrap: Bootstrap;
+
+  constructor(name: string, args: TalosClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    const controlPlanes = keysOf(args.nodes, "controlplane");
+    const workers = keysOf(args.nodes, "worker");
+    super(
+      TalosCluster.__pulumiType,
+      name,
+      {
+        configContract: args.configContract,
+        talosVersion: args.talosVersion,
+        kubernetesVersion: args.kubernetesVersion,
+        controlPlanes: controlPlanes.length,
+        workers: workers.length,
+      },
+      opts,
+    );
+    const child = { parent: this };
+    const first = firstOf(controlPlanes, args.nodes);
+
+    const secrets = new Secrets(
+      `${name}-secrets`,
+      { talosVersion: args.configContract },
+      // The bundle outlives every change: a new contract must not touch it, a destroy must not take it.
+      { ...child, protect: true, ignoreChanges: ["talosVersion"] },
+    );
+    const { clientConfiguration } = secrets;
+    const configuration = pulumi.output({
+      controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
+      ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
+    });
+
+    const applied = new Map(
+      Object.entries(args.nodes).map(([key, node]) => [
+        key,
+        new ConfigurationApply(
+          `${name}-${key}`,
+          {
+            clientConfiguration,
+            node: node.address,
+            machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
+            configPatches: node.patches,
+          },
+          // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
+          { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
+        ),
+      ]),
+    );
+
+    this.bootstrap = new Bootstrap(
+      `${name}-bootstrap`,
+      {
+        clusterName: args.clusterName,
+        clientConfiguration,
+        node: first.address,
+        controlPlanes: controlPlanes.map((key) => args.nodes[key]?.address ?? first.address),
+        endpoint: args.endpoint,
+        kubernetesCa: secrets.machineSecrets.apply((bundle) => bundle.certs.k8s.cert),
+      },
+      { ...child, dependsOn: controlPlanes.flatMap((key) => applied.get(key) ?? []) },
+    );
+
+    const kubeconfig = new Kubeconfig(
+      `${name}-kubeconfig`,
+      { clientConfiguration, node: first.address },
+      { ...child, dependsOn: [this.bootstrap] },
+    );
+
+    this.release = new ClusterRelease(
+      `${name}-release`,
+      {
+        clusterName: args.clusterName,
+        clientConfiguration,
+        kubeconfig: kubeconfig.kubeconfigRaw,
+        configuration,
+        nodes: releaseNodes(args),
+        onDestroy: args.onDestroy ?? "keep",
+      },
+      { ...child, dependsOn: [...applied.values(), this.bootstrap] },
+    );
+
+    this.endpoint = pulumi.output(args.endpoint);
+    this.clusterId = this.bootstrap.clusterId;
+    this.kubeconfig = pulumi.secret(kubeconfig.kubeconfigRaw);
+    this.talosconfig = talosconfig(
+      {
+        clusterName: args.clusterName,
+        clientConfiguration,
+        endpoints: controlPlanes.map((key) => args.nodes[key]?.address ?? first.address),
+        nodes: Object.values(args.nodes).map((node) => node.address),
+      },
+      this,
+    );
+    this.registerOutputs({
+      endpoint: this.endpoint,
+      clusterId: this.clusterId,
+      kubeconfig: this.kubeconfig,
+      talosconfig: this.talosconfig,
+    });
+  }
+
+  /** One configuration a role; what differs between nodes comes as patches. */
+  private roleConfiguration(
+    machineType: MachineType,
+    args: TalosClusterArgs,
+    machineSecrets: pulumi.Output<MachineSecrets>,
+  ): pulumi.Output<string> {
+    return machineConfiguration(
+      {
+        clusterName: args.clusterName,
+        clusterEndpoint: args.endpoint,
+        machineType,
+        machineSecrets,
+        kubernetesVersion: args.kubernetesVersion,
+        talosVersion: args.configContract,
+      },
+      this,
+    );
+  }
+}
+
+function keysOf(nodes: TalosClusterArgs["nodes"], type: MachineType): string[] {
+  return Object.keys(nodes)
+    .filter((key) => nodes[key]?.type === type)
+    .sort();
+}
+
+function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["nodes"]): TalosNodeArgs {
+  const first = nodes[controlPlanes[0] ?? ""];
+  if (first === undefined) throw new pulumi.RunError("a Talos cluster needs at least one node of type controlplane");
+  return first;
+}
+
+/** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
+function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
+  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, ...node }]) =>
+    pulumi
+      .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
+      .apply(({ schematic, ...known }): [string, NodeRelease] => [
+        key,
+        {
+          type,
+          ...known,
+          ...(schematic !== undefined && { schematic }),
+          ...(failureDomain !== undefined && { failureDomain }),
+        },
+      ]),
+  );
+  return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
+}
