@@ -1,10 +1,19 @@
 /** The calls about the provider itself: hand-shake, configuration, cancel. */
+import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
+import { version } from "../../package.json";
 import type { ProviderConfig } from "./config";
 import { providerConfig } from "./config";
 import { changesBetween, diffResponse } from "./diff";
 import { schemaProblems } from "./parse";
 import { decode, encode } from "./values";
+
+/** A program asks for the plugin of its own package's version. */
+export function pluginInfo(): PluginInfo {
+  const info = new PluginInfo();
+  info.setVersion(version);
+  return info;
+}
 
 /** Secrets arrive marked and are wrapped again by us; previews go through create and update. */
 export function handshake(): pb.ProviderHandshakeResponse {

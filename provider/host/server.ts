@@ -63,6 +63,7 @@ export class Host {
         this.attach(request.getAddress());
         return new Empty();
       }),
+      getPluginInfo: this.unary(provider.pluginInfo),
       cancel: this.unary(() => {
         this.life.cancel();
         return new Empty();
