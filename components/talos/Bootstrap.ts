@@ -14,7 +14,7 @@ export interface BootstrapArgs {
   readonly controlPlanes: pulumi.Input<readonly pulumi.Input<string>[]>;
   /** URL of the Kubernetes API, as in `https://10.0.3.1:6443`; Bootstrap waits until it answers. */
   readonly endpoint: pulumi.Input<string>;
-  /** PEM of the Kubernetes CA that the endpoint's certificate must chain to. */
+  /** Kubernetes CA that the endpoint's certificate must chain to: PEM, or PEM in base64. */
   readonly kubernetesCa: pulumi.Input<string>;
 }
 
@@ -29,8 +29,8 @@ export class Bootstrap extends pulumi.CustomResource {
 
   /** Cluster id from the machine configuration, as etcd and discovery know it. */
   declare readonly clusterId: pulumi.Output<string>;
-  /** Hex id of the etcd cluster that was started or adopted; a different one on refresh means etcd was lost. */
-  declare readonly etcdClusterId: pulumi.Output<string>;
+  /** Hex ids of the etcd members seen last; none in common with what a refresh finds means that etcd was lost. */
+  declare readonly etcdMembers: pulumi.Output<readonly string[]>;
 
   constructor(name: string, args: BootstrapArgs, opts?: pulumi.CustomResourceOptions) {
     super(
@@ -40,7 +40,7 @@ export class Bootstrap extends pulumi.CustomResource {
         ...args,
         clientConfiguration: pulumi.secret(args.clientConfiguration),
         clusterId: undefined,
-        etcdClusterId: undefined,
+        etcdMembers: undefined,
       },
       pluginOptions(opts),
     );
