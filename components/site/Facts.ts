@@ -1,0 +1,52 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { version } from "../../package.json";
+import type { SitePlan } from "./plan";
+
+/** Inputs of {@link Facts}. */
+export interface FactsArgs {
+  /** The site whose public facts are written. */
+  readonly plan: SitePlan;
+  /** URL of the Kubernetes API. */
+  readonly endpoint: pulumi.Input<string>;
+}
+
+/**
+ * The `plinth-system` namespace with the ConfigMap `site`: what this site is, for people and programs inside the
+ * cluster. Public facts only; a change is in place.
+ */
+export class Facts extends pulumi.ComponentResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:site:Facts";
+
+  /** Name of the namespace plinth keeps its own objects in. */
+  readonly namespace: pulumi.Output<string>;
+
+  constructor(name: string, { plan, endpoint }: FactsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(Facts.__pulumiType, name, {}, opts);
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: "plinth-system", labels: { "app.kubernetes.io/managed-by": "plinth" } } },
+      { parent: this },
+    );
+    new k8s.core.v1.ConfigMap(
+      `${name}-site`,
+      {
+        metadata: { name: "site", namespace: namespace.metadata.name },
+        data: {
+          name: plan.name,
+          domain: plan.domain,
+          endpoint,
+          talos: plan.talos.version,
+          kubernetes: plan.kubernetes.version,
+          nodes: plan.nodes.map((node) => node.hostname).join(" "),
+          plinth: version,
+        },
+      },
+      // A ConfigMap whose data changes is replaced; with a fixed name the old one has to go first.
+      { parent: this, deleteBeforeReplace: true },
+    );
+    this.namespace = namespace.metadata.name;
+    this.registerOutputs({ namespace: this.namespace });
+  }
+}

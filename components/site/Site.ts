@@ -1,0 +1,148 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { ProblemError } from "../problem";
+import { nodePatches } from "../talos/config/render";
+import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
+import { Facts } from "./Facts";
+import { nodeModel } from "./nodes";
+import { parseSite } from "./parse";
+import { type AddressPlan, type NodePlan, planSite, type SitePlan } from "./plan";
+import type { SiteFile } from "./spec";
+
+/** Inputs of {@link Site}. */
+export interface SiteArgs {
+  /** The site file's content. Plain: shapes the resource graph. It is checked as a whole before anything is made. */
+  readonly site: SiteFile;
+  /** Name of the file, for messages. @default "the site file" */
+  readonly file?: string;
+}
+
+/**
+ * A whole site from one site file: the Talos cluster on its machines and what runs inside it.
+ *
+ * Bad input is refused with every problem at once, before the first resource is registered.
+ */
+export class Site extends pulumi.ComponentResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:site:Site";
+
+  /** What the site file means, as plain data. */
+  readonly plan: SitePlan;
+  /** Admin kubeconfig (secret). */
+  readonly kubeconfig: pulumi.Output<string>;
+  /** Talosconfig (secret). */
+  readonly talosconfig: pulumi.Output<string>;
+  /** URL of the Kubernetes API. */
+  readonly endpoint: pulumi.Output<string>;
+  /** Own address of every node, by inventory key. */
+  readonly nodes: pulumi.Output<Record<string, string>>;
+  /** The Talos cluster. */
+  readonly cluster: TalosCluster;
+  /** Kubernetes provider of this site, for what a program wants to run inside it. */
+  readonly kubernetes: k8s.Provider;
+
+  constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
+    const plan = checkedPlan(args.site, args.file);
+    super(
+      Site.__pulumiType,
+      name,
+      {
+        provider: plan.provider,
+        nodes: plan.nodes.length,
+        talos: plan.talos.version,
+        kubernetes: plan.kubernetes.version,
+      },
+      opts,
+    );
+    this.plan = plan;
+    for (const warning of plan.warnings) pulumi.log.warn(warning, this);
+
+    const addresses = Object.fromEntries(plan.nodes.map((node) => [node.key, resolve(node.address)]));
+    const host = resolve(plan.endpoint.address);
+    this.endpoint = pulumi.interpolate`https://${host.apply(bracketed)}:${plan.endpoint.port}`;
+    this.nodes = pulumi.all(addresses);
+
+    this.cluster = new TalosCluster(
+      name,
+      {
+        clusterName: plan.name,
+        configContract: plan.talos.configContract,
+        talosVersion: plan.talos.version,
+        kubernetesVersion: plan.kubernetes.version,
+        schematic: plan.talos.schematic.id,
+        endpoint: this.endpoint,
+        nodes: Object.fromEntries(
+          plan.nodes.map((node) => [node.key, talosNode(plan, node, this.nodes, plan.endpoint.vip ? host : undefined)]),
+        ),
+        onDestroy: plan.talos.onDestroy,
+      },
+      { parent: this },
+    );
+    this.kubeconfig = this.cluster.kubeconfig;
+    this.talosconfig = this.cluster.talosconfig;
+
+    this.kubernetes = new k8s.Provider(
+      `${name}-kubernetes`,
+      // The identifier is the cluster's for life: a renewed kubeconfig replaces nothing.
+      { kubeconfig: this.kubeconfig, clusterIdentifier: this.cluster.clusterId, enableServerSideApply: true },
+      { parent: this },
+    );
+    new Facts(
+      `${name}-facts`,
+      { plan, endpoint: this.endpoint },
+      {
+        parent: this,
+        providers: { kubernetes: this.kubernetes },
+        dependsOn: [this.cluster.release],
+        // Objects inside a cluster end with it: a destroy that wipes the machines need not reach a dying API first.
+        ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
+      },
+    );
+    this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
+  }
+}
+
+/** The plan of a site file; bad input ends the program with its problems and no stack trace. */
+function checkedPlan(site: SiteFile, file?: string): SitePlan {
+  try {
+    return planSite(parseSite(site, file));
+  } catch (error) {
+    throw error instanceof ProblemError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+/** A literal is known at once; a claim when its pool has answered. */
+function resolve(address: AddressPlan): pulumi.Output<string> {
+  if ("literal" in address) return pulumi.output(address.literal);
+  throw new pulumi.RunError(
+    `address pools cannot be used yet: ${address.claim.owner} claims from ${address.claim.pool}`,
+  );
+}
+
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function talosNode(
+  plan: SitePlan,
+  node: NodePlan,
+  addresses: pulumi.Output<Record<string, string>>,
+  vip: pulumi.Output<string> | undefined,
+): TalosNodeArgs {
+  const address = addresses.apply((known) => known[node.key] ?? "");
+  const patches = pulumi
+    .all([address, vip])
+    .apply(([known, shared]) =>
+      nodePatches(
+        nodeModel(plan, node, { address: known, ...(shared !== undefined && { vip: shared }) }),
+        plan.talos.configContract,
+      ),
+    );
+  return {
+    type: node.type,
+    address,
+    hostname: node.hostname,
+    patches,
+    ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
+  };
+}

@@ -1,0 +1,17 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Site, type SiteFile } from "../components";
+
+/** The one program of every stack: the site file is all that differs. */
+async function program() {
+  const file = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
+  const declared = new pulumi.Config("plinth").requireObject<SiteFile>("site");
+  const site = new Site("site", { site: declared, file });
+  return {
+    endpoint: site.endpoint,
+    nodes: site.nodes,
+    kubeconfig: site.kubeconfig,
+    talosconfig: site.talosconfig,
+  };
+}
+
+export = program;

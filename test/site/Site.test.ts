@@ -1,0 +1,164 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Site as SiteClass } from "../../components/site/Site";
+import type { SiteFile } from "../../components/site/spec";
+import { type Registered, recordGraph } from "../support/graph";
+import { siteFile } from "../support/site";
+
+const SECRETS = {
+  machineSecrets: { certs: { k8s: { cert: "k8s-ca", key: "k8s-key" } }, cluster: { id: "cluster-id", secret: "s" } },
+  clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: "key" },
+};
+
+const answers = {
+  resource: (type: string) => {
+    switch (type) {
+      case "talos:machine/secrets:Secrets":
+        return SECRETS;
+      case "talos:cluster/kubeconfig:Kubeconfig":
+        return { kubeconfigRaw: "apiVersion: v1" };
+      case "plinth:talos:Bootstrap":
+        return { clusterId: "cluster-id", etcdClusterId: "e" };
+      default:
+        return {};
+    }
+  },
+  call: (token: string, inputs: Record<string, unknown>) =>
+    token === "talos:machine/getConfiguration:getConfiguration"
+      ? { machineConfiguration: `configuration of ${inputs.machineType}` }
+      : { talosConfig: JSON.stringify(inputs.endpoints) },
+};
+
+async function graph(site: SiteFile = siteFile(), preview = false) {
+  const { Site } = await import("../../components/site/Site");
+  return recordGraph<SiteClass>(() => new Site("site", { site, file: "stacks/Pulumi.lab.yaml" }), answers, preview);
+}
+
+const line = ({ type, name, parent }: Registered) => `${parent || "."} <- ${type} ${name}`;
+const byName = (resources: Registered[], name: string) => {
+  const found = resources.find((resource) => resource.name === name);
+  if (!found) throw new Error(`no resource ${name}`);
+  return found;
+};
+const valueOf = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+
+test("the lab site registers exactly these resources", async () => {
+  const { resources } = await graph();
+  expect(resources.map(line).sort()).toEqual(
+    [
+      ". <- plinth:site:Site site",
+      "site <- plinth:talos:TalosCluster site",
+      "site <- talos:machine/secrets:Secrets site-secrets",
+      ...["cp-1", "cp-2", "cp-3", "worker-1", "worker-2"].map(
+        (key) => `site <- talos:machine/configurationApply:ConfigurationApply site-${key}`,
+      ),
+      "site <- plinth:talos:Bootstrap site-bootstrap",
+      "site <- talos:cluster/kubeconfig:Kubeconfig site-kubeconfig",
+      "site <- plinth:talos:ClusterRelease site-release",
+      "site <- pulumi:providers:kubernetes site-kubernetes",
+      "site <- plinth:site:Facts site-facts",
+      "site-facts <- kubernetes:core/v1:Namespace site-facts-namespace",
+      "site-facts <- kubernetes:core/v1:ConfigMap site-facts-site",
+    ].sort(),
+  );
+});
+
+test("the secrets bundle is protected, secret as a whole and never made anew", async () => {
+  const { resources } = await graph();
+  expect(byName(resources, "site-secrets")).toMatchObject({
+    protect: true,
+    ignoreChanges: ["talosVersion"],
+    secretOutputs: ["clientConfiguration", "machineSecrets"],
+    inputs: { talosVersion: "v1.13" },
+  });
+});
+
+test("a machine is configured once, through its own address", async () => {
+  const { resources } = await graph();
+  const apply = byName(resources, "site-worker-1");
+  expect(apply.inputs).toMatchObject({ node: "127.77.0.21", endpoint: "127.77.0.21" });
+  expect(apply.ignoreChanges).toEqual(["machineConfigurationInput", "configPatches", "node", "endpoint"]);
+  expect(String(apply.inputs.configPatches)).toContain("hostname: worker-1");
+  expect(String(apply.inputs.configPatches)).not.toContain("Layer2VIPConfig");
+  expect(String(byName(resources, "site-cp-1").inputs.configPatches)).toContain("Layer2VIPConfig");
+});
+
+test("bootstrap goes through one node's own address, after every control plane is configured", async () => {
+  const { resources } = await graph();
+  const bootstrap = byName(resources, "site-bootstrap");
+  expect(bootstrap.inputs).toMatchObject({
+    node: "127.77.0.11",
+    controlPlanes: ["127.77.0.11", "127.77.0.12", "127.77.0.13"],
+    endpoint: "https://127.77.0.10:6443",
+  });
+  expect(bootstrap.dependsOn).toEqual(expect.arrayContaining(["site-cp-1", "site-cp-2", "site-cp-3"]));
+  expect(byName(resources, "site-kubeconfig").dependsOn).toContain("site-bootstrap");
+});
+
+test("the release owns every node, after all of them are configured", async () => {
+  const { resources } = await graph();
+  const release = byName(resources, "site-release");
+  expect(Object.keys(release.inputs.nodes as object)).toEqual(["cp-1", "cp-2", "cp-3", "worker-1", "worker-2"]);
+  expect((release.inputs.nodes as Record<string, unknown>)["cp-2"]).toMatchObject({
+    type: "controlplane",
+    address: "127.77.0.12",
+    hostname: "cp-2",
+    talos: "v1.13.0",
+    kubernetes: "v1.36.3",
+    failureDomain: "rack-b",
+  });
+  expect(release.dependsOn).toEqual(expect.arrayContaining(["site-bootstrap", "site-cp-1", "site-worker-2"]));
+  expect(release.inputs.onDestroy).toBe("reset");
+});
+
+test("the talosconfig never names the VIP", async () => {
+  const { result } = await graph();
+  const talosconfig = await valueOf(pulumi.unsecret(result.talosconfig));
+  expect(JSON.parse(talosconfig)).toEqual(["127.77.0.11", "127.77.0.12", "127.77.0.13"]);
+});
+
+test("kubeconfig and talosconfig are secret", async () => {
+  const { result } = await graph();
+  expect(await pulumi.isSecret(result.kubeconfig)).toBe(true);
+  expect(await pulumi.isSecret(result.talosconfig)).toBe(true);
+  expect(await pulumi.isSecret(result.endpoint)).toBe(false);
+});
+
+test("what runs inside the cluster uses its provider, waits for the release and ends with the cluster", async () => {
+  const { resources } = await graph();
+  for (const name of ["site-facts-namespace", "site-facts-site"]) {
+    expect(byName(resources, name)).toMatchObject({ deletedWith: "site-bootstrap" });
+    expect(byName(resources, name).provider).toContain("site-kubernetes");
+    expect(byName(resources, name).dependsOn).toContain("site-release");
+  }
+  expect(byName(resources, "site-kubernetes").inputs).toMatchObject({ clusterIdentifier: "cluster-id" });
+});
+
+test("machines that are kept keep what runs on them", async () => {
+  const site = siteFile();
+  site.talos.onDestroy = "keep";
+  const { resources } = await graph(site);
+  expect(byName(resources, "site-facts-namespace").deletedWith).toBe("");
+});
+
+test("component facts stay small and public", async () => {
+  const { resources } = await graph();
+  for (const { custom, inputs, name } of resources.filter((resource) => !resource.custom)) {
+    expect(custom).toBe(false);
+    expect([name, JSON.stringify(inputs).length]).toEqual([name, expect.any(Number)]);
+    expect(JSON.stringify(inputs).length).toBeLessThan(500);
+    expect(JSON.stringify(inputs)).not.toMatch(/key|secret|PRIVATE/i);
+  }
+});
+
+test("the graph is the same in a first preview, when nothing is known yet", async () => {
+  const { resources: preview } = await graph(siteFile(), true);
+  const { resources } = await graph();
+  expect(preview.map(line).sort()).toEqual(resources.map(line).sort());
+});
+
+test("bad input ends the program with every problem, before anything is registered", async () => {
+  const site = siteFile();
+  delete site.machines["cp-3"];
+  site.talos.version = "v1.99.0";
+  await expect(graph(site)).rejects.toThrow(/2 problems; nothing was changed:/);
+});
