@@ -1,0 +1,123 @@
+/** The one real implementation of {@link Kubernetes}: the official client, loaded only when it is used. */
+import type * as k8s from "@kubernetes/client-node";
+import { traced } from "../trace";
+import type { Kubernetes, KubernetesLease } from "./kubernetes";
+
+const CALL_MS = 10_000;
+const NAMESPACE = "kube-system";
+
+/** The API of the kubeconfig's current context. */
+export function kubernetes(kubeconfig: string): Kubernetes {
+  let connected: Promise<Connection> | undefined;
+  const connection = (): Promise<Connection> => {
+    connected ??= connect(kubeconfig);
+    return connected;
+  };
+
+  const driver: Kubernetes = {
+    async nodes(signal) {
+      signal.throwIfAborted();
+      const { core } = await connection();
+      const { items } = await core.listNode();
+      return items.map((node) => {
+        const condition = node.status?.conditions?.find(({ type }) => type === "Ready");
+        return {
+          name: node.metadata?.name ?? "",
+          ready: condition?.status === "True",
+          reason: condition?.message ?? "it has not reported its condition yet",
+          kubelet: node.status?.nodeInfo?.kubeletVersion ?? "",
+        };
+      });
+    },
+    async deleteNode(name) {
+      const { core } = await connection();
+      await core.deleteNode({ name }).catch(unless(404));
+    },
+    async lease(name) {
+      const { coordination } = await connection();
+      const found = await coordination.readNamespacedLease({ name, namespace: NAMESPACE }).catch(unless(404));
+      return found === undefined ? undefined : seenLease(found);
+    },
+    async writeLease(name, holder, seconds, seen) {
+      const { coordination, library } = await connection();
+      const now = new library.V1MicroTime(Date.now());
+      const body: k8s.V1Lease = {
+        metadata: { name, namespace: NAMESPACE, ...(seen !== undefined && { resourceVersion: seen.version }) },
+        spec: { holderIdentity: holder, leaseDurationSeconds: seconds, renewTime: now },
+      };
+      const written =
+        seen === undefined
+          ? coordination.createNamespacedLease({ namespace: NAMESPACE, body })
+          : coordination.replaceNamespacedLease({ name, namespace: NAMESPACE, body });
+      return (await written.catch(unless(409))) !== undefined;
+    },
+    async event(act) {
+      const { core } = await connection();
+      const now = new Date();
+      await core.createNamespacedEvent({
+        namespace: NAMESPACE,
+        body: {
+          metadata: { generateName: "plinth-", namespace: NAMESPACE },
+          involvedObject: { kind: "Namespace", name: NAMESPACE, namespace: NAMESPACE, apiVersion: "v1" },
+          type: "Normal",
+          reason: `Plinth${act.act.replace(/(?:^|-)(.)/g, (_, first: string) => first.toUpperCase())}`,
+          message: `${act.target}: ${act.detail}`,
+          source: { component: "plinth" },
+          firstTimestamp: now,
+          lastTimestamp: now,
+          count: 1,
+        },
+      });
+    },
+  };
+  return traced("kubernetes", driver);
+}
+
+interface Connection {
+  readonly library: typeof k8s;
+  readonly core: k8s.CoreV1Api;
+  readonly coordination: k8s.CoordinationV1Api;
+}
+
+async function connect(kubeconfig: string): Promise<Connection> {
+  const library = await import("@kubernetes/client-node");
+  const config = new library.KubeConfig();
+  config.loadFromString(kubeconfig);
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw new Error("the kubeconfig names no cluster");
+  const configuration = library.createConfiguration({
+    baseServer: new library.ServerConfiguration(server, {}),
+    authMethods: { default: config },
+    promiseMiddleware: [
+      {
+        pre: async (request) => {
+          request.setSignal(AbortSignal.timeout(CALL_MS));
+          return request;
+        },
+        post: async (response) => response,
+      },
+    ],
+  });
+  return {
+    library,
+    core: new library.CoreV1Api(configuration),
+    coordination: new library.CoordinationV1Api(configuration),
+  };
+}
+
+function seenLease(lease: k8s.V1Lease): KubernetesLease {
+  return {
+    holder: lease.spec?.holderIdentity ?? "",
+    renewed: lease.spec?.renewTime?.getTime() ?? 0,
+    seconds: lease.spec?.leaseDurationSeconds ?? 0,
+    version: lease.metadata?.resourceVersion ?? "",
+  };
+}
+
+/** Lets one HTTP status pass as "no answer". */
+function unless(status: number): (error: unknown) => undefined {
+  return (error) => {
+    if (typeof error === "object" && error !== null && "code" in error && error.code === status) return undefined;
+    throw error;
+  };
+}

@@ -1,0 +1,33 @@
+/** What plinth's provider needs of a cluster's Kubernetes API. */
+import type { Act } from "../audit";
+
+export interface KubernetesNode {
+  readonly name: string;
+  readonly ready: boolean;
+  /** Message of its Ready condition, or what is missing. */
+  readonly reason: string;
+  /** Version of its kubelet, as `v1.36.3`. */
+  readonly kubelet: string;
+}
+
+/** A `coordination.k8s.io/v1` Lease, as far as it matters here. */
+export interface KubernetesLease {
+  readonly holder: string;
+  /** When the holder was last seen, in milliseconds since 1970. */
+  readonly renewed: number;
+  readonly seconds: number;
+  /** Changes with every write: a write with an old one is refused. */
+  readonly version: string;
+}
+
+/** Every call throws when the API does not answer within its bound. */
+export interface Kubernetes {
+  nodes(signal: AbortSignal): Promise<readonly KubernetesNode[]>;
+  /** Removes the Node object; nothing if there is none. */
+  deleteNode(name: string): Promise<void>;
+  lease(name: string): Promise<KubernetesLease | undefined>;
+  /** Writes the lease for `holder`; `false` if somebody else wrote it since `seen`. */
+  writeLease(name: string, holder: string, seconds: number, seen: KubernetesLease | undefined): Promise<boolean>;
+  /** Leaves a record of a privileged act as an Event in `kube-system`. */
+  event(act: Act): Promise<void>;
+}

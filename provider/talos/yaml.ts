@@ -1,0 +1,82 @@
+/** Machine configurations as data: compared by meaning, named by path, values never shown. Pure. */
+import { createHash } from "node:crypto";
+import { parseAllDocuments } from "yaml";
+import { changesBetween } from "../host/diff";
+
+/** Every YAML document of a text as plain data. */
+export function documents(text: string): readonly unknown[] {
+  return [...parseAllDocuments(text)].map((document) => {
+    if (document.errors.length > 0) throw new Error(`is not valid YAML: ${document.errors[0]?.message ?? ""}`);
+    return document.toJS() as unknown;
+  });
+}
+
+/**
+ * A configuration by document: the machine configuration proper is `""`, others their kind and name. Two texts that
+ * mean the same give the same data, whatever their order of keys and documents.
+ */
+export function byDocument(text: string): { readonly [document: string]: unknown } {
+  return Object.fromEntries(
+    documents(text)
+      .filter((document) => document !== null)
+      .map((document) => [documentName(document), document]),
+  );
+}
+
+function documentName(document: unknown): string {
+  const { kind, name } = (document ?? {}) as { readonly kind?: unknown; readonly name?: unknown };
+  if (kind === undefined) return "";
+  return name === undefined ? String(kind) : `${String(kind)} ${String(name)}`;
+}
+
+/** SHA-256 of what the configuration means. */
+export function fingerprint(text: string): string {
+  return sha256(JSON.stringify(sorted(byDocument(text))));
+}
+
+/** SHA-256 of what is pushed to a node: its role's configuration and its patches, as given. */
+export function pushFingerprint(configuration: string, patches: readonly string[]): string {
+  return sha256(JSON.stringify([configuration, ...patches]));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  );
+}
+
+/** Paths at which two configurations differ, as `.machine.sysctls` or `HostnameConfig .hostname`; never values. */
+export function changedPaths(before: string, after: string): readonly string[] {
+  const [olds, news] = [byDocument(before), byDocument(after)];
+  return [...new Set([...Object.keys(olds), ...Object.keys(news)])].sort().flatMap((name) => {
+    const prefix = name === "" ? "" : `${name} `;
+    return changesBetween(olds[name], news[name]).map(({ path }) => `${prefix}${path === "" ? "(all)" : `.${path}`}`);
+  });
+}
+
+/** Paths at which two lists of patches differ, each patch compared with the one at its place. */
+export function changedPatchPaths(before: readonly string[], after: readonly string[]): readonly string[] {
+  const paths = new Set<string>();
+  for (let place = 0; place < Math.max(before.length, after.length); place++) {
+    const [old = "{}", now = "{}"] = [before[place], after[place]];
+    if (old === now) continue;
+    for (const path of changedPaths(asConfiguration(old), asConfiguration(now))) paths.add(path);
+  }
+  return [...paths].sort();
+}
+
+/** A list of JSON patch operations becomes an object by path, so that its paths can be compared. */
+function asConfiguration(patch: string): string {
+  const parsed = documents(patch);
+  if (!Array.isArray(parsed[0])) return patch;
+  const operations = parsed[0] as readonly { readonly path?: string; readonly value?: unknown }[];
+  return JSON.stringify(Object.fromEntries(operations.map(({ path, value }) => [path ?? "", value ?? null])));
+}

@@ -1,0 +1,151 @@
+/** The one real implementation of {@link Talos}: the official talosctl. */
+import { stringify } from "yaml";
+import type { ClientConfiguration } from "../../components/talos/binding";
+import { traced } from "../trace";
+import * as parse from "./parse";
+import { type Output, run, secretPath, talosctlBinary } from "./run";
+import { type Talos, TalosError, type TalosFailure } from "./talos";
+
+/** Longest duration of calls in seconds. */
+const READ = 10;
+const PROBE = 5;
+const WRITE = 60;
+const LOCAL = 20;
+
+/** What a person needs to hear beside the error's own words. */
+const HINTS: { readonly [kind in TalosFailure]?: string } = {
+  foreign: "the machine belongs to another cluster, or its secrets are not the ones in this stack",
+  maintenance: "the machine is in maintenance mode: it has no configuration",
+  denied: "the client certificate is not allowed to do this",
+};
+
+export function talosctl(credentials: ClientConfiguration, redact: (text: string) => string): Talos {
+  const binary = talosctlBinary();
+  const talosconfig = stringify({
+    context: "plinth",
+    contexts: {
+      plinth: {
+        endpoints: [],
+        ca: credentials.caCertificate,
+        crt: credentials.clientCertificate,
+        key: credentials.clientKey,
+      },
+    },
+  });
+
+  const fail = (node: string, what: string, kind: TalosFailure, stderr: string): TalosError => {
+    const hint = HINTS[kind];
+    const text = `${what}: ${redact(parse.errorSentence(stderr))}`;
+    return new TalosError(kind, node, hint === undefined ? text : `${text} (${hint})`);
+  };
+
+  const inMaintenance = async (node: string, signal: AbortSignal): Promise<boolean> => {
+    const args = ["version", "--short", "--insecure", "--endpoints", node, "--nodes", node];
+    try {
+      const output = await run(binary, { node, args, secrets: [], seconds: PROBE, signal });
+      return output.code === 0;
+    } catch (error) {
+      if (error instanceof TalosError && error.kind === "unreachable") return false;
+      throw error;
+    }
+  };
+
+  /** One call of one node at its own address, with the cluster's client certificate. */
+  const call = async (
+    node: string,
+    args: readonly string[],
+    options: { readonly signal?: AbortSignal; readonly seconds?: number; readonly file?: string } = {},
+  ): Promise<Output> => {
+    const output = await run(binary, {
+      node,
+      args: [...args, "--talosconfig", secretPath(0), "--endpoints", node, "--nodes", node],
+      secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
+      seconds: options.seconds ?? READ,
+      ...(options.signal !== undefined && { signal: options.signal }),
+    });
+    if (output.code === 0) return output;
+    const kind = parse.classify(output.stderr);
+    // A machine without configuration shows a certificate of its own making, like a machine of another cluster.
+    const unconfigured =
+      kind === "foreign" && (await inMaintenance(node, options.signal ?? AbortSignal.timeout(PROBE * 1000)));
+    throw fail(node, args.slice(0, 2).join(" "), unconfigured ? "maintenance" : kind, output.stderr);
+  };
+
+  const parsed = <T>(node: string, what: string, value: T | undefined, output: Output): T => {
+    if (value !== undefined) return value;
+    throw new TalosError("other", node, `${what}: cannot read the answer: ${redact(output.stdout.slice(0, 200))}`);
+  };
+
+  const driver: Talos = {
+    async version(node, signal) {
+      const output = await call(node, ["version"], { signal });
+      return parsed(node, "version", parse.parseVersion(output.stdout), output);
+    },
+    async schematic(node, signal) {
+      try {
+        const output = await call(node, ["get", "extensions", "--output", "yaml"], { signal });
+        return parse.parseSchematic(output.stdout);
+      } catch (error) {
+        if (error instanceof TalosError && error.kind === "unsupported") return undefined;
+        throw error;
+      }
+    },
+    async configuration(node, signal) {
+      const output = await call(node, ["get", "machineconfig", "v1alpha1", "--output", "jsonpath={.spec}"], { signal });
+      return parsed(node, "machineconfig", output.stdout.trim() === "" ? undefined : output.stdout, output);
+    },
+    async bootId(node, signal) {
+      const output = await call(node, ["read", "/proc/sys/kernel/random/boot_id"], { signal });
+      return output.stdout.trim();
+    },
+    async etcdState(node, signal) {
+      const output = await call(node, ["service", "etcd"], { signal });
+      return parsed(node, "service etcd", parse.parseServiceState(output.stdout), output);
+    },
+    async etcdMembers(node, signal) {
+      return parse.parseEtcdMembers((await call(node, ["etcd", "members"], { signal })).stdout);
+    },
+    async etcdStatus(node, signal) {
+      const output = await call(node, ["etcd", "status"], { signal });
+      return parsed(node, "etcd status", parse.parseEtcdStatus(output.stdout), output);
+    },
+    async etcdAlarms(node, signal) {
+      try {
+        return parse.parseEtcdAlarms((await call(node, ["etcd", "alarm", "list"], { signal })).stdout);
+      } catch (error) {
+        // A node that cannot list alarms still reports a raised one as an error in its etcd status.
+        if (error instanceof TalosError && error.kind === "unsupported") return [];
+        throw error;
+      }
+    },
+    async bootstrap(node) {
+      await call(node, ["bootstrap"], { seconds: WRITE });
+    },
+    async apply(node, configuration) {
+      const args = ["apply-config", "--mode", "auto", "--file", secretPath(1)];
+      const output = await call(node, args, { seconds: WRITE, file: configuration });
+      return { reboots: /with a reboot/i.test(output.stderr + output.stdout) };
+    },
+    async reset(node, { graceful }) {
+      // Only Talos' own partitions: a disk with user data on it must not be wiped along.
+      const labels = ["--system-labels-to-wipe", "STATE", "--system-labels-to-wipe", "EPHEMERAL"];
+      const args = ["reset", `--graceful=${graceful}`, "--reboot", "--wait=false", ...labels];
+      await call(node, args, { seconds: WRITE });
+    },
+    inMaintenance,
+    async render(configuration, patches, signal) {
+      const flags = patches.flatMap((_, index) => ["--patch", `@${secretPath(index + 1)}`]);
+      const args = ["machineconfig", "patch", secretPath(0), ...flags];
+      const output = await run(binary, {
+        node: "",
+        args,
+        secrets: [configuration, ...patches],
+        seconds: LOCAL,
+        signal,
+      });
+      if (output.code !== 0) throw fail("", "machineconfig patch", "invalid", output.stderr);
+      return output.stdout;
+    },
+  };
+  return traced("talos", driver);
+}

@@ -1,0 +1,89 @@
+/** Reads what talosctl prints. Pure. */
+import { documents } from "../talos/yaml";
+import type { EtcdMember, EtcdStatus, TalosFailure } from "./talos";
+
+/** Server's tag in the output of `version`. */
+export function parseVersion(text: string): string | undefined {
+  const server = text.slice(text.indexOf("Server:"));
+  return /^\s*Tag:\s+(v\S+)/m.exec(server)?.[1];
+}
+
+/** Rows of a table whose columns are at least two spaces apart, by heading. */
+export function parseTable(text: string): readonly { readonly [heading: string]: string }[] {
+  const [head, ...rows] = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("WARNING"));
+  if (head === undefined) return [];
+  // A column starts where its heading does: values may be empty and may hold single spaces.
+  const starts = [...head.matchAll(/\S+(?: \S+)*/g)].map((match) => ({ heading: match[0], at: match.index }));
+  return rows.map((row) =>
+    Object.fromEntries(
+      starts.map(({ heading, at }, column) => [heading, row.slice(at, starts[column + 1]?.at).trim()] as const),
+    ),
+  );
+}
+
+export function parseEtcdMembers(text: string): readonly EtcdMember[] {
+  return parseTable(text).map((row) => ({
+    id: row.ID ?? "",
+    hostname: row.HOSTNAME ?? "",
+    peerUrls: (row["PEER URLS"] ?? "").split(",").filter((url) => url !== ""),
+    learner: row.LEARNER === "true",
+  }));
+}
+
+export function parseEtcdStatus(text: string): EtcdStatus | undefined {
+  const [row] = parseTable(text);
+  if (row?.MEMBER === undefined) return undefined;
+  return {
+    member: row.MEMBER,
+    leader: row.LEADER ?? "",
+    learner: row.LEARNER === "true",
+    errors: (row.ERRORS ?? "").split(", ").filter((error) => error !== ""),
+  };
+}
+
+export function parseEtcdAlarms(text: string): readonly string[] {
+  return parseTable(text)
+    .map((row) => row.ALARM ?? "")
+    .filter((alarm) => alarm !== "" && alarm !== "NONE");
+}
+
+/** `STATE` line of `service etcd`. */
+export function parseServiceState(text: string): string | undefined {
+  return /^STATE\s+(\S+)/m.exec(text)?.[1];
+}
+
+/** Version of the pseudo extension named `schematic`. */
+export function parseSchematic(yaml: string): string | undefined {
+  const extensions = documents(yaml) as readonly (ExtensionStatus | null)[];
+  return extensions.find((extension) => extension?.spec?.metadata?.name === "schematic")?.spec?.metadata?.version;
+}
+
+interface ExtensionStatus {
+  readonly spec?: { readonly metadata?: { readonly name?: string; readonly version?: string } };
+}
+
+/** Texts of gRPC codes and of TLS, most specific first. */
+const FAILURES: readonly (readonly [RegExp, TalosFailure])[] = [
+  [/signed by unknown authority|certificate required|unknown certificate authority|bad certificate/i, "foreign"],
+  [/tls: failed to verify certificate|certificate is (?:not )?valid|x509:/i, "foreign"],
+  [/code = PermissionDenied|not authorized/i, "denied"],
+  [/code = AlreadyExists/i, "exists"],
+  [/code = FailedPrecondition/i, "not-ready"],
+  [/code = InvalidArgument/i, "invalid"],
+  [/code = Unimplemented|is not registered|code = NotFound/i, "unsupported"],
+  [
+    /code = Unavailable|connection refused|i\/o timeout|no route to host|deadline exceeded|EOF|connection reset/i,
+    "unreachable",
+  ],
+];
+
+export function classify(stderr: string): TalosFailure {
+  return FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? "other";
+}
+
+/** The one sentence of an error: gRPC's wrapping and the usage text left out. */
+export function errorSentence(stderr: string): string {
+  const line = stderr.split("\n").find((text) => /error|fail|rpc/i.test(text)) ?? stderr.trim().split("\n")[0] ?? "";
+  const descriptions = [...line.matchAll(/desc = "?(.*?)"?$/g)];
+  return (descriptions.at(-1)?.[1] ?? line).replace(/^.*desc = "?/, "").trim();
+}

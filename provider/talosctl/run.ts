@@ -1,0 +1,110 @@
+/** Runs the official talosctl: bounded in time and output, secrets by descriptor, no child left behind. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { openSecret } from "./secretfile";
+import { TalosError } from "./talos";
+
+export interface Invocation {
+  /** The node the call is about, for its error; empty for calls that need none. */
+  readonly node: string;
+  /** Arguments; `secretPath(n)` of {@link secretPath} stands for the nth secret. */
+  readonly args: readonly string[];
+  readonly secrets: readonly string[];
+  readonly seconds: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** More than any configuration or table; a runaway child is cut off. */
+const OUTPUT_BYTES = 32 << 20;
+const FIRST_SECRET = 3;
+const running = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Path under which the child reads the nth secret of the invocation. */
+export function secretPath(index: number): string {
+  return `/dev/fd/${FIRST_SECRET + index}`;
+}
+
+/** The talosctl to use: `PLINTH_TALOSCTL`, else the one on PATH. */
+export function talosctlBinary(env: NodeJS.ProcessEnv = process.env): string {
+  return env.PLINTH_TALOSCTL ?? "talosctl";
+}
+
+export async function run(binary: string, invocation: Invocation): Promise<Output> {
+  invocation.signal?.throwIfAborted();
+  const descriptors = invocation.secrets.map(openSecret);
+  try {
+    return await finished(binary, invocation, descriptors);
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
+}
+
+function finished(binary: string, invocation: Invocation, descriptors: readonly number[]): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, invocation.args, {
+      stdio: ["ignore", "pipe", "pipe", ...descriptors],
+      // No configuration of the person who runs it: only what is passed here.
+      env: { PATH: process.env.PATH, HOME: "/nonexistent", TALOSCONFIG: "" },
+    });
+    running.add(child);
+    const end = new Gathered(child);
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      end.late = true;
+    }, invocation.seconds * 1000);
+    const onAbort = (): void => {
+      child.kill("SIGKILL");
+    };
+    invocation.signal?.addEventListener("abort", onAbort, { once: true });
+    const settle = (): void => {
+      clearTimeout(timer);
+      invocation.signal?.removeEventListener("abort", onAbort);
+      running.delete(child);
+    };
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      settle();
+      const missing = error.code === "ENOENT";
+      const fix = "install talosctl and put it on PATH, or name it in PLINTH_TALOSCTL";
+      reject(
+        new TalosError(
+          "tool",
+          invocation.node,
+          missing ? `there is no ${binary} (${fix})` : `${binary}: ${error.message}`,
+        ),
+      );
+    });
+    child.on("close", (code) => {
+      settle();
+      if (invocation.signal?.aborted) reject(invocation.signal.reason);
+      else if (end.late) {
+        reject(new TalosError("unreachable", invocation.node, `no answer within ${invocation.seconds} s`));
+      } else resolve({ code: code ?? 1, stdout: end.stdout, stderr: end.stderr });
+    });
+  });
+}
+
+/** What a child has written so far. */
+class Gathered {
+  stdout = "";
+  stderr = "";
+  late = false;
+
+  constructor(child: ChildProcess) {
+    const gather = (stream: "stdout" | "stderr") => (chunk: string) => {
+      this[stream] += chunk;
+      if (this.stdout.length + this.stderr.length > OUTPUT_BYTES) child.kill("SIGKILL");
+    };
+    child.stdout?.setEncoding("utf8").on("data", gather("stdout"));
+    child.stderr?.setEncoding("utf8").on("data", gather("stderr"));
+  }
+}

@@ -1,0 +1,83 @@
+/** What plinth needs of the Talos API: one node per call, at the node's own address, every call bounded in time. */
+
+/** Why a call failed, as far as the next decision depends on it. */
+export type TalosFailure =
+  /** Nothing listens, or it does not answer in time. */
+  | "unreachable"
+  /** It waits for its first configuration. */
+  | "maintenance"
+  /** Its certificate is of another CA: the machine belongs to another cluster. */
+  | "foreign"
+  /** The client certificate is not allowed to do that. */
+  | "denied"
+  /** It cannot do that yet. */
+  | "not-ready"
+  /** What was to be made is there already. */
+  | "exists"
+  /** The node refuses the content, as a machine configuration that does not validate. */
+  | "invalid"
+  /** The node does not know the call or the resource. */
+  | "unsupported"
+  /** The tool itself is missing or broken. */
+  | "tool"
+  | "other";
+
+export class TalosError extends Error {
+  constructor(
+    readonly kind: TalosFailure,
+    readonly node: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "TalosError";
+  }
+}
+
+export interface EtcdMember {
+  /** Hexadecimal. */
+  readonly id: string;
+  readonly hostname: string;
+  /** As `https://10.0.3.11:2380`. */
+  readonly peerUrls: readonly string[];
+  readonly learner: boolean;
+}
+
+export interface EtcdStatus {
+  readonly member: string;
+  /** Member id of the leader this member sees; zeros if it sees none. */
+  readonly leader: string;
+  readonly learner: boolean;
+  readonly errors: readonly string[];
+}
+
+export interface Applied {
+  /** The node said that it reboots for this change. */
+  readonly reboots: boolean;
+}
+
+/** The Talos API of one cluster. `signal` ends a call that only reads; a call that changes something runs to its bound. */
+export interface Talos {
+  /** Talos version that runs, as `v1.13.0`. */
+  version(node: string, signal: AbortSignal): Promise<string>;
+  /** Image Factory schematic id of the running image; `undefined` if the machine does not tell. */
+  schematic(node: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Machine configuration that runs: YAML documents, with secrets. */
+  configuration(node: string, signal: AbortSignal): Promise<string>;
+  /** A new one after each boot. */
+  bootId(node: string, signal: AbortSignal): Promise<string>;
+  /** Whether etcd's service runs, in Talos' words, as `Running` or `Preparing`. */
+  etcdState(node: string, signal: AbortSignal): Promise<string>;
+  etcdMembers(node: string, signal: AbortSignal): Promise<readonly EtcdMember[]>;
+  etcdStatus(node: string, signal: AbortSignal): Promise<EtcdStatus>;
+  /** Names of raised alarms, as `NOSPACE`; empty if none. */
+  etcdAlarms(node: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Starts etcd on an empty disk. */
+  bootstrap(node: string): Promise<void>;
+  apply(node: string, configuration: string): Promise<Applied>;
+  /** Wipes state and data, reboots into maintenance mode; returns when the node has accepted it. */
+  reset(node: string, options: { readonly graceful: boolean }): Promise<void>;
+  /** Whether the machine waits in maintenance mode; `false` also if it does not answer. */
+  inMaintenance(node: string, signal: AbortSignal): Promise<boolean>;
+  /** The configuration with the patches on top, without any node. */
+  render(configuration: string, patches: readonly string[], signal: AbortSignal): Promise<string>;
+}
