@@ -39,13 +39,26 @@ export function signal(id: ProcessId, name: NodeJS.Signals): boolean {
   }
 }
 
+/** Every process of this user's view whose command line satisfies a condition. */
+export function findByArguments(matches: (args: readonly string[]) => boolean): ProcessId[] {
+  return pids().flatMap((pid) => {
+    let line: string;
+    try {
+      line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      return [];
+    }
+    const id = matches(line.split("\0").slice(0, -1)) ? identify(pid) : undefined;
+    return id === undefined ? [] : [id];
+  });
+}
+
 /** Every living descendant of a process, nearest first. */
 export function descendants(pid: number): ProcessId[] {
   const byParent = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const parent = readStat(Number(entry))?.parent;
-    if (parent !== undefined) byParent.set(parent, [...(byParent.get(parent) ?? []), Number(entry)]);
+  for (const child of pids()) {
+    const parent = readStat(child)?.parent;
+    if (parent !== undefined) byParent.set(parent, [...(byParent.get(parent) ?? []), child]);
   }
   const found: ProcessId[] = [];
   const queue = [pid];
@@ -57,6 +70,12 @@ export function descendants(pid: number): ProcessId[] {
     }
   }
   return found;
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
 }
 
 function readStat(pid: number): { state: string; parent: number; started: string } | undefined {

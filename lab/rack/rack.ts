@@ -6,7 +6,7 @@ import type { SitePlan } from "../../components/site/plan";
 import type { Tools } from "../build/tools";
 import { type Instance, writeAtomically } from "../instance/instance";
 import { firstBusyPort } from "../instance/prepare";
-import { identify, isAlive, type ProcessId, stop } from "../process";
+import { findByArguments, identify, isAlive, type ProcessId, stop } from "../process";
 import { RackControl } from "./control";
 import { type Machine, rackFor } from "./hardware";
 
@@ -52,17 +52,13 @@ export async function startRack(instance: Instance, plan: SitePlan, tools: Tools
 export async function stopRack(instance: Instance): Promise<boolean> {
   const running = runningRack(instance);
   if (running !== undefined) await stop(running);
-  rmSync(instance.at("rig.pid"), { force: true });
   rmSync(instance.at("rig", "rig.sock"), { force: true });
   return running !== undefined;
 }
 
-/** The rig's process, if it runs. */
+/** The rig's process, if it runs. The process table is asked, so there is no pid file to go stale or missing. */
 export function runningRack(instance: Instance): ProcessId | undefined {
-  const text = readText(instance.at("rig.pid"));
-  if (text === undefined) return undefined;
-  const id: ProcessId = JSON.parse(text);
-  return isAlive(id) ? id : undefined;
+  return findByArguments((args) => args.includes("serve") && args.at(-1) === instance.at("rig.json"))[0];
 }
 
 /** Control of the instance's rig, which must run. */
@@ -102,7 +98,6 @@ async function launch(instance: Instance, rig: string): Promise<void> {
   failed.catch(() => {});
   if (child.pid === undefined) return await failed;
   const id = identify(child.pid);
-  if (id !== undefined) writeAtomically(instance.at("rig.pid"), JSON.stringify(id));
   child.unref();
   const deadline = Date.now() + READY_SECONDS * 1000;
   while (!readFileSync(logFile, "utf8").includes('"ready":true')) {

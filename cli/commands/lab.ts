@@ -1,0 +1,139 @@
+import { resolve } from "node:path";
+import { Argument, type Command, Option } from "commander";
+import { DEFAULT_INSTANCE, Instance } from "../../lab/instance/instance";
+import { interruptible } from "../../lab/interrupt";
+import { FAULTS } from "../../lab/rack/faults";
+import { Ticker } from "../../lab/ticker";
+
+/** `plinth lab …`: a rack on your own machine. The engine's modules are loaded only by commands that need them. */
+export function registerLab(program: Command): void {
+  const lab = program.command("lab").description("a rack on your own machine, driven by the real engine");
+  withInstance(lab).enablePositionalOptions();
+
+  withInstance(lab.command("up", { isDefault: true }))
+    .description("bring the site up, or change it to what its stack file says now")
+    .option("--site <file>", "stack file to use from now on (default: stacks/Pulumi.lab.yaml)")
+    .action((_, command) =>
+      working(command, "lab up", async (instance, options) => {
+        const { upAndTell } = await import("../../lab/commands/tell.js");
+        await upAndTell(instance, { ...options, ...siteOption(command) });
+      }),
+    );
+
+  withInstance(lab.command("preview"))
+    .description("show what up would change")
+    .option("--site <file>", "stack file to use from now on")
+    .option("--expect-no-changes", "fail when there is anything to change")
+    .action((_, command) =>
+      working(command, "lab preview", async (instance, options) => {
+        const { previewAndTell } = await import("../../lab/commands/tell.js");
+        const expectNoChanges = command.opts().expectNoChanges === true;
+        await previewAndTell(instance, { ...options, ...siteOption(command), expectNoChanges });
+      }),
+    );
+
+  withInstance(lab.command("status"))
+    .description("what runs, what is real, what is simulated")
+    .option("--json", "print it as JSON")
+    .action(async (_, command) => {
+      const { labStatus } = await import("../../lab/status/status.js");
+      const { summary } = await import("../../lab/status/summary.js");
+      const status = await labStatus(instanceOf(command));
+      console.log(command.opts().json === true ? JSON.stringify(status, undefined, 2) : summary(status));
+    });
+
+  withInstance(lab.command("down"))
+    .description("switch every machine off; up goes on where it stopped")
+    .action((_, command) =>
+      working(command, "lab down", async (instance, { ticker }) => {
+        const { down } = await import("../../lab/commands/down.js");
+        await down(instance, ticker);
+      }),
+    );
+
+  withInstance(lab.command("reset"))
+    .description("remove the instance, its machines' disks and its state")
+    .action((_, command) =>
+      working(command, "lab reset", async (instance, { ticker }) => {
+        const { reset } = await import("../../lab/commands/down.js");
+        await reset(instance, ticker);
+      }),
+    );
+
+  withInstance(lab.command("fault"))
+    .description("break a machine in a named way, or mend it with `none`")
+    .argument("<machine>", "key of the machine")
+    .addArgument(new Argument("<fault>", "what breaks").choices([...Object.keys(FAULTS), "none"]))
+    .argument("[seconds]", "how long, for the faults that take it")
+    .action(async (machine, fault, seconds, _, command) => {
+      const { breakMachine } = await import("../../lab/rack/faults.js");
+      console.log(await breakMachine(instanceOf(command), machine, fault, seconds));
+    });
+
+  for (const tool of ["kubectl", "talosctl"] as const) {
+    withInstance(lab.command(tool))
+      .description(`run ${tool} against the lab's cluster`)
+      .argument("[args...]", `arguments of ${tool}`)
+      .helpOption(false)
+      .allowUnknownOption()
+      .passThroughOptions()
+      .action(async (args: string[], _, command) => {
+        const { runTool } = await import("../../lab/commands/tool.js");
+        process.exitCode = await runTool(instanceOf(command), tool, args);
+      });
+  }
+
+  withInstance(lab.command("logs"))
+    .description("print what the simulated machines logged")
+    .option("-f, --follow", "go on printing")
+    .addOption(new Option("-n, --lines <count>", "last lines to print").default("100"))
+    .action(async (_, command) => {
+      const { logs } = await import("../../lab/commands/tool.js");
+      process.exitCode = await logs(instanceOf(command), command.opts());
+    });
+
+  lab
+    .command("tools")
+    .description("build the lab's tools into the cache, without starting anything")
+    .action(async () => {
+      const { ensureTools } = await import("../../lab/build/tools.js");
+      await withTicker((ticker) => interruptible(ticker, (signal) => ensureTools(ticker, signal)));
+    });
+}
+
+function withInstance(command: Command): Command {
+  return command.option("--instance <name>", `lab instance (default: ${DEFAULT_INSTANCE})`);
+}
+
+function instanceOf(command: Command): Instance {
+  return new Instance(command.optsWithGlobals().instance ?? DEFAULT_INSTANCE);
+}
+
+function siteOption(command: Command): { stackFile?: string } {
+  const site: unknown = command.opts().site;
+  return typeof site === "string" ? { stackFile: resolve(site) } : {};
+}
+
+/** Runs a command that changes an instance: alone, with progress, and interruptible. */
+async function working(
+  command: Command,
+  title: string,
+  work: (instance: Instance, options: { ticker: Ticker; signal: AbortSignal }) => Promise<void>,
+): Promise<void> {
+  const instance = instanceOf(command);
+  const held = await instance.hold(`plinth ${title}`);
+  try {
+    await withTicker((ticker) => interruptible(ticker, (signal) => work(instance, { ticker, signal })));
+  } finally {
+    held.release();
+  }
+}
+
+async function withTicker<T>(work: (ticker: Ticker) => Promise<T>): Promise<T> {
+  const ticker = new Ticker();
+  try {
+    return await work(ticker);
+  } finally {
+    ticker.close();
+  }
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { version } from "../package.json";
+import { registerLab } from "./commands/lab";
+import { registerSchema } from "./commands/schema";
+import { run } from "./run";
+
+/** The command line of plinth: thin commands over the library. */
+const program = new Command("plinth")
+  .description("One typed site file becomes a running Kubernetes site on Talos Linux.")
+  .version(version)
+  // So that everything after `lab kubectl` belongs to kubectl.
+  .enablePositionalOptions();
+
+registerLab(program);
+registerSchema(program);
+
+void run(() => program.parseAsync());

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { OutputMap } from "@pulumi/pulumi/automation";
+import type { SitePlan } from "../../components/site/plan";
+import { ensureTools, type Tools } from "../build/tools";
+import { type EngineOptions, openStack } from "../engine/engine";
+import { installPlugins } from "../engine/plugins";
+import type { Report } from "../engine/report";
+import { type Operation, type RunOptions, runEngine } from "../engine/run";
+import { type Instance, writeAtomically } from "../instance/instance";
+import { prepare } from "../instance/prepare";
+import { rackControl, startRack } from "../rack/rack";
+import { type Ingredients, writeIngredients } from "../status/ingredients";
+
+/** Settings of the commands that run the engine. */
+export interface UpOptions extends RunOptions, EngineOptions {
+  /** Stack file to use from now on. @default - the one the instance was made from, first the lab's own */
+  readonly stackFile?: string;
+}
+
+/** An instance whose tools, files and machines are in place, and the work that is left for the engine. */
+export interface Ready {
+  readonly plan: SitePlan;
+  readonly tools: Tools;
+  readonly ingredients: Ingredients;
+}
+
+/** Brings the site of an instance up, or changes it to what its stack file says now. */
+export async function up(instance: Instance, options: UpOptions): Promise<{ report: Report; ready: Ready }> {
+  const ready = await makeReady(instance, options);
+  const { report, outputs } = await operate(instance, "up", ready, options);
+  keepAccess(instance, outputs);
+  return { report, ready };
+}
+
+/** Shows what an `up` would change. */
+export async function preview(instance: Instance, options: UpOptions): Promise<Report> {
+  const ready = await makeReady(instance, options);
+  return (await operate(instance, "preview", ready, options)).report;
+}
+
+/** Deletes what the engine made, machines' contents included when the site file says so. The instance stays. */
+export async function destroy(instance: Instance, options: UpOptions): Promise<Report> {
+  const ready = await makeReady(instance, options);
+  return (await operate(instance, "destroy", ready, options)).report;
+}
+
+async function makeReady(instance: Instance, options: UpOptions): Promise<Ready> {
+  const { ticker, signal } = options;
+  // A wrong site file is refused before anything is built or started.
+  const plan = await prepare(instance, options.stackFile);
+  const tools = await ensureTools(ticker, signal);
+  const ingredients = { tools, plugins: installPlugins(instance, tools) };
+  writeIngredients(instance, ingredients);
+  const change = await ticker.during(
+    () => "switching the machines on",
+    () => startRack(instance, plan, tools),
+  );
+  if (change !== "already running") {
+    ticker.line(`machines: ${plan.nodes.length} ${change}`);
+    await ticker.during(
+      () => "waiting for installed machines to be back",
+      () => settled(instance, signal),
+    );
+  }
+  signal.throwIfAborted();
+  return { plan, tools, ingredients };
+}
+
+async function operate(instance: Instance, operation: Operation, ready: Ready, options: UpOptions) {
+  const stack = await options.ticker.during(
+    () => "opening the stack",
+    () => openStack(instance, ready.tools, options),
+  );
+  return runEngine(stack, operation, options);
+}
+
+/** Longest wait for machines that were running before to run again, in seconds. */
+const SETTLE_SECONDS = 60;
+
+/**
+ * Waits until machines that had been installed run again and their API servers answer, so that the engine does not meet
+ * a rack that is still booting. When it takes too long the engine finds out itself what is wrong.
+ */
+async function settled(instance: Instance, signal: AbortSignal): Promise<void> {
+  const control = rackControl(instance);
+  for (
+    const deadline = Date.now() + SETTLE_SECONDS * 1000;
+    Date.now() < deadline && !signal.aborted;
+    await sleep(100)
+  ) {
+    const { machines, clusters } = await control.status();
+    const on = machines.filter((machine) => machine.power === "on");
+    const booted = on.every((machine) => !machine.installed || machine.stage === "running");
+    const serving = (clusters ?? []).every((cluster) => cluster.quorum && (cluster.apiservers ?? []).length > 0);
+    if (booted && serving) return;
+  }
+}
+
+/** Leaves the site's access files in the instance for kubectl and talosctl. */
+function keepAccess(instance: Instance, outputs: OutputMap): void {
+  for (const [name, path] of [
+    ["kubeconfig", instance.kubeconfig],
+    ["talosconfig", instance.talosconfig],
+  ] as const) {
+    const value: unknown = outputs[name]?.value;
+    if (typeof value === "string") writeAtomically(path, value);
+  }
+}
+
+/** Whether the instance was ever brought up. */
+export function wasUp(instance: Instance): boolean {
+  return existsSync(instance.kubeconfig);
+}

@@ -1,0 +1,69 @@
+import { ProblemError } from "../../components/problem";
+import type { Instance } from "../instance/instance";
+import { RackRefusal } from "./control";
+import { rackControl } from "./rack";
+
+/** Ways a machine can break, and whether the fault takes a number of seconds. */
+export const FAULTS: Readonly<Record<string, { readonly does: string; readonly seconds?: boolean }>> = {
+  off: { does: "has lost its power" },
+  hang: { does: "accepts connections and never answers" },
+  refuse: { does: "refuses connections" },
+  "boot-failure": { does: "will come back on its old slot after the next upgrade" },
+  "api-denied": { does: "denies every call for a while", seconds: true },
+  "no-reboot": { does: "will install and not reboot" },
+  "ghost-member": { does: "has left a dead member in etcd" },
+  "clock-skew": { does: "has a wrong clock", seconds: true },
+  "disk-full": { does: "has a full disk" },
+};
+
+/** Breaks a machine, or mends it with `none`; returns what to say about it. */
+export async function breakMachine(
+  instance: Instance,
+  machine: string,
+  fault: string,
+  seconds?: string,
+): Promise<string> {
+  const control = rackControl(instance);
+  const known = (await control.status()).machines.map(({ name }) => name);
+  const problems = [];
+  if (!known.includes(machine)) {
+    problems.push({
+      path: "machine",
+      reason: `there is no ${machine} in this rack`,
+      fix: `name one of ${known.join(", ")}`,
+    });
+  }
+  const kind = FAULTS[fault];
+  if (kind === undefined && fault !== "none") {
+    problems.push({
+      path: "fault",
+      reason: `${fault} is not known`,
+      fix: `name one of ${Object.keys(FAULTS).join(", ")}, none`,
+    });
+  }
+  const wantsSeconds = kind?.seconds === true;
+  if (wantsSeconds && !/^-?\d+$/.test(seconds ?? "")) {
+    problems.push({
+      path: "seconds",
+      reason: `${fault} needs a number of seconds`,
+      fix: `write: fault ${machine} ${fault} 30`,
+    });
+  }
+  if (!wantsSeconds && seconds !== undefined) {
+    problems.push({ path: "seconds", reason: `${fault} takes no time`, fix: `leave "${seconds}" out` });
+  }
+  if (problems.length > 0) throw new ProblemError("Nothing was broken.", problems);
+  try {
+    if (fault === "none") {
+      await control.mend(machine);
+      return `${machine} is whole again`;
+    }
+    await control.fault(machine, fault, wantsSeconds ? { seconds: Number(seconds) } : {});
+  } catch (error) {
+    if (!(error instanceof RackRefusal)) throw error;
+    throw new ProblemError("Nothing was broken.", [
+      { path: machine, reason: error.message, fix: "see: npm run lab -- status" },
+    ]);
+  }
+  return `${machine} ${kind?.does} (mend it with: npm run lab -- fault ${machine} none)`;
+}

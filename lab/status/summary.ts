@@ -1,0 +1,101 @@
+import type { Tools } from "../build/tools";
+import type { LabStatus } from "./status";
+
+/** What runs, what is real, what is simulated, and where to look: the end of `lab up`, and `lab status`. */
+export function summary(status: LabStatus): string {
+  if (status.network === undefined)
+    return `There is no lab instance ${status.instance}. Make it with: ${command(status, "up")}`;
+  const head = `lab instance ${status.instance} on ${status.network}`;
+  if (!status.running) {
+    return `${head} is not running; its state is kept in ${status.folder}.\nStart it with: ${command(status, "up")}`;
+  }
+  const sections = [
+    `${head}, ${status.memoryMiB} MiB of memory`,
+    table(machineRows(status)),
+    clusterLines(status).join("\n"),
+    ...(status.ingredients === undefined ? [] : [ingredientLines(status).join("\n")]),
+    ["Look around:", ...looks(status).map((look) => `  ${look}`)].join("\n"),
+  ];
+  return sections.filter((section) => section !== "").join("\n\n");
+}
+
+function machineRows({ machines, nodes }: LabStatus): string[][] {
+  const rows = machines.map((machine) => {
+    const node = nodes?.find(({ name }) => name === machine.hostname);
+    const state = machine.power === "off" ? "off" : machine.stage;
+    const ready = node === undefined ? "-" : node.ready ? "Ready" : "NotReady";
+    const faults = (machine.faults ?? []).join(", ");
+    return [
+      machine.name,
+      machine.type || "-",
+      machine.address,
+      machine.talos,
+      node?.version ?? "-",
+      state,
+      ready,
+      faults,
+    ];
+  });
+  return [
+    ["machine", "role", "address", "talos", "kubernetes", "state", "node", rows.some((row) => row[7]) ? "faults" : ""],
+    ...rows,
+  ];
+}
+
+function clusterLines({ clusters, nodes }: LabStatus): string[] {
+  return clusters.map((cluster) => {
+    if (!cluster.quorum) return `cluster ${cluster.name}: etcd has no quorum, so there is no Kubernetes API`;
+    const ready =
+      nodes === undefined ? "" : `, ${nodes.filter((node) => node.ready).length} of ${nodes.length} nodes Ready`;
+    return `cluster ${cluster.name}: ${cluster.endpoint}, ${(cluster.apiservers ?? []).length} API servers${ready}`;
+  });
+}
+
+function ingredientLines({ ingredients, machines, unimplemented }: LabStatus): string[] {
+  if (ingredients === undefined) return [];
+  const { tools, plugins } = ingredients;
+  const official = plugins
+    .filter(({ kind }) => kind === "official")
+    .map(({ name, version }) => `plugin ${name} v${version}`);
+  const standins = plugins.filter(({ kind }) => kind === "stand-in").map(({ name, version }) => `${name} v${version}`);
+  const real = ["pulumi", "talosctl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+  const calls = unimplemented.map(({ method, count }) => `${method} (${count})`);
+  return [
+    `real:          ${[...real.map((name) => toolText(tools, name)), ...official].join(", ")}`,
+    `simulated:     ${machines.length} Talos machines (rig), pods (${toolText(tools, "kwok")})`,
+    `stood in for:  ${standins.length === 0 ? "nothing" : `${standins.join(", ")} (install the official plugins and they are used)`}`,
+    `unimplemented: ${calls.length === 0 ? "nothing that was asked for" : calls.join(", ")}`,
+  ];
+}
+
+function toolText(tools: Tools, name: string): string {
+  const tool = tools[name];
+  return tool === undefined ? name : `${name} ${tool.version}${tool.origin === "found" ? ` (${tool.path})` : ""}`;
+}
+
+function looks(status: LabStatus): string[] {
+  const address = status.machines[0]?.address ?? "";
+  return [
+    command(status, "kubectl get nodes -o wide"),
+    command(status, `talosctl -n ${address} get members`),
+    command(status, `fault ${status.machines.at(-1)?.name ?? "MACHINE"} off`),
+  ];
+}
+
+/** A lab command line as the user types it. */
+export function command(status: Pick<LabStatus, "instance">, words: string): string {
+  const option = status.instance === "lab" ? "" : `--instance ${status.instance} `;
+  return `npm run lab -- ${option}${words}`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
