@@ -24,10 +24,12 @@ export class Facts extends pulumi.ComponentResource {
 
   constructor(name: string, { plan, endpoint }: FactsArgs, opts?: pulumi.ComponentResourceOptions) {
     super(Facts.__pulumiType, name, {}, opts);
+    // A component's dependencies do not reach its children by themselves, and a destroy goes by the children's.
+    const child = { parent: this, dependsOn: opts?.dependsOn ?? [] };
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       { metadata: { name: "plinth-system", labels: { "app.kubernetes.io/managed-by": "plinth" } } },
-      { parent: this },
+      child,
     );
     new k8s.core.v1.ConfigMap(
       `${name}-site`,
@@ -44,7 +46,7 @@ export class Facts extends pulumi.ComponentResource {
         },
       },
       // A ConfigMap whose data changes is replaced; with a fixed name the old one has to go first.
-      { parent: this, deleteBeforeReplace: true },
+      { ...child, deleteBeforeReplace: true },
     );
     this.namespace = namespace.metadata.name;
     this.registerOutputs({ namespace: this.namespace });
