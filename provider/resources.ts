@@ -1,6 +1,8 @@
 /** Every resource type this provider serves. */
+import { realDrivers } from "./drivers";
 import type { AnyResource } from "./resource";
+import { bootstrap } from "./talos/Bootstrap";
 
-const all: readonly AnyResource[] = [];
+const all: readonly AnyResource[] = [bootstrap(realDrivers)];
 
 export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));

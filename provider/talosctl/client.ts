@@ -99,8 +99,13 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       return output.stdout.trim();
     },
     async etcdState(node, signal) {
-      const output = await call(node, ["service", "etcd"], { signal });
-      return parsed(node, "service etcd", parse.parseServiceState(output.stdout), output);
+      try {
+        const output = await call(node, ["service", "etcd"], { signal });
+        return parsed(node, "service etcd", parse.parseServiceState(output.stdout), output);
+      } catch (error) {
+        if (error instanceof TalosError && error.kind === "unsupported") return "Absent";
+        throw error;
+      }
     },
     async etcdMembers(node, signal) {
       return parse.parseEtcdMembers((await call(node, ["etcd", "members"], { signal })).stdout);

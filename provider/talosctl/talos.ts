@@ -65,7 +65,7 @@ export interface Talos {
   configuration(node: string, signal: AbortSignal): Promise<string>;
   /** A new one after each boot. */
   bootId(node: string, signal: AbortSignal): Promise<string>;
-  /** Whether etcd's service runs, in Talos' words, as `Running` or `Preparing`. */
+  /** State of etcd's service in Talos' words, as `Running` or `Preparing`; `Absent` if the node has none. */
   etcdState(node: string, signal: AbortSignal): Promise<string>;
   etcdMembers(node: string, signal: AbortSignal): Promise<readonly EtcdMember[]>;
   etcdStatus(node: string, signal: AbortSignal): Promise<EtcdStatus>;

@@ -1,0 +1,216 @@
+/** `plinth:talos:Bootstrap`: starts etcd once for a new cluster, or adopts the etcd that already runs. */
+import { z } from "zod";
+import type { Problem } from "../../components/problem";
+import type { ClientConfiguration } from "../../components/talos/binding";
+import { type Draft, unknown } from "../draft";
+import type { Drivers } from "../drivers";
+import { changesBetween } from "../host/diff";
+import { sentence } from "../host/failure";
+import { pem } from "../kubernetes/endpoint";
+import { type Context, propertyPath, type Resource } from "../resource";
+import { type Talos, TalosError } from "../talosctl/talos";
+import { type Look, waitFor } from "../wait";
+import { address, clientConfiguration } from "./inputs";
+import { documents } from "./yaml";
+
+interface BootstrapInputs {
+  readonly clusterName: string;
+  readonly clientConfiguration: ClientConfiguration;
+  readonly node: string;
+  readonly controlPlanes: readonly string[];
+  readonly endpoint: string;
+  readonly kubernetesCa: string;
+}
+
+interface BootstrapOutputs {
+  readonly clusterId: string;
+  /** Empty until the cluster is whole. */
+  readonly etcdMembers: readonly string[];
+}
+
+/** Longest waits in seconds. */
+const ANSWER = 600;
+const ACCEPT = 300;
+const ETCD = 300;
+const KUBERNETES = 600;
+const NO_LEADER = /^0*$/;
+
+export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, BootstrapOutputs> {
+  const connect = (inputs: BootstrapInputs, context: Context): Talos =>
+    drivers.talos(inputs.clientConfiguration, context.redact);
+
+  return {
+    type: "plinth:talos:Bootstrap",
+    inputs: z.strictObject({
+      clusterName: z.string().min(1),
+      clientConfiguration,
+      node: address,
+      controlPlanes: z.array(address).min(1).readonly(),
+      endpoint: z.url({ protocol: /^https$/, error: "is not an https URL" }),
+      kubernetesCa: z.string().min(1),
+    }),
+    outputs: z.object({
+      clusterId: z.string().default(""),
+      etcdMembers: z.array(z.string()).readonly().default([]),
+    }),
+    secrets: ["clientConfiguration"],
+    limits: { create: 3600, read: 300, update: 3600, delete: 60 },
+
+    check: (inputs) => problems(inputs),
+    diff(prior, inputs) {
+      const changes = changesBetween(prior.inputs, inputs);
+      const unfinished = prior.outputs.etcdMembers.length === 0;
+      return unfinished ? [...changes, { path: "etcdMembers", kind: "update", output: true }] : changes;
+    },
+    preview: () => ({}),
+    async create(inputs, context) {
+      const talos = connect(inputs, context);
+      return { id: inputs.clusterName, ...(await ensure(drivers, talos, inputs, context)) };
+    },
+    async update(_id, prior, inputs, context) {
+      if (prior.outputs.etcdMembers.length > 0) return { outputs: prior.outputs };
+      return ensure(drivers, connect(inputs, context), inputs, context);
+    },
+    async read(_id, prior, context) {
+      if (prior === undefined) throw new Error("a bootstrap cannot be imported: declare it, and it adopts what runs");
+      const talos = connect(prior.inputs, context);
+      const states = await Promise.all(
+        prior.inputs.controlPlanes.map(async (node) => ({ node, state: await stateOf(talos, node, context) })),
+      );
+      const alive = states.find(({ state }) => state === "Running");
+      // Every control plane has answered and none runs etcd: there is nothing left to describe.
+      if (alive === undefined) return undefined;
+      const etcdMembers = await memberIds(talos, alive.node, context);
+      const before = prior.outputs.etcdMembers;
+      if (before.length > 0 && !etcdMembers.some((id) => before.includes(id))) {
+        context.log.warn("etcd has none of the members it had: it was lost and started anew, its data is another");
+      }
+      return { inputs: prior.inputs, outputs: { ...prior.outputs, etcdMembers } };
+    },
+    // The cluster goes with its machines.
+    async delete() {},
+  };
+}
+
+function problems(inputs: Draft<BootstrapInputs>): readonly Problem[] {
+  if (inputs === unknown || inputs.controlPlanes === unknown) return [];
+  const { node, controlPlanes } = inputs;
+  const found: Problem[] = [];
+  controlPlanes.forEach((plane, place) => {
+    if (plane === unknown || controlPlanes.indexOf(plane) === place) return;
+    found.push({
+      path: propertyPath("controlPlanes", place),
+      reason: `${plane} is listed twice`,
+      fix: "list each control plane once",
+    });
+  });
+  if (node !== unknown && !controlPlanes.includes(unknown) && !controlPlanes.includes(node)) {
+    found.push({
+      path: "node",
+      reason: `${node} is none of the control planes`,
+      fix: `give one of ${controlPlanes.map(String).join(", ")}`,
+    });
+  }
+  return found;
+}
+
+/** From whatever is there to an answering Kubernetes API. Says how far it came if that is not reached. */
+async function ensure(
+  drivers: Drivers,
+  talos: Talos,
+  inputs: BootstrapInputs,
+  context: Context,
+): Promise<{ outputs: BootstrapOutputs; failures?: readonly string[] }> {
+  return context.lease({ name: `bootstrap-${inputs.clusterName}`, doing: "bootstrap" }, async () => {
+    const wait = waiter(drivers, context);
+    const states = await Promise.all(
+      inputs.controlPlanes.map((node) =>
+        wait(`${node} answers with the cluster's certificate`, ANSWER, async () => ({
+          done: { node, state: await stateOf(talos, node, context) },
+        })),
+      ),
+    );
+    const outputs = { clusterId: await clusterId(talos, inputs.node, context), etcdMembers: [] as readonly string[] };
+    const running = states.find(({ state }) => state === "Running")?.node;
+    if (running === undefined) await start(talos, inputs, context, wait);
+    else context.log.info(`etcd already runs on ${running}: adopted`);
+    try {
+      const node = running ?? inputs.node;
+      const etcdMembers = await wait(`etcd on ${node}`, ETCD, () => lookAtEtcd(talos, node, context));
+      await wait(`Kubernetes API at ${inputs.endpoint}`, KUBERNETES, async () => {
+        const missing = await drivers.endpoint.ready(inputs.endpoint, pem(inputs.kubernetesCa), context.signal);
+        return missing === undefined ? { done: true } : { missing };
+      });
+      return { outputs: { ...outputs, etcdMembers } };
+    } catch (error) {
+      return { outputs, failures: [sentence(error)] };
+    }
+  });
+}
+
+type Waiter = <T>(what: string, seconds: number, look: () => Promise<Look<T>>) => Promise<T>;
+
+/** A node that does not answer yet is something to wait for; a wrong cluster or a refusal is not. */
+function waiter(drivers: Drivers, context: Context): Waiter {
+  return (what, seconds, look) =>
+    waitFor(
+      { what, seconds, intervalMs: drivers.pollMs, signal: context.signal, progress: context.log.progress },
+      async () => {
+        try {
+          return await look();
+        } catch (error) {
+          const passing = ["unreachable", "not-ready", "maintenance", "denied"];
+          if (error instanceof TalosError && passing.includes(error.kind)) return { missing: error.message };
+          throw error;
+        }
+      },
+    );
+}
+
+async function start(talos: Talos, inputs: BootstrapInputs, context: Context, wait: Waiter): Promise<void> {
+  await context.audit({
+    act: "bootstrap",
+    target: `${inputs.clusterName}/${inputs.node}`,
+    detail: "start etcd of a new cluster",
+  });
+  await wait(`${inputs.node} accepts the bootstrap`, ACCEPT, async () => {
+    try {
+      await talos.bootstrap(inputs.node);
+    } catch (error) {
+      // Its data is there already: an earlier run came this far.
+      if (!(error instanceof TalosError) || error.kind !== "exists") throw error;
+      context.log.info(`etcd's data is already on ${inputs.node}: adopted`);
+    }
+    return { done: true };
+  });
+}
+
+async function lookAtEtcd(talos: Talos, node: string, context: Context): Promise<Look<readonly string[]>> {
+  try {
+    const status = await talos.etcdStatus(node, context.signal);
+    if (NO_LEADER.test(status.leader)) return { missing: "it has no leader: too few members answer" };
+    return { done: await memberIds(talos, node, context) };
+  } catch (error) {
+    // While etcd starts the node has many words for "not yet".
+    if (error instanceof TalosError && error.kind !== "foreign" && error.kind !== "tool") {
+      return { missing: error.message };
+    }
+    throw error;
+  }
+}
+
+const stateOf = (talos: Talos, node: string, context: Context): Promise<string> =>
+  talos.etcdState(node, context.signal);
+
+async function memberIds(talos: Talos, node: string, context: Context): Promise<readonly string[]> {
+  return (await talos.etcdMembers(node, context.signal)).map(({ id }) => id).sort();
+}
+
+async function clusterId(talos: Talos, node: string, context: Context): Promise<string> {
+  const [machine] = documents(await talos.configuration(node, context.signal)) as readonly {
+    readonly cluster?: { readonly id?: string };
+  }[];
+  const id = machine?.cluster?.id;
+  if (id === undefined) throw new Error(`${node}: its machine configuration has no cluster id`);
+  return id;
+}

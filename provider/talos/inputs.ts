@@ -1,0 +1,81 @@
+/** The boundary of the Talos resources: schemas of their inputs and outputs. */
+import { z } from "zod";
+import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { durationSeconds } from "../wait";
+
+/** An IPv4 or IPv6 address without a prefix length. */
+export const address = z.union([z.ipv4(), z.ipv6()], { error: "is not an IP address" });
+const version = z.string().regex(/^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/, "is not a version such as v1.13.0");
+const duration = z
+  .string()
+  .refine((text) => durationSeconds(text) !== undefined, "is not a duration such as 30s, 5m or 1h30m");
+const name = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "is not a DNS name in lower case");
+
+export const clientConfiguration = z.strictObject({
+  caCertificate: z.string().min(1),
+  clientCertificate: z.string().min(1),
+  clientKey: z.string().min(1),
+});
+
+const node = z.strictObject({
+  type: z.enum(["controlplane", "worker"]),
+  address,
+  hostname: name,
+  talos: version,
+  kubernetes: version,
+  schematic: z.string().exactOptional(),
+  failureDomain: z.string().exactOptional(),
+  patches: z.array(z.string()).readonly(),
+});
+
+export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
+  clusterName: z.string().min(1),
+  clientConfiguration,
+  kubeconfig: z.string().min(1),
+  configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
+  nodes: z.record(z.string(), node),
+  timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
+  onDestroy: z.enum(["keep", "reset"]).exactOptional(),
+});
+
+/** Partial results of a first run store less; what is missing counts as "nothing reached". */
+export const releaseOutputs = z.object({
+  running: z
+    .record(
+      z.string(),
+      z.object({
+        talos: z.string(),
+        kubernetes: z.string().exactOptional(),
+        schematic: z.string().exactOptional(),
+        pushed: z.string(),
+        confirmed: z.string(),
+        running: z.string(),
+        drift: z.array(z.string()).readonly(),
+      }),
+    )
+    .default({}),
+  phase: z.enum(["converged", "partial"]).default("partial"),
+  journal: z
+    .array(
+      z.object({
+        node: z.string(),
+        action: z.enum([
+          "gate",
+          "apply",
+          "verify",
+          "adopt",
+          "reset",
+          "snapshot",
+          "install",
+          "drain",
+          "reboot",
+          "uncordon",
+          "kubernetes",
+        ]),
+        result: z.enum(["done", "failed", "skipped"]),
+        detail: z.string(),
+      }),
+    )
+    .readonly()
+    .default([]),
+}) satisfies z.ZodType<ClusterReleaseOutputs>;
