@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { registerLab } from "./commands/lab";
+import { registerPlan } from "./commands/plan";
 import { registerSchema } from "./commands/schema";
 import { run } from "./run";
 
@@ -13,6 +14,7 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerLab(program);
+registerPlan(program);
 registerSchema(program);
 
 void run(() => program.parseAsync());

@@ -1,0 +1,57 @@
+import { type Command, Option } from "commander";
+import { drawSite } from "../../components/site/draw";
+import { readSiteFile } from "../../components/site/file";
+import { parseSite } from "../../components/site/parse";
+import { type AddressPlan, planSite, type SitePlan } from "../../components/site/plan";
+
+/** `plinth plan`: what a site file means, before anything is made. */
+export function registerPlan(program: Command): void {
+  program
+    .command("plan")
+    .description("check a stack file and show what it means")
+    .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
+    .addOption(new Option("--format <format>", "how to show it").choices(["text", "json", "svg"]).default("text"))
+    .action((file: string, options: { format: "text" | "json" | "svg" }) => {
+      process.stdout.write(SHOW[options.format](planSite(parseSite(readSiteFile(file), file))));
+    });
+}
+
+const SHOW = {
+  svg: drawSite,
+  json: (plan: SitePlan) => `${JSON.stringify(plan, undefined, 2)}\n`,
+  text: planText,
+};
+
+function planText(plan: SitePlan): string {
+  const api = `https://${addressText(plan.endpoint.address)}:${plan.endpoint.port}`;
+  const rows = plan.nodes.map((node) => [
+    node.key,
+    node.type,
+    addressText(node.address),
+    node.mac,
+    node.arch,
+    node.failureDomain ?? "-",
+  ]);
+  return [
+    `${plan.name} (${plan.domain}) · ${plan.provider} · Talos ${plan.talos.version}, contract ${plan.talos.configContract} · Kubernetes ${plan.kubernetes.version}`,
+    `API ${api}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
+    "",
+    ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
+    ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
+    "",
+  ].join("\n");
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function addressText(address: AddressPlan): string {
+  return "literal" in address ? address.literal : `pool ${address.claim.pool}`;
+}
