@@ -1,0 +1,68 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Programs are the tools every rig needs.
+var Programs = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"}
+
+// Tools maps a program's name to its binaries.
+type Tools map[string]Binaries
+
+// Binaries maps versions (v1.36.3) to paths. A plain path in the file is kept under the empty
+// version: it serves whatever version is asked for, since there is nothing to choose from.
+type Binaries map[string]string
+
+// UnmarshalJSON accepts a path or an object of version to path.
+func (b *Binaries) UnmarshalJSON(raw []byte) error {
+	var path string
+	if json.Unmarshal(raw, &path) == nil {
+		*b = Binaries{"": path}
+
+		return nil
+	}
+
+	var versions map[string]string
+	if err := json.Unmarshal(raw, &versions); err != nil {
+		return fmt.Errorf("a tool is a path or an object of version to path: %w", err)
+	}
+
+	*b = versions
+
+	return nil
+}
+
+// MarshalJSON writes the form that was read.
+func (b Binaries) MarshalJSON() ([]byte, error) {
+	if path, ok := b[""]; ok && len(b) == 1 {
+		return json.Marshal(path)
+	}
+
+	return json.Marshal(map[string]string(b))
+}
+
+// Find returns the binary of the program for a version such as v1.36.3.
+func (t Tools) Find(program, version string) (string, error) {
+	binaries := t[program]
+
+	if path, ok := binaries[version]; ok {
+		return path, nil
+	}
+
+	if path, ok := binaries[""]; ok {
+		return path, nil
+	}
+
+	known := make([]string, 0, len(binaries))
+	for v := range binaries {
+		known = append(known, v)
+	}
+
+	slices.Sort(known)
+
+	return "", fmt.Errorf("image not found: there is no %s %s here, only %s", program, version, strings.Join(known, ", "))
+}
