@@ -1,17 +1,9 @@
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 /** Root of the plinth package: the checkout, or its folder below node_modules. Sources and `dist/` both find it. */
-export const packageRoot: string = findRoot(__dirname);
-
-function findRoot(from: string): string {
-  // dist/ holds no package.json, so the first one above this file is the package's own.
-  if (existsSync(join(from, "package.json"))) return from;
-  const parent = dirname(from);
-  if (parent === from) throw new Error(`no package.json above ${__dirname}`);
-  return findRoot(parent);
-}
+export const packageRoot: string =
+  basename(dirname(__dirname)) === "dist" ? resolve(__dirname, "../..") : dirname(__dirname);
 
 /**
  * The one folder outside the checkout that plinth writes to: built tools and lab instances.
