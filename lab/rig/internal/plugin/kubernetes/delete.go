@@ -1,0 +1,79 @@
+package kubernetes
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"plinth.dev/lab/rig/internal/plugin/host"
+	"plinth.dev/lab/rig/internal/plugin/property"
+)
+
+const deletionLimit = 10 * time.Minute
+
+// Delete removes an object and waits until it is gone.
+func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
+	token, _ := typeAndName(req.GetUrn())
+	if token == releaseToken {
+		return p.deleteRelease(ctx, req)
+	}
+	gvk, err := kindOf(token)
+	if err != nil {
+		return nil, err
+	}
+	o, cluster := p.current()
+	ctx, done := p.Bound(ctx)
+	defer done()
+	if cluster.reachable(ctx) != nil {
+		if o.deleteUnreachable {
+			return &emptypb.Empty{}, nil
+		}
+		return nil, unknownf("configured Kubernetes cluster is unreachable. %s", forgetHelp)
+	}
+	namespace, name := splitIdentity(req.GetId())
+	client, err := cluster.client(gvk, namespace)
+	if meta.IsNoMatchError(err) {
+		return &emptypb.Empty{}, nil
+	}
+	if err != nil {
+		return nil, unknownf("deleting %q: %v", req.GetId(), err)
+	}
+	olds := property.FromStruct(req.GetProperties())
+	old := toObject(olds)
+	policy := metav1.DeletePropagationForeground
+	if wanted := old.GetAnnotations()[annotationPropagation]; wanted != "" {
+		policy = metav1.DeletionPropagation(wanted)
+	}
+	err = client.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})
+	if err == nil && !annotated(old, annotationSkipAwait) {
+		limit := waitLimit(old, req.GetTimeout(), deletionLimit)
+		var last *unstructured.Unstructured
+		gone := poll(ctx, limit, func(ctx context.Context) bool {
+			live, err := client.Get(ctx, name, metav1.GetOptions{})
+			if err == nil {
+				last = live
+			}
+			return apierrors.IsNotFound(err) || err == nil && old.GetUID() != "" && live.GetUID() != old.GetUID()
+		})
+		if !gone {
+			state := olds
+			if last != nil {
+				inputs := property.MapOf(olds[hiddenInputs])
+				state = outputs(last, inputs, property.String(olds, hiddenManager), property.String(olds, hiddenAPIVersion))
+			}
+			const message = "timed out waiting for the condition"
+			return nil, host.InitFailed(req.GetId(), state, nil, message, []string{message})
+		}
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, unknownf("deleting %q: %v", req.GetId(), err)
+	}
+	return &emptypb.Empty{}, nil
+}

@@ -1,0 +1,169 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"plinth.dev/lab/rig/internal/plugin/property"
+)
+
+// Diff compares what was asked for with what is asked for now. No API call is made, so it works while
+// the cluster is away.
+func (p *Provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	token, _ := typeAndName(req.GetUrn())
+	if token == releaseToken {
+		return p.diffRelease(req)
+	}
+	gvk, err := kindOf(token)
+	if err != nil {
+		return nil, err
+	}
+	o, _ := p.current()
+	olds, news := oldInputs(req), property.PlainMap(property.FromStruct(req.GetNews()))
+	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
+	changes := compare("", olds, news)
+	if len(changes) == 0 {
+		return response, nil
+	}
+	response.Changes = pulumirpc.DiffResponse_DIFF_SOME
+	response.DetailedDiff = map[string]*pulumirpc.PropertyDiff{}
+	immutable := o.immutable(gvk, olds)
+	for _, change := range changes {
+		replaces := immutable.covers(change.path)
+		response.DetailedDiff[change.path] = change.wire(replaces)
+		if replaces {
+			response.Replaces = append(response.Replaces, change.path)
+		}
+	}
+	response.DeleteBeforeReplace = len(response.Replaces) > 0 && keepsGivenName(olds, news)
+	return response, nil
+}
+
+func oldInputs(req *pulumirpc.DiffRequest) property.Map {
+	if inputs := property.PlainMap(property.FromStruct(req.GetOldInputs())); len(inputs) > 0 {
+		return inputs
+	}
+	return property.Object(property.FromStruct(req.GetOlds()), hiddenInputs)
+}
+
+// keepsGivenName tells whether old and new object would collide: then the old one must go first.
+func keepsGivenName(olds, news property.Map) bool {
+	before, after := property.Object(olds, "metadata"), property.Object(news, "metadata")
+	if property.String(property.Object(after, "annotations"), annotationAutonamed) == "true" {
+		return false
+	}
+	return property.Equal(before["name"], after["name"]) && property.Equal(before["namespace"], after["namespace"])
+}
+
+// change is one path that differs.
+type change struct {
+	path string
+	kind pulumirpc.PropertyDiff_Kind
+}
+
+func (c change) wire(replaces bool) *pulumirpc.PropertyDiff {
+	kind := c.kind
+	if replaces {
+		kind = map[pulumirpc.PropertyDiff_Kind]pulumirpc.PropertyDiff_Kind{
+			pulumirpc.PropertyDiff_ADD:    pulumirpc.PropertyDiff_ADD_REPLACE,
+			pulumirpc.PropertyDiff_DELETE: pulumirpc.PropertyDiff_DELETE_REPLACE,
+			pulumirpc.PropertyDiff_UPDATE: pulumirpc.PropertyDiff_UPDATE_REPLACE,
+		}[c.kind]
+	}
+	return &pulumirpc.PropertyDiff{Kind: kind, InputDiff: c.kind == pulumirpc.PropertyDiff_DELETE}
+}
+
+// compare lists the differing paths in order, each as short as it can be: a whole object that appears
+// is one change.
+func compare(path string, olds, news any) []change {
+	oldMap, oldIsMap := olds.(property.Map)
+	newMap, newIsMap := news.(property.Map)
+	oldList, oldIsList := olds.([]any)
+	newList, newIsList := news.([]any)
+	switch {
+	case property.Equal(olds, news):
+		return nil
+	case olds == nil:
+		return []change{{path, pulumirpc.PropertyDiff_ADD}}
+	case news == nil:
+		return []change{{path, pulumirpc.PropertyDiff_DELETE}}
+	case oldIsMap && newIsMap:
+		var changes []change
+		for _, key := range property.Keys(union(oldMap, newMap)) {
+			changes = append(changes, compare(dotted(path, key), oldMap[key], newMap[key])...)
+		}
+		return changes
+	case oldIsList && newIsList:
+		var changes []change
+		for i := range max(len(oldList), len(newList)) {
+			changes = append(changes, compare(fmt.Sprintf("%s[%d]", path, i), at(oldList, i), at(newList, i))...)
+		}
+		return changes
+	default:
+		return []change{{path, pulumirpc.PropertyDiff_UPDATE}}
+	}
+}
+
+func at(list []any, i int) any {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+func dotted(path, key string) string {
+	if strings.ContainsAny(key, ".[]\"") {
+		return path + `["` + strings.ReplaceAll(key, `"`, `\"`) + `"]`
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// paths are the parts of an object that the API server never changes in place.
+type paths []string
+
+func (p paths) covers(path string) bool {
+	for _, prefix := range p {
+		rest, ok := strings.CutPrefix(path, prefix)
+		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+var immutableByKind = map[string]paths{
+	"Pod":                                   {"spec"},
+	"Service":                               {"spec.clusterIP", "spec.type"},
+	"Secret":                                {"type"},
+	"PersistentVolumeClaim":                 {"spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"},
+	"Deployment.apps":                       {"spec.selector"},
+	"DaemonSet.apps":                        {"spec.selector"},
+	"ReplicaSet.apps":                       {"spec.selector"},
+	"StatefulSet.apps":                      {"spec.podManagementPolicy", "spec.selector", "spec.serviceName", "spec.volumeClaimTemplates"},
+	"Job.batch":                             {"spec.completions", "spec.selector", "spec.template"},
+	"RoleBinding.rbac.authorization.k8s.io": {"roleRef"},
+	"ClusterRoleBinding.rbac.authorization.k8s.io": {"roleRef"},
+	"StorageClass.storage.k8s.io":                  {"parameters", "provisioner"},
+	"PriorityClass.scheduling.k8s.io":              {"value"},
+}
+
+func (o options) immutable(gvk schema.GroupVersionKind, olds property.Map) paths {
+	all := paths{"metadata.name", "metadata.namespace"}
+	all = append(all, immutableByKind[gvk.GroupKind().String()]...)
+	frozen := property.Bool(olds, "immutable")
+	if gvk.Group == "" && gvk.Kind == "ConfigMap" && (!o.configMapMutable || frozen) {
+		all = append(all, "data", "binaryData")
+	}
+	if gvk.Group == "" && gvk.Kind == "Secret" && (!o.secretMutable || frozen) {
+		all = append(all, "data", "stringData")
+	}
+	return all
+}

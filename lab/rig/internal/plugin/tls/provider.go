@@ -1,0 +1,10 @@
+// Package tls stands in for the tls provider.
+package tls
+
+import (
+	"plinth.dev/lab/rig/internal/plugin/bridged"
+	"plinth.dev/lab/rig/internal/plugin/host"
+)
+
+// New is the plugin, ready to be served.
+func New() *bridged.Server { return &bridged.Server{Base: host.NewBase(), Name: "tls"} }
