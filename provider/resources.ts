@@ -2,7 +2,8 @@
 import { realDrivers } from "./drivers";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
+import { clusterRelease } from "./talos/ClusterRelease";
 
-const all: readonly AnyResource[] = [bootstrap(realDrivers)];
+const all: readonly AnyResource[] = [bootstrap(realDrivers), clusterRelease(realDrivers)];
 
 export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));

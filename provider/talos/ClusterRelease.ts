@@ -1,0 +1,166 @@
+/** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
+import { type Problem, ProblemError } from "../../components/problem";
+import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import type { Drivers } from "../drivers";
+import { sentence } from "../host/failure";
+import { withClusterLease } from "../kubernetes/lease";
+import { type Context, propertyPath, type Reached, type Resource } from "../resource";
+import { eachBounded } from "../wait";
+import { releaseProblems } from "./check";
+import { Cluster, PARALLEL } from "./cluster";
+import { configurationChanges, releaseChanges } from "./diff";
+import { execute, Progress } from "./execute";
+import { etcdGate } from "./gate";
+import { releaseInputs, releaseOutputs } from "./inputs";
+import { observe } from "./observe";
+import { leaderOf, plan } from "./plan";
+import { resetCluster, resetNode } from "./reset";
+
+type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
+
+const NOTHING: ClusterReleaseOutputs = { running: {}, phase: "partial", journal: [] };
+
+export function clusterRelease(drivers: Drivers): Release {
+  return {
+    type: "plinth:talos:ClusterRelease",
+    inputs: releaseInputs,
+    outputs: releaseOutputs,
+    secrets: ["clientConfiguration", "kubeconfig", "configuration"],
+    // Hundreds of nodes, one after the other, each with its own time-outs.
+    limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
+
+    check: (inputs) => releaseProblems(inputs),
+    diff(prior, inputs, context) {
+      const changes = releaseChanges(prior, inputs);
+      if (changes.length > 0) {
+        for (const line of configurationChanges(prior.inputs, inputs)) context.log.info(line);
+      }
+      return changes;
+    },
+    preview: () => ({}),
+    async create(inputs, context) {
+      return { id: inputs.clusterName, ...(await converge(drivers, inputs, NOTHING, context)) };
+    },
+    async update(_id, prior, inputs, context) {
+      return converge(drivers, inputs, prior.outputs, context, prior.inputs);
+    },
+    async read(_id, prior, context) {
+      if (prior === undefined) {
+        throw new Error("a cluster cannot be imported by its name alone: declare it, and it is adopted as it runs");
+      }
+      return observe(new Cluster(prior.inputs, context, drivers), prior);
+    },
+    async delete(_id, prior, context) {
+      if (prior.inputs.onDestroy !== "reset") return;
+      const cluster = new Cluster(prior.inputs, context, drivers);
+      const detail = `wipe ${cluster.keys.length} machines`;
+      await context.lease({ name: leaseName(prior.inputs), doing: detail }, async () => {
+        await context.audit({ act: "destroy", target: prior.inputs.clusterName, detail });
+        await resetCluster(cluster);
+      });
+    },
+  };
+}
+
+function leaseName(inputs: ClusterReleaseInputs): string {
+  return `plinth-cluster-${inputs.clusterName}`.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
+}
+
+/** From what was reached before to what is declared. Whatever happens after the first change comes back as failures. */
+async function converge(
+  drivers: Drivers,
+  inputs: ClusterReleaseInputs,
+  before: ClusterReleaseOutputs,
+  context: Context,
+  old?: ClusterReleaseInputs,
+): Promise<Reached<ClusterReleaseOutputs>> {
+  const outside = new Cluster(inputs, context, drivers);
+  const name = leaseName(inputs);
+  const progress = new Progress(before.running);
+  try {
+    return await context.lease({ name, doing: "change the cluster" }, (local) =>
+      withClusterLease(
+        outside.kubernetes,
+        name,
+        local,
+        (reason) => context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`),
+        (signal) => changeAll(outside.under(signal), old, progress, drivers),
+      ),
+    );
+  } catch (error) {
+    // The machines exist already: the state has to remember them, whatever went wrong.
+    if (error instanceof ProblemError) throw error;
+    return { outputs: progress.outputs("partial"), failures: [sentence(error)] };
+  }
+}
+
+async function changeAll(
+  cluster: Cluster,
+  old: ClusterReleaseInputs | undefined,
+  progress: Progress,
+  drivers: Drivers,
+): Promise<Reached<ClusterReleaseOutputs>> {
+  const first = plan(cluster.inputs, progress.running, undefined);
+  const due = first.waves.flatMap((wave) => wave.keys);
+  await eachBounded(due, PARALLEL, (key) => answers(cluster, key));
+  const planes = first.waves.some((wave) => wave.type === "controlplane");
+  const leader = planes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
+
+  const failures = await execute(cluster, plan(cluster.inputs, progress.running, leader), progress);
+  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
+  if (planes) await etcdGate(cluster, "after the change");
+  if (old !== undefined) await dropRemoved(cluster, old, first.removed, progress, drivers);
+  const wrong = mismatches(cluster.inputs, progress.running);
+  return wrong.length > 0
+    ? { outputs: progress.outputs("partial"), failures: wrong }
+    : { outputs: progress.outputs("converged") };
+}
+
+/** The node answers with the cluster's own certificate: it has its configuration and is no other cluster's. */
+async function answers(cluster: Cluster, key: string): Promise<void> {
+  const { address } = cluster.node(key);
+  await cluster.wait(`${key} answers`, cluster.readySeconds, async () => ({
+    done: await cluster.talos.version(address, cluster.signal),
+  }));
+}
+
+/** A worker that is declared no longer is wiped or left alone, as a destroy would. */
+async function dropRemoved(
+  cluster: Cluster,
+  old: ClusterReleaseInputs,
+  removed: readonly string[],
+  progress: Progress,
+  drivers: Drivers,
+): Promise<void> {
+  const before = new Cluster(old, cluster.context, drivers, cluster.signal);
+  for (const key of removed) {
+    if (cluster.inputs.onDestroy === "reset" && old.nodes[key] !== undefined) {
+      await resetNode(before, key, true);
+      progress.note(key, "reset", "done", "wiped, it is declared no longer");
+    } else progress.note(key, "reset", "skipped", "left running, it is declared no longer");
+    delete progress.running[key];
+  }
+}
+
+/** Nodes that run another version than declared: nothing here changes versions yet, so somebody has to decide. */
+function mismatches(inputs: ClusterReleaseInputs, running: ClusterReleaseOutputs["running"]): readonly string[] {
+  return Object.entries(inputs.nodes).flatMap(([key, node]) => {
+    const seen = running[key];
+    const problems: Problem[] = [];
+    if (seen !== undefined && seen.talos !== node.talos) {
+      problems.push({
+        path: propertyPath("nodes", key, "talos"),
+        reason: `${seen.talos} runs and ${node.talos} is declared`,
+        fix: `declare ${seen.talos}, or install ${node.talos} on it`,
+      });
+    }
+    if (seen?.schematic !== undefined && node.schematic !== undefined && seen.schematic !== node.schematic) {
+      problems.push({
+        path: propertyPath("nodes", key, "schematic"),
+        reason: `the image of schematic ${seen.schematic} runs and ${node.schematic} is declared`,
+        fix: "declare the one that runs, or install the other",
+      });
+    }
+    return problems.map(({ path, reason, fix }) => `${path}: ${reason} (${fix})`);
+  });
+}

@@ -1,0 +1,79 @@
+/** One cluster during one call: what is declared, how it is reached, and for how long it is waited for. */
+import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
+import type { Drivers } from "../drivers";
+import type { Kubernetes } from "../kubernetes/kubernetes";
+import type { Context } from "../resource";
+import { type Talos, TalosError } from "../talosctl/talos";
+import { durationSeconds, type Look, waitFor } from "../wait";
+
+/** Nodes that are asked at the same time: each question is a process. */
+export const PARALLEL = 8;
+
+export class Cluster {
+  readonly talos: Talos;
+  readonly kubernetes: Kubernetes;
+
+  constructor(
+    readonly inputs: ClusterReleaseInputs,
+    readonly context: Context,
+    private readonly drivers: Drivers,
+    /** Aborted with the call, and when the lease is lost. */
+    readonly signal: AbortSignal = context.signal,
+  ) {
+    this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
+    this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
+  }
+
+  /** The same cluster with another signal. */
+  under(signal: AbortSignal): Cluster {
+    return new Cluster(this.inputs, this.context, this.drivers, signal);
+  }
+
+  /** Longest wait for etcd, in seconds. */
+  get etcdSeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.etcd ?? "5m") ?? 300;
+  }
+
+  /** Longest wait for a node to answer or to be Ready, in seconds. */
+  get readySeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.ready ?? "10m") ?? 600;
+  }
+
+  get keys(): readonly string[] {
+    return Object.keys(this.inputs.nodes).sort();
+  }
+
+  get controlPlanes(): readonly string[] {
+    return this.keys.filter((key) => this.node(key).type === "controlplane");
+  }
+
+  node(key: string): NodeRelease {
+    const node = this.inputs.nodes[key];
+    if (node === undefined) throw new Error(`there is no node ${key}`);
+    return node;
+  }
+
+  /** How acts on a node are named in the audit log. */
+  target(key: string): string {
+    return `${this.inputs.clusterName}/${key}`;
+  }
+
+  /** Waits for a condition; a node or an API that does not answer yet counts as "not yet". */
+  wait<T>(what: string, seconds: number, look: () => Promise<Look<T>>): Promise<T> {
+    const { signal } = this;
+    const { progress } = this.context.log;
+    return waitFor({ what, seconds, intervalMs: this.drivers.pollMs, signal, progress }, async () => {
+      try {
+        return await look();
+      } catch (error) {
+        if (signal.aborted || isFinal(error)) throw error;
+        return { missing: error instanceof Error ? error.message : String(error) };
+      }
+    });
+  }
+}
+
+/** Waiting does not help against a machine of another cluster, a refused content or a missing tool. */
+function isFinal(error: unknown): boolean {
+  return error instanceof TalosError && ["foreign", "invalid", "tool"].includes(error.kind);
+}

@@ -1,0 +1,155 @@
+/**
+ * Carries a plan out, one node after the other, and stops at the first node that fails. Every action is a function
+ * in one table, so that a node's steps are a list of names.
+ */
+import type {
+  ClusterReleaseOutputs,
+  NodeRelease,
+  NodeRunning,
+  ReleaseStep,
+} from "../../components/talos/ClusterRelease";
+import { sentence } from "../host/failure";
+import { checkpoint } from "../wait";
+import type { Cluster } from "./cluster";
+import { etcdGate, isReady, readyGate } from "./gate";
+import { type Plan, pushOf, roleConfiguration } from "./plan";
+import { changedPaths, fingerprint } from "./yaml";
+
+/** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
+const JOURNAL = 100;
+
+/** What has been reached; grows while the plan is carried out. */
+export class Progress {
+  readonly running: { [key: string]: NodeRunning };
+  private readonly steps: ReleaseStep[] = [];
+
+  constructor(running: ClusterReleaseOutputs["running"]) {
+    this.running = { ...running };
+  }
+
+  note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
+    this.steps.push({ node, action, result, detail });
+  }
+
+  outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
+    return { running: this.running, phase, journal: this.steps.slice(-JOURNAL) };
+  }
+}
+
+/** One node on its way: what its actions hand to each other. */
+interface Errand {
+  readonly cluster: Cluster;
+  readonly key: string;
+  readonly desired: string;
+  /** What the node runs when it is its turn. */
+  readonly before: string;
+  readonly wasReady: boolean;
+  bootId?: string;
+  reboots?: boolean;
+}
+
+type Action = (errand: Errand) => Promise<string>;
+
+const actions = {
+  async gate({ cluster, key }) {
+    await etcdGate(cluster, `around the change of ${key}`);
+    return "etcd is whole";
+  },
+  async apply(errand) {
+    const { cluster, key, desired, before } = errand;
+    const paths = changedPaths(before, desired).join(", ");
+    const { address } = cluster.node(key);
+    await cluster.context.audit({ act: "configure", target: cluster.target(key), detail: `changes ${paths}` });
+    errand.bootId = await cluster.talos.bootId(address, cluster.signal);
+    errand.reboots = (await cluster.talos.apply(address, desired)).reboots;
+    return paths;
+  },
+  async verify(errand) {
+    const { cluster, key, desired } = errand;
+    const { address } = cluster.node(key);
+    if (errand.reboots) {
+      await cluster.wait(`${key} rebooted`, cluster.readySeconds, async () => {
+        const now = await cluster.talos.bootId(address, cluster.signal);
+        return now === errand.bootId ? { missing: "it has not rebooted yet" } : { done: now };
+      });
+    }
+    await cluster.wait(`${key} runs the new configuration`, cluster.readySeconds, async () => {
+      const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
+      return runs === fingerprint(desired) ? { done: runs } : { missing: "it still runs another configuration" };
+    });
+    await readyGate(cluster, key, { strict: errand.wasReady });
+    return errand.reboots ? "rebooted, configured and Ready" : "configured and Ready";
+  },
+} satisfies { readonly [name in ReleaseStep["action"]]?: Action };
+
+/** Steps of a configuration change. */
+const CONFIGURE: { readonly [type in NodeRelease["type"]]: readonly (keyof typeof actions)[] } = {
+  controlplane: ["gate", "apply", "verify", "gate"],
+  worker: ["apply", "verify"],
+};
+
+/** Returns what failed: nothing, or one sentence that says what was done, what was not, and how to go on. */
+export async function execute(cluster: Cluster, plan: Plan, progress: Progress): Promise<readonly string[]> {
+  const order = plan.waves.flatMap((wave) => wave.keys);
+  for (const [place, key] of order.entries()) {
+    try {
+      checkpoint(cluster.signal);
+      cluster.context.log.progress(`${key} (${place + 1} of ${order.length})`);
+      progress.running[key] = await bring(cluster, key, progress);
+    } catch (error) {
+      const done = order.slice(0, place);
+      const left = order.slice(place + 1);
+      return [
+        [
+          `${key}: ${sentence(error)}`,
+          done.length > 0 ? `done: ${done.join(", ")}` : "nothing else was changed",
+          ...(left.length > 0 ? [`not done: ${left.join(", ")}`] : []),
+          "run the update again to go on",
+        ].join("; "),
+      ];
+    }
+  }
+  return [];
+}
+
+/** Brings one node to its declared configuration; does nothing to a node that has it. */
+async function bring(cluster: Cluster, key: string, progress: Progress): Promise<NodeRunning> {
+  const node = cluster.node(key);
+  const { talos, signal } = cluster;
+  const desired = await talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal);
+  const before = await talos.configuration(node.address, signal);
+  if (fingerprint(before) === fingerprint(desired)) {
+    await readyGate(cluster, key, { strict: false });
+    progress.note(key, "adopt", "done", "it runs what is declared");
+  } else {
+    const errand: Errand = { cluster, key, desired, before, wasReady: await isReady(cluster, key) };
+    for (const step of CONFIGURE[node.type]) {
+      checkpoint(signal);
+      try {
+        progress.note(key, step, "done", await actions[step](errand));
+      } catch (error) {
+        progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
+        throw error;
+      }
+    }
+  }
+  return seen(cluster, key, desired);
+}
+
+/** What runs on a node that is Ready with its declared configuration and kubelet. */
+async function seen(cluster: Cluster, key: string, desired: string): Promise<NodeRunning> {
+  const node = cluster.node(key);
+  const { talos, signal } = cluster;
+  const version = await talos.version(node.address, signal);
+  const schematic = await talos.schematic(node.address, signal);
+  const confirmed = fingerprint(desired);
+  return {
+    talos: version,
+    kubernetes: node.kubernetes,
+    ...(schematic !== undefined && { schematic }),
+    pushed: pushOf(cluster.inputs, node),
+    confirmed,
+    running: confirmed,
+    drift: [],
+  };
+}

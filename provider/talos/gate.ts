@@ -1,0 +1,100 @@
+/** Conditions that must hold before and after a node changes. */
+import type { EtcdStatus } from "../talosctl/talos";
+import type { Look } from "../wait";
+import { eachBounded } from "../wait";
+import { type Cluster, PARALLEL } from "./cluster";
+
+const NO_LEADER = /^0*$/;
+/** A node without its network plugin is Ready as soon as that arrives, and the plugin may come from a later layer. */
+const WAITS_FOR_NETWORK = /cni plugin not initialized|network plugin is not ready|NetworkPluginNotReady/i;
+
+/**
+ * etcd is whole: its members are exactly the declared control planes, each healthy, none a learner, no alarm, and all
+ * see one leader. Returns every member's status by node key.
+ */
+export function etcdGate(cluster: Cluster, when: string): Promise<ReadonlyMap<string, EtcdStatus>> {
+  return cluster.wait(`etcd ${when}`, cluster.etcdSeconds, () => lookAtEtcd(cluster));
+}
+
+async function lookAtEtcd(cluster: Cluster): Promise<Look<ReadonlyMap<string, EtcdStatus>>> {
+  const { talos, signal, controlPlanes } = cluster;
+  const entries = await eachBounded(controlPlanes, PARALLEL, async (key) => {
+    try {
+      return [key, await talos.etcdStatus(cluster.node(key).address, signal)] as const;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Error(`${key}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
+  const statuses = new Map(entries);
+  const first = cluster.node(controlPlanes[0] ?? "").address;
+  const members = await talos.etcdMembers(first, signal);
+  const alarms = await talos.etcdAlarms(first, signal);
+  const missing = etcdProblem(
+    new Map(controlPlanes.map((key) => [key, cluster.node(key).address])),
+    members.map(({ peerUrls, hostname, learner }) => ({ hosts: peerUrls.map(hostOf), hostname, learner })),
+    statuses,
+    alarms,
+  );
+  return missing === undefined ? { done: statuses } : { missing };
+}
+
+/** What keeps etcd from being whole; `undefined` if nothing does. Pure. */
+export function etcdProblem(
+  declared: ReadonlyMap<string, string>,
+  members: readonly { readonly hosts: readonly string[]; readonly hostname: string; readonly learner: boolean }[],
+  statuses: ReadonlyMap<string, EtcdStatus>,
+  alarms: readonly string[],
+): string | undefined {
+  if (members.length === 2) return "it has two members: one more failure stops it";
+  const addresses = [...declared.values()];
+  const ghosts = members.filter(({ hosts }) => !hosts.some((host) => addresses.includes(host)));
+  if (ghosts.length > 0) {
+    const names = ghosts.map(({ hostname, hosts }) => hostname || hosts.join(",")).join(", ");
+    return `${names} is a member but no declared control plane`;
+  }
+  const absent = [...declared].filter(([, address]) => !members.some(({ hosts }) => hosts.includes(address)));
+  if (absent.length > 0) return `${absent.map(([key]) => key).join(", ")} is not a member`;
+  const learner = members.find((member) => member.learner);
+  if (learner !== undefined) return `${learner.hostname} is still learning`;
+  if (alarms.length > 0) return `alarm ${alarms.join(", ")}`;
+  const leaders = new Set([...statuses.values()].map((status) => status.leader));
+  for (const [key, status] of statuses) {
+    if (status.errors.length > 0) return `${key}: ${status.errors.join(", ")}`;
+    if (NO_LEADER.test(status.leader)) return `${key} sees no leader`;
+  }
+  return leaders.size > 1 ? "its members do not agree on a leader" : undefined;
+}
+
+function hostOf(url: string): string {
+  try {
+    return new URL(url).hostname.replace(/^\[|\]$/g, "");
+  } catch {
+    return url;
+  }
+}
+
+/** The node is registered, Ready (or waits for its network plugin only), and runs the declared kubelet. */
+export function readyGate(cluster: Cluster, key: string, options: { readonly strict: boolean }): Promise<string> {
+  const { hostname, kubernetes } = cluster.node(key);
+  return cluster.wait(`${key} Ready`, cluster.readySeconds, async () => {
+    const nodes = await cluster.kubernetes.nodes(cluster.signal);
+    const node = nodes.find(({ name }) => name === hostname);
+    if (node === undefined) return { missing: `it has not registered as Node ${hostname}` };
+    const up = node.ready || (!options.strict && WAITS_FOR_NETWORK.test(node.reason));
+    if (!up) return { missing: `Node ${hostname} is not Ready: ${node.reason}` };
+    if (node.kubelet !== kubernetes) return { missing: `its kubelet is ${node.kubelet}, not ${kubernetes}` };
+    return { done: node.kubelet };
+  });
+}
+
+/** Whether the node is Ready now; a Kubernetes API that does not answer counts as no. */
+export async function isReady(cluster: Cluster, key: string): Promise<boolean> {
+  try {
+    const { hostname } = cluster.node(key);
+    return (await cluster.kubernetes.nodes(cluster.signal)).some(({ name, ready }) => name === hostname && ready);
+  } catch {
+    cluster.signal.throwIfAborted();
+    return false;
+  }
+}

@@ -1,0 +1,106 @@
+/** Reads what runs, without changing anything. */
+import type {
+  ClusterReleaseInputs,
+  ClusterReleaseOutputs,
+  NodeRelease,
+  NodeRunning,
+} from "../../components/talos/ClusterRelease";
+import type { State } from "../resource";
+import { TalosError } from "../talosctl/talos";
+import { eachBounded } from "../wait";
+import { type Cluster, PARALLEL } from "./cluster";
+import { roleConfiguration } from "./plan";
+import { changedPaths, fingerprint } from "./yaml";
+
+type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
+type Seen = NodeRunning | "gone" | { readonly unreachable: string };
+
+/**
+ * The prior state as it truly is now. Drift becomes part of the inputs, so that the next preview shows it as a change
+ * back: another version as itself, another configuration as a patch that names the paths, a wiped machine as a node
+ * that is missing. A node that does not answer keeps its record, with a warning; if none answers, nothing is known
+ * and the read fails.
+ */
+export async function observe(cluster: Cluster, prior: Prior): Promise<Prior> {
+  const keys = cluster.keys.filter((key) => prior.outputs.running[key] !== undefined);
+  const kubelets = new Map((await cluster.kubernetes.nodes(cluster.signal)).map((node) => [node.name, node.kubelet]));
+  const seen = new Map(
+    await eachBounded(keys, PARALLEL, async (key) => {
+      const record = prior.outputs.running[key] as NodeRunning;
+      return [key, await look(cluster, key, record, kubelets.get(cluster.node(key).hostname))] as const;
+    }),
+  );
+  const unreachable = [...seen].flatMap(([key, node]) =>
+    typeof node === "object" && "unreachable" in node ? [`${key}: ${node.unreachable}`] : [],
+  );
+  if (unreachable.length > 0 && unreachable.length === keys.length) {
+    throw new Error(`no node of ${cluster.inputs.clusterName} answers: ${unreachable.join("; ")}`);
+  }
+  for (const node of unreachable) cluster.context.log.warn(`kept as last seen, it does not answer: ${node}`);
+
+  const running: { [key: string]: NodeRunning } = {};
+  const nodes: { [key: string]: NodeRelease } = { ...prior.inputs.nodes };
+  for (const [key, node] of seen) {
+    if (node === "gone") {
+      delete nodes[key];
+      continue;
+    }
+    const record = "unreachable" in node ? (prior.outputs.running[key] as NodeRunning) : node;
+    running[key] = record;
+    nodes[key] = asDeclared(cluster.node(key), record);
+  }
+  return { inputs: { ...prior.inputs, nodes }, outputs: { ...prior.outputs, running } };
+}
+
+async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet: string | undefined): Promise<Seen> {
+  const node = cluster.node(key);
+  const { talos, signal } = cluster;
+  try {
+    const version = await talos.version(node.address, signal);
+    const schematic = await talos.schematic(node.address, signal);
+    const runs = await talos.configuration(node.address, signal);
+    const running = fingerprint(runs);
+    const drift =
+      running === record.confirmed
+        ? []
+        : changedPaths(
+            await talos.render(roleConfiguration(cluster.inputs, node), declaredPatches(node), signal),
+            runs,
+          );
+    const kubernetes = kubelet ?? record.kubernetes;
+    return {
+      talos: version,
+      ...(kubernetes !== undefined && { kubernetes }),
+      ...(schematic !== undefined && { schematic }),
+      pushed: record.pushed,
+      confirmed: record.confirmed,
+      running,
+      drift,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof TalosError)) throw error;
+    if (error.kind === "maintenance") return "gone";
+    if (error.kind === "unreachable" || error.kind === "not-ready") return { unreachable: error.message };
+    throw new Error(`${key}: ${error.message}`);
+  }
+}
+
+const MARK = "# changed outside of plinth: ";
+
+/** Patches that were declared, without the one that an earlier read added. */
+function declaredPatches(node: NodeRelease): readonly string[] {
+  return node.patches.filter((patch) => !patch.startsWith(MARK));
+}
+
+/** The node as a declaration of what runs. */
+function asDeclared(declared: NodeRelease, record: NodeRunning): NodeRelease {
+  const patches = declaredPatches(declared);
+  return {
+    ...declared,
+    talos: record.talos,
+    kubernetes: record.kubernetes ?? declared.kubernetes,
+    ...(declared.schematic !== undefined && record.schematic !== undefined && { schematic: record.schematic }),
+    patches: record.drift.length === 0 ? patches : [...patches, `${MARK}${record.drift.join(", ")}`],
+  };
+}

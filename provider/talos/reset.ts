@@ -1,0 +1,60 @@
+/** Sends machines back to maintenance mode. Doing it twice does no harm: a machine that is there already is left. */
+import { TalosError } from "../talosctl/talos";
+import { checkpoint } from "../wait";
+import type { Cluster } from "./cluster";
+
+/** Longest wait for a machine that wipes and reboots, in seconds. */
+const WIPE = 900;
+
+/** One node; `graceful` leaves etcd first, which the last control plane cannot. */
+export async function resetNode(cluster: Cluster, key: string, graceful: boolean): Promise<void> {
+  const { address, hostname } = cluster.node(key);
+  const { talos, signal } = cluster;
+  checkpoint(signal);
+  if (!(await talos.inMaintenance(address, signal))) {
+    await cluster.context.audit({
+      act: "reset",
+      target: cluster.target(key),
+      detail: graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd",
+    });
+    await talos.reset(address, { graceful });
+    await cluster.wait(`${key} is back in maintenance mode`, WIPE, async () =>
+      (await talos.inMaintenance(address, signal)) ? { done: true } : { missing: "it wipes and reboots" },
+    );
+  }
+  cluster.context.log.progress(`${key} is wiped`);
+  await forget(cluster, hostname);
+}
+
+/** The Node object would stay NotReady for ever; when the API went with the cluster there is nothing to tidy. */
+async function forget(cluster: Cluster, hostname: string): Promise<void> {
+  try {
+    await cluster.kubernetes.deleteNode(hostname);
+  } catch {
+    cluster.signal.throwIfAborted();
+  }
+}
+
+/** All machines: workers, then control planes, etcd's last member without a farewell. */
+export async function resetCluster(cluster: Cluster): Promise<void> {
+  const workers = cluster.keys.filter((key) => cluster.node(key).type === "worker");
+  for (const key of workers) await resetNode(cluster, key, true);
+  const left = [];
+  for (const key of cluster.controlPlanes) {
+    if (await cluster.talos.inMaintenance(cluster.node(key).address, cluster.signal)) {
+      await resetNode(cluster, key, false);
+    } else left.push(key);
+  }
+  for (const [place, key] of left.entries()) {
+    const last = place === left.length - 1;
+    try {
+      await resetNode(cluster, key, !last);
+    } catch (error) {
+      const refused = error instanceof TalosError && error.kind !== "unreachable";
+      if (last || !refused) throw error;
+      // A member that cannot leave (etcd has lost its quorum) would keep the rest from ever being wiped.
+      cluster.context.log.warn(`${key} could not leave etcd (${error.message}); wiped without leaving`);
+      await resetNode(cluster, key, false);
+    }
+  }
+}
