@@ -110,7 +110,9 @@ function parseJson({ headers, body }: ApiRequest): unknown {
   try {
     return JSON.parse(body);
   } catch (error) {
-    const at = Number(/position (\d+)/.exec(String(error))?.[1] ?? 0);
+    // The engine names the character, not always its place.
+    const [, token = ""] = /token '?(.)/.exec(String(error)) ?? [];
+    const at = token === "" ? body.length : body.indexOf(token, 1);
     throw detail(400, `JSON parse error - Expecting value: line 1 column ${at + 1} (char ${at})`);
   }
 }

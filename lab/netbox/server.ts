@@ -37,6 +37,9 @@ export interface RequestEvent {
   readonly status?: number;
 }
 
+/** What the usual application server in front of NetBox takes, in bytes. */
+const longestRequestLine = 4094;
+
 const serverError = "<!doctype html><title>Server Error</title><h1>Server Error</h1>";
 
 /** A server that answers as NetBox does, for the lab and for tests, with faults on demand. */
@@ -46,7 +49,7 @@ export class NetBoxServer {
   private readonly version: Behaviour;
   private readonly scope: Scope;
   private readonly server: Server;
-  /** `502` and others end here: a fault without an answer waits for the server's end. */
+  /** A fault without an answer waits for the server's end. */
   private readonly ended = new AbortController();
 
   constructor(private readonly options: NetBoxOptions) {
@@ -80,6 +83,9 @@ export class NetBoxServer {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? "GET";
     const path = request.url ?? "/";
+    if (Buffer.byteLength(`${method} ${path} HTTP/1.1`) > longestRequestLine) {
+      return this.write(response, { status: 400, body: "<h1>Bad Request</h1>Request Line is too large" });
+    }
     let body = "";
     for await (const chunk of request.setEncoding("utf8")) body += chunk;
     if (path.startsWith("/lab/faults")) return this.control(method, body, response);

@@ -1,0 +1,107 @@
+import { type Problem, ProblemError } from "../../components/problem";
+
+/** How a request failed. */
+export type FailureKind =
+  /** The answer never came; a change may or may not have been made. */
+  | "unknown"
+  /** The server could not be reached: nothing was made. */
+  | "unreachable"
+  /** The token is wrong or may not do this. */
+  | "denied"
+  | "missing"
+  /** What was sent is wrong. */
+  | "invalid"
+  /** Not enough free addresses. */
+  | "full"
+  /** The object changed since it was read. */
+  | "stale"
+  /** The server is in trouble. */
+  | "server"
+  /** What answers is no NetBox. */
+  | "foreign";
+
+/** A request that failed. The message never holds the token. */
+export class NetBoxError extends Error {
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    /** Body of the answer, when it was JSON. */
+    readonly body?: unknown,
+  ) {
+    super(message);
+    this.name = "NetBoxError";
+  }
+}
+
+/** Every message in an error body, however nested, as one text. */
+export function messages(body: unknown, path = ""): string {
+  if (typeof body === "string") return path === "" ? body : `${path}: ${body}`;
+  if (Array.isArray(body)) return [...new Set(body.map((one) => messages(one, path)))].filter(Boolean).join("; ");
+  if (body === null || typeof body !== "object") return "";
+  return Object.entries(body)
+    .map(([key, value]) => messages(value, ["detail", "__all__", "non_field_errors"].includes(key) ? path : key))
+    .filter(Boolean)
+    .join("; ");
+}
+
+const connection: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "the name does not resolve",
+  EAI_AGAIN: "the name does not resolve at the moment",
+  EHOSTUNREACH: "there is no route to it",
+  ENETUNREACH: "there is no route to it",
+  ETIMEDOUT: "it does not answer",
+};
+
+const certificate = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_HAS_EXPIRED",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
+/** Why a connection failed, and whether the request can have reached the server. */
+export function connectionError(url: string, error: NodeJS.ErrnoException): NetBoxError {
+  const code = error.code ?? "";
+  if (certificate.has(code)) {
+    return new NetBoxError("unreachable", `the certificate of ${url} is not trusted (${code})`);
+  }
+  const why = connection[code];
+  if (why) return new NetBoxError("unreachable", `${url} cannot be reached: ${why}`);
+  return new NetBoxError("unknown", `the connection to ${url} broke: ${code || error.message}`);
+}
+
+/** What a person can do about a failure that is theirs to mend; `undefined` for the server's own trouble. */
+export function asProblem(error: unknown): Problem | undefined {
+  if (!(error instanceof NetBoxError)) return undefined;
+  switch (error.kind) {
+    case "unreachable":
+      return {
+        path: error.message.includes("certificate") ? "netbox.caCertificate" : "netbox.url",
+        reason: error.message,
+        fix: error.message.includes("certificate")
+          ? "give the PEM of the CA that signed it"
+          : "check the URL and that NetBox runs",
+      };
+    case "foreign":
+      return { path: "netbox.url", reason: error.message, fix: "give the URL of NetBox's start page, without /api" };
+    case "denied":
+      return {
+        path: "netbox.token",
+        reason: error.message,
+        fix: "use a valid token whose user may view, add, change and delete IP addresses and view prefixes, ranges, VRFs, tags and custom fields",
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Turns what is the user's to mend into a problem without a stack trace; passes everything else on. */
+export function mended(error: unknown): never {
+  const problem = asProblem(error);
+  if (problem) throw new ProblemError("NetBox cannot be used:", [problem]);
+  throw error;
+}

@@ -1,0 +1,199 @@
+import * as http from "node:http";
+import * as https from "node:https";
+import { sleep } from "../wait";
+import { connectionError, messages, NetBoxError } from "./errors";
+
+/** Where NetBox is and how to get in. */
+export interface NetBoxConfig {
+  /** URL of the start page, as in `https://netbox.example.org`. */
+  readonly url: string;
+  /** v1 (forty letters) or v2 (`nbt_<key>.<secret>`). Secret. */
+  readonly token: string;
+  /** PEM of the CA its certificate chains to. @default - the system's CAs */
+  readonly caCertificate?: string;
+}
+
+/** How patient the client is. */
+export interface Patience {
+  /** Longest wait for one answer, in milliseconds; a busy server needs seconds for a large change. @default 30000 */
+  readonly timeoutMs?: number;
+  /** How often a request is tried in all. @default 5 */
+  readonly attempts?: number;
+  /** First pause between two tries, in milliseconds; doubled each time, with jitter. @default 200 */
+  readonly pauseMs?: number;
+  /** Requests at a time: the server hands out addresses one request after another anyway. @default 4 */
+  readonly concurrency?: number;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+}
+
+/** A request below `/api/`. */
+export interface Call {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Path and query, as in `ipam/prefixes/?prefix=10.0.0.0%2F24`. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+}
+
+/** A good answer. */
+export interface Answer {
+  readonly body: unknown;
+  readonly etag?: string;
+}
+
+interface Raw {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/**
+ * HTTP to one NetBox: kept connections, bounded in time and number, retried where that is safe.
+ *
+ * A change whose answer was lost is not sent again here: it ends as `unknown`, and who asked looks what became of it.
+ */
+export class Transport {
+  private readonly base: string;
+  private readonly agent: http.Agent;
+  private readonly timeoutMs: number;
+  private readonly attempts: number;
+  private readonly pauseMs: number;
+
+  constructor(
+    private readonly config: NetBoxConfig,
+    private readonly patience: Patience,
+  ) {
+    this.base = config.url.replace(/\/+$/, "");
+    // Shorter than any server keeps an idle connection: one that the server is closing would lose a request.
+    const options = { keepAlive: true, timeout: 800, maxSockets: patience.concurrency ?? 4 };
+    this.agent = this.base.startsWith("https:")
+      ? new https.Agent({ ...options, ...(config.caCertificate !== undefined && { ca: config.caCertificate }) })
+      : new http.Agent(options);
+    this.timeoutMs = patience.timeoutMs ?? 30_000;
+    this.attempts = patience.attempts ?? 5;
+    this.pauseMs = patience.pauseMs ?? 200;
+  }
+
+  /** The good answer, or a {@link NetBoxError} that says what went wrong. */
+  async call(call: Call): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const result = await this.attempt(call);
+      if (!(result instanceof Retry)) return result;
+      if (attempt >= this.attempts) throw result.error;
+      // Jitter, so that programs that failed together do not come back together.
+      await sleep(this.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random()), this.patience.signal);
+    }
+  }
+
+  /** Lets go of the kept connections. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async attempt(call: Call): Promise<Answer | Retry> {
+    // A change says how things shall be, and deleting what is gone is no error: only making something is not repeatable.
+    const repeatable = call.method !== "POST";
+    let raw: Raw;
+    try {
+      raw = await this.send(call);
+    } catch (error) {
+      this.patience.signal.throwIfAborted();
+      const failure = error instanceof NetBoxError ? error : connectionError(this.base, error as NodeJS.ErrnoException);
+      if (repeatable && failure.kind === "unknown") return new Retry(failure);
+      throw failure;
+    }
+    return judge(call, raw, repeatable, this.base);
+  }
+
+  private send({ method, path, body, ifMatch }: Call): Promise<Raw> {
+    const { config, patience, agent } = this;
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const url = `${this.base}/api/${path}`;
+    const keyword = config.token.startsWith("nbt_") ? "Bearer" : "Token";
+    return new Promise<Raw>((resolve, reject) => {
+      const late = new NetBoxError("unknown", `${this.base} did not answer within ${this.timeoutMs} ms`);
+      const request = (url.startsWith("https:") ? https : http).request(url, {
+        method,
+        agent,
+        signal: patience.signal,
+        headers: {
+          Accept: "application/json",
+          Authorization: `${keyword} ${config.token}`,
+          ...(payload !== undefined && {
+            "Content-Type": "application/json",
+            "Content-Length": Buffer.byteLength(payload),
+          }),
+          ...(ifMatch !== undefined && { "If-Match": ifMatch }),
+        },
+      });
+      const timer = setTimeout(() => request.destroy(late), this.timeoutMs);
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      request.on("error", fail);
+      request.on("response", (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.on("error", fail);
+        response.on("end", () => {
+          clearTimeout(timer);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+        });
+      });
+      request.end(payload);
+    });
+  }
+}
+
+/** A failure after which the same request may be sent again. */
+class Retry {
+  constructor(readonly error: NetBoxError) {}
+}
+
+/** A body cut off on its way is none. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function judge(call: Call, { status, headers, text }: Raw, repeatable: boolean, base: string): Answer | Retry {
+  const json = (headers["content-type"] ?? "").includes("json");
+  const body = json && text !== "" ? readJson(text) : undefined;
+  const said = messages(body) || (json ? "" : "an HTML page");
+  if (status >= 200 && status < 300) {
+    if (status !== 204 && body === undefined)
+      throw new NetBoxError("foreign", `${base} does not answer as NetBox does`);
+    return { body, ...(headers.etag !== undefined && { etag: headers.etag }) };
+  }
+  const where = `${call.method} ${call.path.split("?")[0]}`;
+  // 429 is said before anything is done, whatever the method.
+  if (status === 429) return new Retry(new NetBoxError("server", `${where}: NetBox asks to slow down`));
+  if (status >= 500) {
+    const failure = new NetBoxError(repeatable ? "server" : "unknown", `${where}: NetBox answers ${status}: ${said}`);
+    if (repeatable) return new Retry(failure);
+    throw failure;
+  }
+  switch (status) {
+    case 403:
+    case 401:
+      throw new NetBoxError("denied", `NetBox refuses ${where}: ${said}`, body);
+    case 404:
+      if (body === undefined) throw new NetBoxError("foreign", `${base} has no page /api/${call.path.split("?")[0]}`);
+      throw new NetBoxError("missing", said, body);
+    case 409:
+      throw new NetBoxError("full", said, body);
+    case 412:
+      throw new NetBoxError("stale", said, body);
+    default:
+      if (status === 400 && body !== undefined) throw new NetBoxError("invalid", said, body);
+      throw new NetBoxError("foreign", `${base} answers ${where} with ${status}, which NetBox does not`);
+  }
+}
