@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
+import { registerPlan } from "./commands/plan";
 import { registerSchema } from "./commands/schema";
 import { run } from "./run";
 
@@ -14,6 +15,7 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerLab(program);
+registerPlan(program);
 registerPlan(program);
 registerSchema(program);
 
