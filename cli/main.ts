@@ -3,7 +3,6 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
-import { registerPlan } from "./commands/plan";
 import { registerSchema } from "./commands/schema";
 import { run } from "./run";
 
@@ -15,7 +14,6 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerLab(program);
-registerPlan(program);
 registerPlan(program);
 registerSchema(program);
 

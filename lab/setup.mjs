@@ -12,8 +12,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sourceFolders = ["components", "provider", "stacks", "cli", "lab"];
-const notSources = new Set([join(root, "lab", "rig"), join(root, "lab", "tools")]);
 
 /** A sentence for the person at the terminal; printed without a stack trace. */
 class Stop extends Error {}
@@ -69,7 +67,8 @@ async function dependencies() {
 async function build() {
   const built = join(root, "dist", ".built");
   const inputs = [join(root, "package.json"), join(root, "tsconfig.json"), join(root, "tsconfig.build.json")];
-  for (const folder of sourceFolders) inputs.push(...typescript(join(root, folder)));
+  const { include, exclude } = JSON.parse(readFileSync(join(root, "tsconfig.build.json"), "utf8"));
+  for (const folder of include) inputs.push(...typescript(folder, exclude));
   // Names and sizes beside the times: a deleted or checked-out older file must rebuild too.
   const state = createHash("sha256");
   for (const file of inputs.sort()) {
@@ -85,12 +84,12 @@ async function build() {
   writeFileSync(built, current);
 }
 
-function typescript(folder) {
-  if (!existsSync(folder) || notSources.has(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+function typescript(folder, exclude) {
+  if (!existsSync(join(root, folder)) || exclude.includes(folder)) return [];
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return typescript(path);
-    return /\.(ts|json)$/.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return typescript(path, exclude);
+    return /\.(ts|json)$/.test(entry.name) ? [join(root, path)] : [];
   });
 }
 
