@@ -1,0 +1,170 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { LocalWorkspace, PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
+import { stringify } from "yaml";
+import { ensureTools, type Tools } from "../lab/build/tools";
+import { reset } from "../lab/commands/down";
+import { up } from "../lab/commands/up";
+import { openStack } from "../lab/engine/engine";
+import { installPlugins } from "../lab/engine/plugins";
+import { Instance } from "../lab/instance/instance";
+import { prepare } from "../lab/instance/prepare";
+import { packageRoot } from "../lab/places";
+import { seconds, Ticker } from "../lab/ticker";
+import { bareProgram, type Weight, weigh } from "./shape";
+import { siteOf } from "./site";
+
+/** One measured value; `ratio` compares it with the bare engine, measured in turn in the same run. */
+interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly ratio?: number;
+}
+
+const SIZES = [5, 50, 200];
+const ROUNDS = 5;
+
+/**
+ * Measures what plinth costs on top of the engine: sites of several sizes against a bare program with as many resources,
+ * the same dependencies and inputs of the same size. Medians of interleaved runs; the ratio is what counts.
+ */
+async function main(): Promise<void> {
+  const sizes = process.argv.slice(2).map(Number);
+  const ticker = new Ticker();
+  const work = mkdtempSync(path.join(tmpdir(), "plinth-bench-"));
+  const rows: Row[] = [];
+  try {
+    const tools = await ensureTools(ticker);
+    for (const machines of sizes.length > 0 ? sizes : SIZES)
+      rows.push(...(await measureSite(machines, tools, work, ticker)));
+  } finally {
+    ticker.close();
+    rmSync(work, { recursive: true, force: true });
+  }
+  print(rows);
+  if (sizes.length === 0) {
+    writeFileSync(path.join(packageRoot, "bench/results.json"), `${JSON.stringify(rows, undefined, 2)}\n`);
+    console.log("wrote bench/results.json");
+  }
+}
+
+async function measureSite(machines: number, tools: Tools, work: string, ticker: Ticker): Promise<Row[]> {
+  const stackFile = path.join(work, `site-${machines}.yaml`);
+  writeFileSync(stackFile, stringify({ config: { "plinth:site": siteOf(machines, "127.99.0") } }));
+  const running = new Instance(`bench-${machines}`);
+  const empty = new Instance(`bench-${machines}-empty`);
+  const { signal } = new AbortController();
+  try {
+    const { report } = await up(running, { ticker, signal, stackFile, env: FAST });
+    ticker.line(`${machines} machines: ${report.changed} resources are up`);
+    const site = await openStack(running, tools, { env: FAST });
+    const deployment = (await site.exportStack()).deployment;
+    const weights = weigh(deployment.resources);
+
+    await prepare(empty, stackFile);
+    installPlugins(empty, tools);
+    const fresh = await openStack(empty, tools, { env: FAST });
+    const bare = await bareStack(weights, tools, path.join(work, `bare-${machines}`));
+    const preview = await compare(`${machines} machines, first preview`, fresh, bare, ticker);
+    await bare.up();
+    const noop = await compare(`${machines} machines, nothing to change`, site, bare, ticker);
+    const bytes = Buffer.byteLength(JSON.stringify(deployment));
+    return [
+      { name: `preview/${machines}`, unit: "s", ...preview },
+      { name: `noop/${machines}`, unit: "s", ...noop },
+      {
+        name: `state/bytes-per-resource/${machines}`,
+        value: Math.round(bytes / deployment.resources.length),
+        unit: "B",
+      },
+    ];
+  } finally {
+    for (const instance of [running, empty]) await reset(instance, ticker);
+  }
+}
+
+/** Checkpoints are the file backend's price for every step and no part of a preview; the set-up goes without. */
+const FAST = { PULUMI_SKIP_CHECKPOINTS: "true" };
+
+/** A stack of the bare program on a file backend of its own. */
+async function bareStack(weights: readonly Weight[], tools: Tools, folder: string): Promise<Stack> {
+  const pulumi = tools.pulumi?.path ?? "pulumi";
+  const state = path.join(folder, "state");
+  mkdirSync(state, { recursive: true });
+  const plugins = { providers: [{ name: "bench", path: path.join(packageRoot, "bench/trivial") }] };
+  writeFileSync(path.join(folder, "Pulumi.yaml"), stringify({ name: "bench", runtime: "nodejs", plugins }));
+  return LocalWorkspace.createOrSelectStack(
+    { stackName: "bare", projectName: "bench", program: bareProgram(weights) },
+    {
+      pulumiHome: path.join(folder, "home"),
+      pulumiCommand: await PulumiCommand.get({ root: commandRoot(pulumi, folder) }),
+      workDir: folder,
+      envVars: {
+        ...FAST,
+        PULUMI_BACKEND_URL: `file://${state}`,
+        PULUMI_CONFIG_PASSPHRASE: "bench",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      },
+    },
+  );
+}
+
+/** The Automation API wants the engine at `<root>/bin/pulumi`. */
+function commandRoot(pulumi: string, folder: string): string {
+  const root = path.join(folder, "engine");
+  mkdirSync(path.join(root, "bin"), { recursive: true });
+  symlinkSync(pulumi, path.join(root, "bin", "pulumi"));
+  return root;
+}
+
+/** Median time of a preview of `ours` and its ratio to `theirs`, run in turn after one warm-up of each. */
+async function compare(
+  what: string,
+  ours: Stack,
+  theirs: Stack,
+  ticker: Ticker,
+): Promise<{ value: number; ratio: number }> {
+  const times: { ours: number; theirs: number }[] = [];
+  await ticker.during(
+    () => `${what}: round ${times.length} of ${ROUNDS}`,
+    async () => {
+      for (let round = 0; round <= ROUNDS; round++) {
+        const measured = { ours: await timed(ours), theirs: await timed(theirs) };
+        if (round > 0) times.push(measured);
+      }
+    },
+  );
+  const value = median(times.map((time) => time.ours));
+  const ratio = median(times.map((time) => time.ours / time.theirs));
+  ticker.line(`${what}: ${seconds(value * 1000)}, ${ratio.toFixed(2)} of the bare engine`);
+  return { value: round(value), ratio: round(ratio) };
+}
+
+async function timed(stack: Stack): Promise<number> {
+  const start = process.hrtime.bigint();
+  await stack.preview();
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+function print(rows: readonly Row[]): void {
+  console.log(["measure".padEnd(32), "value".padStart(10), "unit".padEnd(5), "ratio"].join("  "));
+  for (const { name, value, unit, ratio } of rows) {
+    console.log([name.padEnd(32), String(value).padStart(10), unit.padEnd(5), ratio ?? ""].join("  "));
+  }
+}
+
+void main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});
