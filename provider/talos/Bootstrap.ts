@@ -130,7 +130,10 @@ async function ensure(
         })),
       ),
     );
-    const outputs = { clusterId: await clusterId(talos, inputs.node, context), etcdMembers: [] as readonly string[] };
+    const id = await wait(`${inputs.node} tells the cluster's id`, ANSWER, async () => ({
+      done: await clusterId(talos, inputs.node, context),
+    }));
+    const outputs = { clusterId: id, etcdMembers: [] as readonly string[] };
     const running = states.find(({ state }) => state === "Running")?.node;
     if (running === undefined) await start(talos, inputs, context, wait);
     else context.log.info(`etcd already runs on ${running}: adopted`);

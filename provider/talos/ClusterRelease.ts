@@ -1,5 +1,5 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
-import { type Problem, ProblemError } from "../../components/problem";
+import type { Problem } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
@@ -55,7 +55,7 @@ export function clusterRelease(drivers: Drivers): Release {
       const cluster = new Cluster(prior.inputs, context, drivers);
       const detail = `wipe ${cluster.keys.length} machines`;
       await context.lease({ name: leaseName(prior.inputs), doing: detail }, async () => {
-        await context.audit({ act: "destroy", target: prior.inputs.clusterName, detail });
+        await cluster.audit("destroy", undefined, detail);
         await resetCluster(cluster);
       });
     },
@@ -77,6 +77,7 @@ async function converge(
   const outside = new Cluster(inputs, context, drivers);
   const name = leaseName(inputs);
   const progress = new Progress(before.running);
+  let begun = false;
   try {
     return await context.lease({ name, doing: "change the cluster" }, (local) =>
       withClusterLease(
@@ -84,12 +85,15 @@ async function converge(
         name,
         local,
         (reason) => context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`),
-        (signal) => changeAll(outside.under(signal), old, progress, drivers),
+        (signal) => {
+          begun = true;
+          return changeAll(outside.under(signal), old, progress, drivers);
+        },
       ),
     );
   } catch (error) {
-    // The machines exist already: the state has to remember them, whatever went wrong.
-    if (error instanceof ProblemError) throw error;
+    // Held by somebody else: nothing was touched. Later the state has to remember what was, whatever went wrong.
+    if (!begun) throw error;
     return { outputs: progress.outputs("partial"), failures: [sentence(error)] };
   }
 }

@@ -1,5 +1,6 @@
 /** One cluster during one call: what is declared, how it is reached, and for how long it is waited for. */
 import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
+import type { Act } from "../audit";
 import type { Drivers } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Context } from "../resource";
@@ -53,9 +54,16 @@ export class Cluster {
     return node;
   }
 
-  /** How acts on a node are named in the audit log. */
-  target(key: string): string {
-    return `${this.inputs.clusterName}/${key}`;
+  /** Records a privileged act on a node, or on the whole cluster: on this host, then as an Event in the cluster. */
+  async audit(act: Act["act"], key: string | undefined, detail: string): Promise<void> {
+    const { clusterName } = this.inputs;
+    const record = { act, target: key === undefined ? clusterName : `${clusterName}/${key}`, detail };
+    await this.context.audit(record);
+    try {
+      await this.kubernetes.event({ ...record, detail: this.context.redact(detail) });
+    } catch {
+      // The API may be what is broken; the record on this host is the one that must exist.
+    }
   }
 
   /** Waits for a condition; a node or an API that does not answer yet counts as "not yet". */

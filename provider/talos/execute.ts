@@ -32,7 +32,8 @@ export class Progress {
   }
 
   outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
-    return { running: this.running, phase, journal: this.steps.slice(-JOURNAL) };
+    const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return { running, phase, journal: this.steps.slice(-JOURNAL) };
   }
 }
 
@@ -59,7 +60,7 @@ const actions = {
     const { cluster, key, desired, before } = errand;
     const paths = changedPaths(before, desired).join(", ");
     const { address } = cluster.node(key);
-    await cluster.context.audit({ act: "configure", target: cluster.target(key), detail: `changes ${paths}` });
+    await cluster.audit("configure", key, `changes ${paths}`);
     errand.bootId = await cluster.talos.bootId(address, cluster.signal);
     errand.reboots = (await cluster.talos.apply(address, desired)).reboots;
     return paths;

@@ -12,11 +12,8 @@ export async function resetNode(cluster: Cluster, key: string, graceful: boolean
   const { talos, signal } = cluster;
   checkpoint(signal);
   if (!(await talos.inMaintenance(address, signal))) {
-    await cluster.context.audit({
-      act: "reset",
-      target: cluster.target(key),
-      detail: graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd",
-    });
+    const how = graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd";
+    await cluster.audit("reset", key, how);
     await talos.reset(address, { graceful });
     await cluster.wait(`${key} is back in maintenance mode`, WIPE, async () =>
       (await talos.inMaintenance(address, signal)) ? { done: true } : { missing: "it wipes and reboots" },

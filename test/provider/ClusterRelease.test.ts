@@ -1,0 +1,316 @@
+import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
+import { clusterRelease } from "../../provider/talos/ClusterRelease";
+import { FakeCluster, merge, SECRET } from "./cluster";
+import { conformance } from "./conformance";
+import { listen } from "./context";
+
+const controlplane = JSON.stringify({
+  cluster: { id: "demo-id" },
+  machine: { type: "controlplane", ca: { key: SECRET } },
+});
+const worker = JSON.stringify({ cluster: { id: "demo-id" }, machine: { type: "worker", token: SECRET } });
+
+const node = (key: string, place: number, type: NodeRelease["type"], patch: object = {}): NodeRelease => ({
+  type,
+  address: `10.0.0.${place}`,
+  hostname: key,
+  talos: "v1.13.0",
+  kubernetes: "v1.36.3",
+  patches: [JSON.stringify(merge({ machine: { network: { hostname: key } } }, patch as never))],
+});
+
+const labels = (value: string) => ({ machine: { nodeLabels: { rack: value } } });
+
+function site(patch: object = {}): ClusterReleaseInputs {
+  return {
+    clusterName: "demo",
+    clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: SECRET },
+    kubeconfig: `users: ${SECRET}`,
+    configuration: { controlplane, worker },
+    nodes: {
+      "cp-1": node("cp-1", 11, "controlplane", patch),
+      "cp-2": node("cp-2", 12, "controlplane", patch),
+      "cp-3": node("cp-3", 13, "controlplane", patch),
+      "w-1": node("w-1", 21, "worker", patch),
+      "w-2": node("w-2", 22, "worker", patch),
+    },
+    timeouts: { etcd: "1s", ready: "1s" },
+    onDestroy: "reset",
+  };
+}
+
+/** The machines of a site as they stand after their first configuration and bootstrap. */
+function machines(inputs: ClusterReleaseInputs): FakeCluster {
+  const cluster = new FakeCluster();
+  for (const [key, declared] of Object.entries(inputs.nodes)) {
+    const base = JSON.parse(declared.type === "worker" ? worker : controlplane);
+    cluster.add({
+      key,
+      address: declared.address,
+      hostname: declared.hostname,
+      type: declared.type,
+      configuration: JSON.stringify(declared.patches.map((text) => JSON.parse(text)).reduce(merge, base)),
+      etcd: declared.type === "controlplane",
+      leader: key === "cp-1",
+    });
+  }
+  return cluster;
+}
+
+const inputs = site();
+const changed = site(labels("a"));
+
+conformance("ClusterRelease", {
+  make() {
+    const cluster = machines(inputs);
+    return {
+      resource: clusterRelease(cluster.drivers),
+      recorder: cluster.recorder,
+      snapshot: () => cluster.snapshot(),
+    };
+  },
+  inputs,
+  changed,
+  bad: {
+    inputs: {
+      ...inputs,
+      configuration: { controlplane },
+      nodes: {
+        "cp-1": node("cp-1", 11, "controlplane"),
+        "cp-2": node("cp-2", 11, "controlplane"),
+        "w-1": { ...node("cp-1", 21, "worker"), patches: ["a: [", "b: 1"] },
+      },
+    },
+    paths: [
+      "nodes",
+      'nodes["cp-2"].address',
+      'nodes["w-1"].hostname',
+      "configuration.worker",
+      'nodes["w-1"].patches[0]',
+    ],
+  },
+  secrets: [SECRET],
+  privileged: ["apply", "reset"],
+});
+
+describe("ClusterRelease", () => {
+  const start = async () => {
+    const cluster = machines(inputs);
+    const resource = clusterRelease(cluster.drivers);
+    const reached = await resource.create(inputs, listen().context);
+    return { cluster, resource, state: { inputs, outputs: reached.outputs } };
+  };
+  const journal = (outputs: { journal: readonly { node: string; action: string; result: string }[] }) =>
+    outputs.journal.map(({ node: name, action, result }) => `${name} ${action} ${result}`);
+
+  test("adopts machines that already run what is declared, and pushes nothing", async () => {
+    const { cluster, state } = await start();
+    expect(cluster.applied).toEqual([]);
+    expect(state.outputs.phase).toBe("converged");
+    expect(Object.keys(state.outputs.running)).toEqual(["cp-1", "cp-2", "cp-3", "w-1", "w-2"]);
+    expect(state.outputs.running["w-1"]).toMatchObject({ talos: "v1.13.0", kubernetes: "v1.36.3", drift: [] });
+  });
+
+  test("changes control planes one by one behind gates, etcd's leader last, then workers", async () => {
+    const { cluster, resource, state } = await start();
+    const reached = await resource.update("demo", state, changed, listen().context);
+    expect(reached.failures).toBeUndefined();
+    expect(cluster.applied).toEqual(["cp-2", "cp-3", "cp-1", "w-1", "w-2"]);
+    expect(journal(reached.outputs).slice(0, 4)).toEqual([
+      "cp-2 gate done",
+      "cp-2 apply done",
+      "cp-2 verify done",
+      "cp-2 gate done",
+    ]);
+    expect(cluster.events).toContain("configure demo/cp-2");
+  });
+
+  test("touches only the node whose inputs changed", async () => {
+    const { cluster, resource, state } = await start();
+    const one = { ...inputs, nodes: { ...inputs.nodes, "w-2": node("w-2", 22, "worker", labels("b")) } };
+    cluster.recorder.calls.length = 0;
+    await resource.update("demo", state, one, listen().context);
+    expect(cluster.applied).toEqual(["w-2"]);
+    const nodes = new Set(cluster.recorder.calls.map(({ args }) => args[0]).filter((arg) => /^10\./.test(String(arg))));
+    expect([...nodes]).toEqual(["10.0.0.22"]);
+  });
+
+  test("waits for the reboot that a change needs", async () => {
+    const { cluster, resource, state } = await start();
+    const one = {
+      ...inputs,
+      nodes: { ...inputs.nodes, "w-2": node("w-2", 22, "worker", { machine: { sysctls: { "vm.x": "1" } } }) },
+    };
+    const reached = await resource.update("demo", state, one, listen().context);
+    expect(cluster.byKey("w-2").boots).toBe(2);
+    expect(reached.outputs.journal.at(-1)?.detail).toBe("rebooted, configured and Ready");
+  });
+
+  test("stops at the first node that fails, keeps the rest, and the next update goes on", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.byKey("cp-3").kubelet = "v1.35.0";
+    const first = await resource.update("demo", state, changed, listen().context);
+    expect(first.failures?.join()).toMatch(
+      /^cp-3: cp-3 Ready: not within 1 s; last seen: its kubelet is v1.35.0, not v1.36.3; done: cp-2; not done: cp-1, w-1, w-2; run the update again/,
+    );
+    expect(cluster.applied).toEqual(["cp-2", "cp-3"]);
+    expect(first.outputs.phase).toBe("partial");
+    cluster.byKey("cp-3").kubelet = "v1.36.3";
+    const second = await resource.update(
+      "demo",
+      { inputs: changed, outputs: first.outputs },
+      changed,
+      listen().context,
+    );
+    expect(second.failures).toBeUndefined();
+    expect(cluster.applied).toEqual(["cp-2", "cp-3", "cp-1", "w-1", "w-2"]);
+    expect(second.outputs.phase).toBe("converged");
+  });
+
+  test.each([
+    [
+      "a ghost member",
+      (cluster: FakeCluster) => Object.assign(cluster, { ghost: true }),
+      /ghost is a member but no declared/,
+    ],
+    ["an alarm", (cluster: FakeCluster) => Object.assign(cluster, { alarm: "NOSPACE" }), /alarm NOSPACE/],
+    [
+      "a missing member",
+      (cluster: FakeCluster) => Object.assign(cluster.byKey("cp-2"), { etcd: false }),
+      /cp-2: etcd is not running/,
+    ],
+  ])("changes no node while etcd has %s", async (_, harm, message) => {
+    const { cluster, resource, state } = await start();
+    harm(cluster);
+    const reached = await resource.update("demo", state, changed, listen().context);
+    expect(reached.failures?.join()).toMatch(message);
+    expect(cluster.applied).toEqual([]);
+  });
+
+  test("shows drift as a change back, by path and without values, and undoes it", async () => {
+    const { cluster, resource, state } = await start();
+    const w1 = cluster.byKey("w-1");
+    w1.configuration = JSON.stringify(
+      merge(JSON.parse(w1.configuration ?? ""), { machine: { sysctls: { "vm.x": SECRET } } }),
+    );
+    const seen = await resource.read("demo", state, listen().context);
+    if (seen === undefined) throw new Error("dropped");
+    expect(seen.outputs.running["w-1"]?.drift).toEqual([".machine.sysctls"]);
+    expect(JSON.stringify(seen.outputs)).not.toContain(SECRET);
+    const changes = await resource.diff(seen, inputs, listen().context);
+    expect(changes).toContainEqual({ path: 'nodes["w-1"].patches[1]', kind: "delete" });
+    const reached = await resource.update("demo", seen, inputs, listen().context);
+    expect(cluster.applied).toEqual(["w-1"]);
+    expect(reached.outputs.running["w-1"]?.drift).toEqual([]);
+  });
+
+  test("a wiped machine shows as a missing node, a silent one keeps its record", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.byKey("w-1").configuration = undefined;
+    cluster.nodes.delete("10.0.0.22");
+    const heard = listen();
+    const seen = await resource.read("demo", state, heard.context);
+    expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
+    expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
+    expect(await resource.diff(seen ?? state, inputs, listen().context)).toContainEqual({
+      path: 'nodes["w-1"]',
+      kind: "add",
+    });
+  });
+
+  test("says at preview which paths change on which nodes, and never a value", async () => {
+    const { resource, state } = await start();
+    const heard = listen();
+    const other = { ...changed, configuration: { ...changed.configuration, worker: worker.replace(SECRET, "other") } };
+    const changes = await resource.diff(state, other, heard.context);
+    expect(changes.map(({ path }) => path)).toContain('nodes["cp-1"].patches[0]');
+    expect(heard.lines).toEqual([
+      "cp-1, cp-2, cp-3: configuration changes at .machine.nodeLabels",
+      "w-1, w-2: configuration changes at .machine.nodeLabels, .machine.token",
+    ]);
+  });
+
+  test("refuses what cannot be done to a running cluster, all at once, with the way out", async () => {
+    const { resource, state } = await start();
+    const { "cp-3": _, ...rest } = inputs.nodes;
+    const wanted = {
+      ...inputs,
+      nodes: {
+        ...rest,
+        "cp-1": { ...node("cp-1", 11, "controlplane"), talos: "v1.13.9", kubernetes: "v1.37.0" },
+        "w-1": { ...node("w-1", 31, "worker"), type: "controlplane" as const },
+      },
+    };
+    const refusal = await Promise.resolve()
+      .then(() => resource.diff(state, wanted, listen().context))
+      .catch((error: Error) => error.message);
+    for (const path of [
+      'nodes["cp-3"]',
+      'nodes["cp-1"].talos',
+      'nodes["cp-1"].kubernetes',
+      'nodes["w-1"].type',
+      'nodes["w-1"].address',
+    ]) {
+      expect(refusal).toContain(`  - ${path}: `);
+    }
+    expect(refusal).toMatch(/v1.13.0 runs and v1.13.9 is asked for.*\(set it back to v1.13.0\)/);
+  });
+
+  test("a site of two hundred machines previews without a single process", async () => {
+    const nodes = Object.fromEntries(
+      Array.from({ length: 200 }, (_, place) => {
+        const key = `n-${place}`;
+        return [
+          key,
+          { ...node(key, place, place < 3 ? "controlplane" : "worker"), address: `10.1.${place >> 7}.${place & 127}` },
+        ];
+      }),
+    );
+    const large = { ...inputs, nodes };
+    const cluster = machines(large);
+    for (const each of cluster.nodes.values()) each.leader = each.key === "n-0";
+    const resource = clusterRelease(cluster.drivers);
+    const reached = await resource.create(large, listen().context);
+    cluster.recorder.calls.length = 0;
+    const state = { inputs: large, outputs: reached.outputs };
+    const other = { ...large, configuration: { controlplane: controlplane.replace("demo-id", "x"), worker } };
+    expect(await resource.check(large, listen().context)).toEqual([]);
+    expect(await resource.diff(state, large, listen().context)).toEqual([]);
+    expect(await resource.diff(state, other, listen().context)).toHaveLength(1);
+    await resource.preview(large, state, listen().context);
+    expect(cluster.recorder.calls).toEqual([]);
+  });
+
+  test("destroy wipes workers first, the last control plane without a farewell", async () => {
+    const { cluster, resource, state } = await start();
+    await resource.delete("demo", state, listen().context);
+    expect(cluster.recorder.changes.map(({ args }) => [args[0], (args[1] as { graceful: boolean }).graceful])).toEqual([
+      ["10.0.0.21", true],
+      ["10.0.0.22", true],
+      ["10.0.0.11", true],
+      ["10.0.0.12", true],
+      ["10.0.0.13", false],
+    ]);
+  });
+
+  test("destroy leaves the machines alone unless told otherwise", async () => {
+    const { cluster, resource, state } = await start();
+    await resource.delete("demo", { ...state, inputs: { ...inputs, onDestroy: "keep" } }, listen().context);
+    expect(cluster.recorder.changes).toEqual([]);
+  });
+
+  test("a worker that is declared no longer is wiped, its record dropped", async () => {
+    const { cluster, resource, state } = await start();
+    const { "w-2": _, ...nodes } = inputs.nodes;
+    const reached = await resource.update("demo", state, { ...inputs, nodes }, listen().context);
+    expect(cluster.recorder.changes.map(({ name, args }) => [name, args[0]])).toEqual([["reset", "10.0.0.22"]]);
+    expect(Object.keys(reached.outputs.running)).not.toContain("w-2");
+  });
+
+  test("refuses to work beside another run, and says who it is", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: Date.now(), version: "1" };
+    await expect(resource.update("demo", state, changed, listen().context)).rejects.toThrow(/ann@desk pid 7/);
+    expect(cluster.applied).toEqual([]);
+  });
+});

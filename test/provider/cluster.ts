@@ -1,0 +1,199 @@
+/** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { parse, stringify } from "yaml";
+import type { Drivers } from "../../provider/drivers";
+import type { Endpoint } from "../../provider/kubernetes/endpoint";
+import type { Kubernetes, KubernetesLease } from "../../provider/kubernetes/kubernetes";
+import { type EtcdStatus, type Talos, TalosError } from "../../provider/talosctl/talos";
+import { Recorder } from "./faults";
+
+export interface FakeNode {
+  readonly key: string;
+  readonly address: string;
+  readonly hostname: string;
+  readonly type: "controlplane" | "worker";
+  configuration: string | undefined;
+  talos: string;
+  kubelet: string;
+  boots: number;
+  etcd: boolean;
+  ready: boolean;
+  leader: boolean;
+}
+
+type Tree = { [key: string]: unknown };
+
+/** Strategic merge as far as these tests need it: objects deeply, everything else replaced. */
+export function merge(base: Tree, patch: Tree): Tree {
+  const result: Tree = { ...base };
+  for (const [key, value] of Object.entries(patch)) {
+    const old = result[key];
+    const deep = isTree(old) && isTree(value);
+    result[key] = deep ? merge(old, value) : value;
+  }
+  return result;
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
+
+export class FakeCluster {
+  readonly nodes = new Map<string, FakeNode>();
+  readonly recorder = new Recorder(
+    ({ name, args }) => new TalosError("unreachable", String(args[0]), `${name}: connection refused by ${SECRET}`),
+  );
+  readonly events: string[] = [];
+  lease: KubernetesLease | undefined;
+  /** Calls of `apply` in order, as node keys. */
+  readonly applied: string[] = [];
+  /** Paths of a machine configuration whose change reboots. */
+  rebootsFor = "sysctls";
+  ghost = false;
+  alarm: string | undefined;
+
+  add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
+    this.nodes.set(node.address, {
+      configuration: undefined,
+      talos: "v1.13.0",
+      kubelet: "v1.36.3",
+      boots: 1,
+      etcd: false,
+      ready: true,
+      leader: false,
+      ...node,
+    });
+    return this;
+  }
+
+  byKey(key: string): FakeNode {
+    const node = [...this.nodes.values()].find((each) => each.key === key);
+    if (node === undefined) throw new Error(`no node ${key}`);
+    return node;
+  }
+
+  get drivers(): Drivers {
+    const mutating = new Set(["apply", "bootstrap", "reset", "deleteNode"]);
+    return {
+      talos: () => this.recorder.wrap(this.talos(), mutating),
+      kubernetes: () => this.kubernetes(),
+      endpoint: this.recorder.wrap(this.endpoint(), mutating),
+      pollMs: 1,
+    };
+  }
+
+  snapshot(): unknown {
+    return [...this.nodes.values()].map(({ boots: _, ...node }) => node);
+  }
+
+  private reach(address: string): FakeNode {
+    const node = this.nodes.get(address);
+    if (node === undefined) throw new TalosError("unreachable", address, "connection refused");
+    if (node.configuration === undefined) throw new TalosError("maintenance", address, "in maintenance mode");
+    return node;
+  }
+
+  private get members(): readonly FakeNode[] {
+    return [...this.nodes.values()].filter(({ etcd }) => etcd);
+  }
+
+  private talos(): Talos {
+    const cluster = this;
+    return {
+      version: async (address) => cluster.reach(address).talos,
+      schematic: async () => undefined,
+      configuration: async (address) => cluster.reach(address).configuration ?? "",
+      bootId: async (address) => `boot-${cluster.reach(address).boots}`,
+      etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
+      async etcdMembers(address) {
+        cluster.reach(address);
+        const members = cluster.members.map(({ address: own, hostname }) => member(own, hostname));
+        return cluster.ghost ? [...members, member("10.9.9.9", "ghost")] : members;
+      },
+      async etcdStatus(address): Promise<EtcdStatus> {
+        const node = cluster.reach(address);
+        if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        const leader = cluster.members.find((each) => each.leader)?.address ?? "";
+        return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
+      },
+      etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
+      async bootstrap(address) {
+        const node = cluster.reach(address);
+        if (node.etcd) throw new TalosError("exists", address, "etcd data directory is not empty");
+        node.etcd = true;
+        node.leader = true;
+        for (const each of cluster.nodes.values()) if (each.type === "controlplane") each.etcd = true;
+      },
+      async apply(address, configuration) {
+        const node = cluster.reach(address);
+        const changed = configuration !== node.configuration;
+        const reboots =
+          changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
+        node.configuration = configuration;
+        cluster.applied.push(node.key);
+        if (reboots) node.boots++;
+        return { reboots };
+      },
+      async reset(address, { graceful }) {
+        const node = cluster.reach(address);
+        if (graceful && node.etcd && cluster.members.length === 1) {
+          throw new TalosError("other", address, "the last member cannot leave");
+        }
+        Object.assign(node, { configuration: undefined, etcd: false, leader: false, ready: false });
+        const next = cluster.members[0];
+        if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
+      },
+      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async render(configuration, patches) {
+        const base = parse(configuration) as Tree;
+        return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
+      },
+    };
+  }
+
+  /** Faults are enumerated over the Talos API; here an outage of the whole world counts too. */
+  private kubernetes(): Kubernetes {
+    const cluster = this;
+    const up = (): void => {
+      if (cluster.recorder.outage !== undefined) throw cluster.recorder.outage;
+      if (cluster.members.length === 0) throw new Error("connection refused");
+    };
+    return {
+      async nodes() {
+        up();
+        return [...cluster.nodes.values()]
+          .filter(({ configuration }) => configuration !== undefined)
+          .map(({ hostname, ready, kubelet }) => ({ name: hostname, ready, kubelet, reason: "kubelet is stopped" }));
+      },
+      async deleteNode() {
+        up();
+      },
+      async lease() {
+        up();
+        return cluster.lease;
+      },
+      async writeLease(_name, holder, seconds) {
+        up();
+        cluster.lease = { holder, seconds, renewed: Date.now(), version: `${Number(cluster.lease?.version ?? 0) + 1}` };
+        return true;
+      },
+      async event({ act, target }) {
+        up();
+        cluster.events.push(`${act} ${target}`);
+      },
+    };
+  }
+
+  private endpoint(): Endpoint {
+    return { ready: async () => (this.members.length > 0 ? undefined : "connection refused") };
+  }
+}
+
+/** A text that must never be seen outside of the calls themselves. */
+export const SECRET = "c2VjcmV0LW9mLXRoZS1jbHVzdGVyLWtleQ";
+
+const idOf = (address: string): string => address.replaceAll(".", "");
+
+const member = (address: string, hostname: string) => ({
+  id: idOf(address),
+  hostname,
+  peerUrls: [`https://${address}:2380`],
+  learner: false,
+});
