@@ -19,6 +19,6 @@ export const providerConfig = z.strictObject({
   netbox: service.optional(),
   bootServer: service.optional(),
   /** The site file: the engine hands every `plinth:` key of a stack file to the provider of that name. Not read here. */
-  site: z.unknown(),
+  site: z.unknown().optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;
