@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OutputMap } from "@pulumi/pulumi/automation";
 import type { SitePlan } from "../../components/site/plan";
 import { ensureTools, type Tools } from "../build/tools";
-import { type EngineOptions, openStack } from "../engine/engine";
+import { type EngineOptions, openStack, readState } from "../engine/engine";
 import { installPlugins } from "../engine/plugins";
 import type { Report } from "../engine/report";
 import { type Operation, type RunOptions, runEngine } from "../engine/run";
@@ -33,9 +32,9 @@ export async function up(instance: Instance, options: UpOptions): Promise<{ repo
   return { report, ready };
 }
 
-/** Shows what an `up` would change. */
+/** Shows what an `up` would change. Before the first `up` no machine is needed for that, so none is switched on. */
 export async function preview(instance: Instance, options: UpOptions): Promise<Report> {
-  const ready = await makeReady(instance, options);
+  const ready = await makeReady(instance, options, (readState(instance)?.resources ?? []).length > 0);
   return (await operate(instance, "preview", ready, options)).report;
 }
 
@@ -45,26 +44,34 @@ export async function destroy(instance: Instance, options: UpOptions): Promise<R
   return (await operate(instance, "destroy", ready, options)).report;
 }
 
-async function makeReady(instance: Instance, options: UpOptions): Promise<Ready> {
+async function makeReady(instance: Instance, options: UpOptions, machines = true): Promise<Ready> {
   const { ticker, signal } = options;
   // A wrong site file is refused before anything is built or started.
   const plan = await prepare(instance, options.stackFile);
   const tools = await ensureTools(ticker, signal);
   const ingredients = { tools, plugins: installPlugins(instance, tools) };
   writeIngredients(instance, ingredients);
+  if (machines) await switchOn(instance, plan, tools, options);
+  signal.throwIfAborted();
+  return { plan, tools, ingredients };
+}
+
+async function switchOn(
+  instance: Instance,
+  plan: SitePlan,
+  tools: Tools,
+  { ticker, signal }: UpOptions,
+): Promise<void> {
   const change = await ticker.during(
     () => "switching the machines on",
     () => startRack(instance, plan, tools),
   );
-  if (change !== "already running") {
-    ticker.line(`machines: ${plan.nodes.length} ${change}`);
-    await ticker.during(
-      () => "waiting for installed machines to be back",
-      () => settled(instance, signal),
-    );
-  }
-  signal.throwIfAborted();
-  return { plan, tools, ingredients };
+  if (change === "already running") return;
+  ticker.line(`machines: ${plan.nodes.length} ${change}`);
+  await ticker.during(
+    () => "waiting for installed machines to be back",
+    () => settled(instance, signal),
+  );
 }
 
 async function operate(instance: Instance, operation: Operation, ready: Ready, options: UpOptions) {
@@ -106,9 +113,4 @@ function keepAccess(instance: Instance, outputs: OutputMap): void {
     const value: unknown = outputs[name]?.value;
     if (typeof value === "string") writeAtomically(path, value);
   }
-}
-
-/** Whether the instance was ever brought up. */
-export function wasUp(instance: Instance): boolean {
-  return existsSync(instance.kubeconfig);
 }

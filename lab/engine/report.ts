@@ -42,12 +42,13 @@ export class Report {
     if (diagnosticEvent === undefined) return;
     const message = plain(diagnosticEvent.message);
     const task = diagnosticEvent.urn === undefined ? undefined : this.running.get(diagnosticEvent.urn);
-    if (message === "") return;
+    // The engine hands out its debug log too, secrets and all: nothing of it is shown.
+    if (message === "" || !shown.has(diagnosticEvent.severity)) return;
     if (diagnosticEvent.ephemeral) {
       if (task !== undefined) task.status = message;
     } else if (diagnosticEvent.severity === "error") {
       if (!this.errors.includes(message)) this.errors.push(message);
-    } else if (diagnosticEvent.severity !== "info" || diagnosticEvent.urn !== undefined) {
+    } else {
       const who = diagnosticEvent.urn === undefined ? "" : `${shortName(diagnosticEvent.urn)}: `;
       this.ticker.line(`  ${who}${message}`);
     }
@@ -83,6 +84,8 @@ export interface Change {
 }
 
 type Step = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
+
+const shown = new Set<string>(["info", "info#err", "warning", "error"]);
 
 const silent = new Set<string>([
   "same",

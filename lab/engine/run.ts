@@ -53,7 +53,8 @@ export async function runEngine(stack: Stack, operation: Operation, options: Run
 function failure(operation: Operation, report: Report, error: unknown, aborted: boolean): Error {
   // Without a diagnostic the engine itself failed; its own words are all there is.
   const said = report.errors.length > 0 ? report.errors : [lastWords(error)];
-  const done = report.changed === 0 ? "nothing was changed" : `${report.changed} changes were made and kept`;
+  const kept = operation !== "preview" && report.changed > 0;
+  const done = !kept ? "nothing was changed" : `${report.changed} changes were made and kept`;
   const heading = aborted
     ? `Stopped as you asked: ${done}.`
     : `${said.join("\n")}\n\nThe ${operation} did not finish: ${done}.`;
