@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { type Capabilities, capabilitiesOf } from "./capabilities";
 import { NetBoxError } from "./errors";
-import { type NetBoxConfig, type Patience, Transport } from "./http";
+import { HttpTransport, type NetBoxConfig, type Patience, type Transport } from "./http";
 import { pageSchema, statusSchema } from "./types";
 
 /** An object and the lock value that a change of it may name. */
@@ -18,14 +18,13 @@ const pageSize = 250;
 
 /** NetBox's REST interface with every answer checked against its schema. */
 export class NetBox {
-  private readonly transport: Transport;
   private known: Promise<Capabilities & { readonly warning?: string }> | undefined;
 
-  constructor(
-    readonly config: NetBoxConfig,
-    patience: Patience,
-  ) {
-    this.transport = new Transport(config, patience);
+  constructor(private readonly transport: Transport) {}
+
+  /** A client over HTTP. Close it when done. */
+  static connect(config: NetBoxConfig, patience: Patience): NetBox {
+    return new NetBox(new HttpTransport(config, patience));
   }
 
   /** What this server can do; asked once. Also proves URL and token. */
@@ -46,7 +45,7 @@ export class NetBox {
       );
       found.push(...page.results.map((one) => parse(schema, one, path)));
       // Behind a proxy the link's host is often wrong; only its query counts.
-      search = page.next === null ? undefined : new URL(page.next, this.config.url).search.slice(1);
+      search = page.next === null ? undefined : new URL(page.next, "http://netbox").search.slice(1);
     }
     return found;
   }

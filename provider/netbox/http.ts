@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { sleep } from "../wait";
@@ -48,12 +49,20 @@ interface Raw {
   readonly text: string;
 }
 
+/** What carries requests to a NetBox. */
+export interface Transport {
+  /** The good answer, or a {@link NetBoxError} that says what went wrong. */
+  call(call: Call): Promise<Answer>;
+  /** Lets go of what is kept. */
+  close(): void;
+}
+
 /**
  * HTTP to one NetBox: kept connections, bounded in time and number, retried where that is safe.
  *
  * A change whose answer was lost is not sent again here: it ends as `unknown`, and who asked looks what became of it.
  */
-export class Transport {
+export class HttpTransport implements Transport {
   private readonly base: string;
   private readonly agent: http.Agent;
   private readonly timeoutMs: number;
@@ -73,9 +82,10 @@ export class Transport {
     this.timeoutMs = patience.timeoutMs ?? 30_000;
     this.attempts = patience.attempts ?? 5;
     this.pauseMs = patience.pauseMs ?? 200;
+    // Requests wait for a connection in numbers; each listens for the end.
+    setMaxListeners(0, patience.signal);
   }
 
-  /** The good answer, or a {@link NetBoxError} that says what went wrong. */
   async call(call: Call): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const result = await this.attempt(call);
@@ -86,7 +96,6 @@ export class Transport {
     }
   }
 
-  /** Lets go of the kept connections. */
   close(): void {
     this.agent.destroy();
   }

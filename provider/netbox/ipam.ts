@@ -104,6 +104,11 @@ export async function findClaims(netbox: NetBox, ids: readonly string[]): Promis
   return found;
 }
 
+/** What people call a record. */
+export function nameOf({ description, dns_name }: IpAddressRecord): string {
+  return description || dns_name || "(no description)";
+}
+
 /** Records at these addresses in the source's table, whoever made them. */
 export async function findAt(netbox: NetBox, source: Source, hosts: readonly string[]): Promise<IpAddressRecord[]> {
   const records: IpAddressRecord[] = [];
@@ -152,7 +157,7 @@ export async function nextFree(netbox: NetBox, source: Source, limit: number): P
 export async function describeFull(netbox: NetBox, source: Source, wanted: number): Promise<string> {
   const records = await recordsIn(netbox, source);
   const size = capacity(source.range);
-  const users = records.map((one) => `${hostOf(one.address)} ${one.description || one.dns_name || "(no description)"}`);
+  const users = records.map((one) => `${hostOf(one.address)} ${nameOf(one)}`);
   const shown = users.slice(0, 8).join(", ");
   const more = users.length > 8 ? ` and ${users.length - 8} more` : "";
   const free = size - BigInt(records.length);

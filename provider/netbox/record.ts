@@ -1,7 +1,7 @@
 import type { NetBoxClaim } from "./claims";
 import type { NetBox } from "./client";
 import { NetBoxError } from "./errors";
-import { findAt, hostOf, type Source, sameHost } from "./ipam";
+import { findAt, hostOf, nameOf, type Source, sameHost } from "./ipam";
 import { claimField, managedTag, siteTag } from "./setup";
 import { type IpAddressRecord, ipAddressSchema } from "./types";
 
@@ -61,6 +61,5 @@ export async function changeRecord(
 
 async function mustBeFree(netbox: NetBox, source: Source, address: string): Promise<void> {
   const [holder] = await findAt(netbox, source, [address]);
-  if (holder)
-    throw new NetBoxError("invalid", `${address} is held in NetBox by "${holder.description || holder.dns_name}"`);
+  if (holder) throw new NetBoxError("invalid", `${address} is held in NetBox by "${nameOf(holder)}"`);
 }
