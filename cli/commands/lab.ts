@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
+import { ProblemError } from "../../components/problem";
 import { DEFAULT_INSTANCE, Instance } from "../../lab/instance/instance";
 import { interruptible } from "../../lab/interrupt";
 import { FAULTS } from "../../lab/rack/faults";
@@ -13,8 +14,10 @@ export function registerLab(program: Command): void {
   withInstance(lab.command("up", { isDefault: true }))
     .description("bring the site up, or change it to what its stack file says now")
     .option("--site <file>", "stack file to use from now on (default: stacks/Pulumi.lab.yaml)")
+    .allowExcessArguments()
     .action((_, command) =>
       working(command, "lab up", async (instance, options) => {
+        refuseUnknownCommand(lab, command);
         const { upAndTell } = await import("../../lab/commands/tell.js");
         await upAndTell(instance, { ...options, ...siteOption(command) });
       }),
@@ -48,6 +51,15 @@ export function registerLab(program: Command): void {
       working(command, "lab down", async (instance, { ticker }) => {
         const { down } = await import("../../lab/commands/down.js");
         await down(instance, ticker);
+      }),
+    );
+
+  withInstance(lab.command("destroy"))
+    .description("let the engine delete the cluster; the instance stays")
+    .action((_, command) =>
+      working(command, "lab destroy", async (instance, options) => {
+        const { destroyAndTell } = await import("../../lab/commands/tell.js");
+        await destroyAndTell(instance, options);
       }),
     );
 
@@ -95,14 +107,32 @@ export function registerLab(program: Command): void {
   lab
     .command("tools")
     .description("build the lab's tools into the cache, without starting anything")
-    .action(async () => {
+    .option("--print <module>", "print the folder of a module's binaries, as kubernetes")
+    .action(async (options: { print?: string }) => {
       const { ensureTools } = await import("../../lab/build/tools.js");
-      await withTicker((ticker) => interruptible(ticker, (signal) => ensureTools(ticker, signal)));
+      const { recipes } = await import("../../lab/build/recipes.js");
+      const tools = await withTicker((ticker) => interruptible(ticker, (signal) => ensureTools(ticker, signal)));
+      if (options.print === undefined) return;
+      const first = Object.entries(recipes).find(([name]) => name === options.print)?.[1].binaries ?? {};
+      const tool = tools[Object.keys(first)[0] ?? ""];
+      if (tool === undefined)
+        throw new Error(`there is no module ${options.print}: ${Object.keys(recipes).join(", ")}`);
+      console.log(dirname(tool.path));
     });
 }
 
 function withInstance(command: Command): Command {
   return command.option("--instance <name>", `lab instance (default: ${DEFAULT_INSTANCE})`);
+}
+
+/** `up` is what `lab` alone means, so a misspelt command arrives there as its argument. */
+function refuseUnknownCommand(lab: Command, up: Command): void {
+  const [word] = up.args;
+  if (word === undefined) return;
+  const known = lab.commands.map((command) => command.name()).join(", ");
+  throw new ProblemError("Nothing was done.", [
+    { path: word, reason: "there is no such command", fix: `write one of ${known}` },
+  ]);
 }
 
 function instanceOf(command: Command): Instance {

@@ -3,7 +3,7 @@ import type { Instance } from "../instance/instance";
 import { labStatus } from "../status/status";
 import { command, summary } from "../status/summary";
 import { seconds } from "../ticker";
-import { preview, type UpOptions, up } from "./up";
+import { destroy, preview, type UpOptions, up } from "./up";
 
 /** `lab up` for a person: progress, then the summary. */
 export async function upAndTell(instance: Instance, options: UpOptions): Promise<void> {
@@ -37,5 +37,13 @@ export async function previewAndTell(
     changes.length === 0
       ? "no changes"
       : `${changes.length} changes; make them with: ${command({ instance: instance.name }, "up")}`,
+  );
+}
+
+/** `lab destroy` for a person. */
+export async function destroyAndTell(instance: Instance, options: UpOptions): Promise<void> {
+  const { changed } = await destroy(instance, options);
+  options.ticker.line(
+    `${changed} resources deleted; the machines wait for ${command({ instance: instance.name }, "up")}`,
   );
 }
