@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { version } from "../package.json";
+import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
+import { registerRecover } from "./commands/recover";
 import { registerSchema } from "./commands/schema";
 import { run } from "./run";
 
@@ -13,8 +15,10 @@ const program = new Command("plinth")
   // So that everything after `lab kubectl` belongs to kubectl.
   .enablePositionalOptions();
 
+registerInit(program);
 registerLab(program);
 registerPlan(program);
+registerRecover(program);
 registerSchema(program);
 
 void run(() => program.parseAsync());

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { ProblemError } from "../problem";
+import { pluginProblems } from "../discovery";
+import { ProblemError, refuse } from "../problem";
 import { nodePatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
 import { Facts } from "./Facts";
@@ -105,6 +106,7 @@ export class Site extends pulumi.ComponentResource {
 /** The plan of a site file; bad input ends the program with its problems and no stack trace. */
 function checkedPlan(site: SiteFile, file?: string): SitePlan {
   try {
+    refuse("plinth's own provider cannot be found", pluginProblems());
     return planSite(parseSite(site, file));
   } catch (error) {
     throw error instanceof ProblemError ? new pulumi.RunError(error.message) : error;

@@ -1,0 +1,182 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { parse } from "yaml";
+import { projectFile } from "../../components/discovery";
+import { ProblemError } from "../../components/problem";
+import { identify } from "../../lab/process";
+
+/** A stack in a file backend. */
+export interface StackPlace {
+  /** Folder of the backend, the one that holds `.pulumi`. */
+  readonly backend: string;
+  readonly project: string;
+  readonly stack: string;
+}
+
+/** What a run that was killed left behind, and what was done about it. */
+export interface Recovery {
+  /** Sentences for a person; empty if there was nothing to do. */
+  readonly done: readonly string[];
+  /** Why the stack is still locked: its holder lives, or cannot be judged from here. */
+  readonly held: readonly string[];
+}
+
+/** `plinth recover`: makes a stack usable again after its engine was killed. */
+export function registerRecover(program: Command): void {
+  program
+    .command("recover")
+    .description("clear what a killed update left behind: its lock, if its process is dead, and its pending creates")
+    .requiredOption("--stack <name>", "the stack, as lab")
+    .option("--dir <folder>", "the project, or a folder below it", process.cwd())
+    .action(({ stack, dir }: { stack: string; dir: string }) => {
+      const { done, held } = recoverStack(stackPlace(dir, stack));
+      for (const sentence of [...done, ...held]) console.log(sentence);
+      if (done.length + held.length === 0) console.log("Nothing to recover: no lock, no pending create.");
+      if (held.length > 0) process.exitCode = 1;
+    });
+}
+
+/** Removes locks of dead processes, then, if the stack is free, clears its pending creates. */
+export function recoverStack(place: StackPlace): Recovery {
+  const done: string[] = [];
+  const held: string[] = [];
+  for (const { file, lock } of locks(place)) {
+    const verdict = judge(lock, { host: hostname(), started: startedAt });
+    const owner = `${lock.username ?? "?"}@${lock.hostname ?? "?"} (pid ${lock.pid ?? "?"}, since ${lock.timestamp ?? "?"})`;
+    if (verdict === "dead") {
+      for (const left of [file, `${file}.attrs`]) rmSync(left, { force: true });
+      done.push(`Removed the lock of ${owner}: that process is gone.`);
+    } else if (verdict === "alive") held.push(`The stack is being updated by ${owner}: wait until it ends.`);
+    else held.push(`The stack is locked by ${owner}, which cannot be seen from here: see there, then 'pulumi cancel'.`);
+  }
+  if (held.length === 0) done.push(...clearPendingCreates(place));
+  return { done, held };
+}
+
+/** What a lock file of the engine says. */
+export interface Lock {
+  readonly pid?: number;
+  readonly username?: string;
+  readonly hostname?: string;
+  readonly timestamp?: string;
+}
+
+/** Whether the process that took a lock still runs. `started` tells when a process began, in milliseconds. Pure. */
+export function judge(
+  lock: Lock,
+  host: { readonly host: string; readonly started: (pid: number) => number | undefined },
+): "dead" | "alive" | "elsewhere" {
+  if (lock.pid === undefined || lock.hostname !== host.host) return "elsewhere";
+  const started = host.started(lock.pid);
+  if (started === undefined) return "dead";
+  // A process that began after the lock was written has only inherited the number; clocks may differ by a moment.
+  const written = Date.parse(lock.timestamp ?? "");
+  return started > written + 2000 ? "dead" : "alive";
+}
+
+/** A checkpoint without its pending creates, and their URNs. Every resource of plinth adopts what it finds. Pure. */
+export function withoutPendingCreates(checkpoint: Checkpoint): { readonly kept: Checkpoint; readonly urns: string[] } {
+  const latest = checkpoint.checkpoint?.latest;
+  const operations = latest?.pending_operations ?? [];
+  const creates = operations.filter(({ type }) => type === "creating");
+  const rest = operations.filter(({ type }) => type !== "creating");
+  const { pending_operations: _, ...others } = latest ?? {};
+  const kept = { ...others, ...(rest.length > 0 && { pending_operations: rest }) };
+  return {
+    kept: { ...checkpoint, checkpoint: { ...checkpoint.checkpoint, latest: kept } },
+    urns: creates.map(({ resource }) => resource.urn),
+  };
+}
+
+interface Checkpoint {
+  readonly checkpoint?: {
+    readonly latest?: {
+      readonly pending_operations?: readonly { readonly type: string; readonly resource: { readonly urn: string } }[];
+    };
+  };
+}
+
+function clearPendingCreates(place: StackPlace): readonly string[] {
+  const file = join(place.backend, ".pulumi", "stacks", place.project, `${place.stack}.json`);
+  if (!existsSync(file)) return [];
+  const { kept, urns } = withoutPendingCreates(JSON.parse(readFileSync(file, "utf8")) as Checkpoint);
+  if (urns.length === 0) return [];
+  const draft = `${file}.plinth-new`;
+  writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 });
+  renameSync(draft, file);
+  rmSync(`${file}.attrs`, { force: true });
+  return urns.map(
+    (urn) => `Cleared an interrupted create: ${urn.split("::").slice(-2).join(" ")}. The next update makes it.`,
+  );
+}
+
+function locks(place: StackPlace): readonly { readonly file: string; readonly lock: Lock }[] {
+  const folder = join(place.backend, ".pulumi", "locks", "organization", place.project, place.stack);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => ({ file: join(folder, name), lock: readLock(join(folder, name)) }));
+}
+
+/** A lock that cannot be read was being written when its engine was killed: nobody can be named. */
+function readLock(file: string): Lock {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Lock;
+  } catch {
+    return {};
+  }
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** Without a /proc nothing is known of a living process but that it lives: then it counts as the lock's owner. */
+function startedAt(pid: number): number | undefined {
+  if (!existsSync("/proc/stat")) return exists(pid) ? 0 : undefined;
+  const process = identify(pid);
+  if (process === undefined) return undefined;
+  const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
+  return (Number(boot) + Number(process.started) / TICKS_PER_SECOND) * 1000;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** Where a project keeps a stack, if that is a folder of this machine. */
+export function stackPlace(dir: string, stack: string, env: NodeJS.ProcessEnv = process.env): StackPlace {
+  const refuse = (path: string, reason: string, fix: string): never => {
+    throw new ProblemError("plinth recover", [{ path, reason, fix }]);
+  };
+  const file = projectFile(dir) ?? refuse(dir, "there is no Pulumi.yaml here or above", "name the project with --dir");
+  const project = parse(readFileSync(file, "utf8")) as {
+    readonly name?: string;
+    readonly backend?: { readonly url?: string };
+  };
+  const name = project.name ?? refuse(file, "it has no project name", "add `name:`");
+  const url = env.PULUMI_BACKEND_URL || project.backend?.url || loggedIn(env) || "";
+  if (!url.startsWith("file://")) {
+    return refuse(file, `its stacks are kept in ${url || "an unknown backend"}, not in files`, "use `pulumi cancel`");
+  }
+  const path = url.slice("file://".length);
+  const backend = path.startsWith("~")
+    ? join(homedir(), path.slice(1))
+    : path.startsWith("/")
+      ? fileURLToPath(url)
+      : resolve(dirname(file), path);
+  return { backend, project: name, stack };
+}
+
+/** The backend of the last `pulumi login`. */
+function loggedIn(env: NodeJS.ProcessEnv): string | undefined {
+  const credentials = join(env.PULUMI_HOME ?? join(homedir(), ".pulumi"), "credentials.json");
+  if (!existsSync(credentials)) return undefined;
+  return (JSON.parse(readFileSync(credentials, "utf8")) as { readonly current?: string }).current;
+}

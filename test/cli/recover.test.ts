@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { judge, recoverStack, stackPlace, withoutPendingCreates } from "../../cli/commands/recover";
+
+const lock = { pid: 7, username: "ann", hostname: "desk", timestamp: "2026-01-01T10:00:00Z" };
+const taken = Date.parse(lock.timestamp);
+
+describe("judge", () => {
+  test.each([
+    ["a process that is gone", undefined, "dead"],
+    ["a process that was there before the lock", taken - 1000, "alive"],
+    ["a later process with the same number", taken + 60_000, "dead"],
+  ] as const)("%s", (_, started, verdict) => {
+    expect(judge(lock, { host: "desk", started: () => started })).toBe(verdict);
+  });
+
+  test("never judges another host, or a lock that does not say who holds it", () => {
+    expect(judge(lock, { host: "other", started: () => undefined })).toBe("elsewhere");
+    expect(judge({}, { host: "desk", started: () => undefined })).toBe("elsewhere");
+  });
+});
+
+test("withoutPendingCreates clears creates alone", () => {
+  const operation = (type: string) => ({ type, resource: { urn: `urn::${type}` } });
+  const before = {
+    version: 3,
+    checkpoint: { latest: { resources: [1], pending_operations: [operation("creating"), operation("updating")] } },
+  };
+  const { kept, urns } = withoutPendingCreates(before);
+  expect(urns).toEqual(["urn::creating"]);
+  expect(kept).toEqual({
+    version: 3,
+    checkpoint: { latest: { resources: [1], pending_operations: [operation("updating")] } },
+  });
+});
+
+describe("recoverStack", () => {
+  const backend = mkdtempSync(join(tmpdir(), "plinth-recover-"));
+  const place = { backend, project: "demo", stack: "lab" };
+  const lockFile = join(backend, ".pulumi/locks/organization/demo/lab/one.json");
+  const stateFile = join(backend, ".pulumi/stacks/demo/lab.json");
+  const pending = {
+    checkpoint: {
+      latest: { pending_operations: [{ type: "creating", resource: { urn: "urn:pulumi:lab::demo::plinth:x:Y::y" } }] },
+    },
+  };
+  afterAll(() => rmSync(backend, { recursive: true, force: true }));
+
+  beforeEach(() => {
+    for (const file of [lockFile, stateFile]) mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(stateFile, JSON.stringify(pending));
+  });
+
+  test("leaves a stack alone that a living process updates", () => {
+    writeFileSync(
+      lockFile,
+      JSON.stringify({ ...lock, pid: process.pid, hostname: hostname(), timestamp: new Date().toISOString() }),
+    );
+    const { done, held } = recoverStack(place);
+    expect(done).toEqual([]);
+    expect(held.join()).toMatch(new RegExp(`being updated by ann@${hostname()} \\(pid ${process.pid}`));
+    expect(existsSync(lockFile)).toBe(true);
+    expect(JSON.parse(readFileSync(stateFile, "utf8"))).toEqual(pending);
+  });
+
+  test("removes the lock of a dead process, clears its creates, and says both", () => {
+    writeFileSync(lockFile, JSON.stringify({ ...lock, pid: 2 ** 22 + 1, hostname: hostname() }));
+    const { done, held } = recoverStack(place);
+    expect(held).toEqual([]);
+    expect(done).toEqual([
+      expect.stringMatching(/^Removed the lock of ann@/),
+      "Cleared an interrupted create: plinth:x:Y y. The next update makes it.",
+    ]);
+    expect(existsSync(lockFile)).toBe(false);
+    expect(readFileSync(stateFile, "utf8")).not.toContain("creating");
+    expect(recoverStack(place)).toEqual({ done: [], held: [] });
+  });
+});
+
+describe("stackPlace", () => {
+  const folder = mkdtempSync(join(tmpdir(), "plinth-place-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("reads the project file, and lets the environment win as the engine does", () => {
+    writeFileSync(join(folder, "Pulumi.yaml"), "name: demo\nbackend:\n  url: file://./state\n");
+    expect(stackPlace(folder, "lab", {})).toEqual({ backend: join(folder, "state"), project: "demo", stack: "lab" });
+    expect(stackPlace(folder, "lab", { PULUMI_BACKEND_URL: "file:///srv/x" }).backend).toBe("/srv/x");
+  });
+
+  test("has nothing to do in a backend that is a service", () => {
+    expect(() => stackPlace(folder, "lab", { PULUMI_BACKEND_URL: "https://api.pulumi.com" })).toThrow(
+      /use `pulumi cancel`/,
+    );
+  });
+});
