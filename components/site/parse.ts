@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Problem, refuse } from "../problem";
-import { checkRules } from "./rules";
+import { checkRules } from "./rules/index";
 import { type SiteSpec, siteSchema } from "./spec";
 
 /**

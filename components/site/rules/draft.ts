@@ -1,0 +1,111 @@
+import {
+  type Address,
+  type AddressRange,
+  type Cidr,
+  type Parsed,
+  parseAddress,
+  parseCidr,
+  parseRange,
+} from "../../address/cidr";
+
+/** A sound value and where it stands. */
+export interface Located<T> {
+  readonly path: string;
+  readonly value: T;
+}
+
+/** A machine, as far as it is sound. */
+export interface DraftMachine {
+  readonly key: string;
+  readonly role: unknown;
+  readonly hostname: string;
+  readonly mac?: string;
+  readonly address?: Located<Address>;
+  readonly disk: string;
+}
+
+/** What of a site file is sound enough to compare. */
+export interface Draft {
+  readonly provider: unknown;
+  readonly cidr?: Located<Cidr>;
+  readonly networks: readonly Located<Cidr>[];
+  readonly gateway?: Located<Address>;
+  readonly vip?: Located<Address>;
+  readonly hasVip: boolean;
+  readonly nameservers: readonly Located<Address>[];
+  readonly claims: readonly Located<string>[];
+  readonly pools: readonly {
+    readonly key: string;
+    readonly raw: Record<string, unknown>;
+    readonly range?: Located<AddressRange>;
+  }[];
+  readonly machines: readonly DraftMachine[];
+  readonly talos: Record<string, unknown>;
+  readonly kubernetes: Record<string, unknown>;
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+/** A value as a list, empty when it is none. */
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function located<T>(
+  value: unknown,
+  path: string,
+  parse: (text: string, path: string) => Parsed<T>,
+): Located<T> | undefined {
+  const parsed = typeof value === "string" ? parse(value, path).value : undefined;
+  return parsed === undefined ? undefined : { path, value: parsed };
+}
+
+/** Takes from a raw site file what is sound by itself. */
+export function readDraft(raw: unknown): Draft {
+  const site = record(raw);
+  const network = record(site.network);
+  const machines = Object.entries(record(site.machines)).map(([key, value]) => ({ key, machine: record(value) }));
+  const claimed = [
+    { path: "network.vip", value: network.vip },
+    ...machines.map(({ key, machine }) => ({ path: `machines.${key}.address`, value: machine.address })),
+  ];
+  const cidr = located(network.cidr, "network.cidr", parseCidr);
+  const pods = located(network.pods ?? "10.244.0.0/16", "network.pods", parseCidr);
+  const services = located(network.services ?? "10.96.0.0/12", "network.services", parseCidr);
+  const gateway = located(network.gateway, "network.gateway", parseAddress);
+  const vip = located(network.vip, "network.vip", parseAddress);
+  return {
+    provider: site.provider,
+    ...(cidr && { cidr }),
+    networks: [cidr, pods, services].filter((network) => network !== undefined),
+    ...(gateway && { gateway }),
+    ...(vip && { vip }),
+    hasVip: network.vip !== undefined,
+    nameservers: list(network.nameservers)
+      .map((value, index) => located(value, `network.nameservers[${index}]`, parseAddress))
+      .filter((nameserver) => nameserver !== undefined),
+    claims: claimed.flatMap(({ path, value }) => {
+      const pool = record(value).pool;
+      return typeof pool === "string" ? [{ path: `${path}.pool`, value: pool }] : [];
+    }),
+    pools: Object.entries(record(site.pools)).map(([key, value]) => {
+      const range = located(record(value).range, `pools.${key}.range`, parseRange);
+      return { key, raw: record(value), ...(range && { range }) };
+    }),
+    machines: machines.map(({ key, machine }) => {
+      const address = located(machine.address, `machines.${key}.address`, parseAddress);
+      return {
+        key,
+        role: machine.role,
+        hostname: typeof machine.hostname === "string" ? machine.hostname : key,
+        ...(typeof machine.mac === "string" && { mac: machine.mac.toLowerCase() }),
+        ...(address && { address }),
+        disk: JSON.stringify(record(machine.disk)),
+      };
+    }),
+    talos: record(site.talos),
+    kubernetes: record(site.kubernetes),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Problem } from "../../problem";
+import { readDraft } from "./draft";
+import { checkControlPlanes, checkIdentities } from "./machines";
+import { checkAddresses, checkLoopback, checkNetworks } from "./network";
+import { checkPools } from "./pools";
+import { checkTalos } from "./talos";
+
+/**
+ * Rules between the fields of a site file. They run on the raw text, next to the schema: a rule takes only values that
+ * are sound by themselves and stays silent about the rest, which the schema reports.
+ */
+export function checkRules(raw: unknown): Problem[] {
+  const draft = readDraft(raw);
+  return RULES.flatMap((rule) => rule(draft));
+}
+
+const RULES = [
+  checkNetworks,
+  checkAddresses,
+  checkLoopback,
+  checkIdentities,
+  checkControlPlanes,
+  checkPools,
+  checkTalos,
+];

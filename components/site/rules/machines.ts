@@ -1,0 +1,74 @@
+import type { Problem } from "../../problem";
+import { name } from "../fields";
+import type { Draft, DraftMachine } from "./draft";
+
+/** What identifies a machine is sound, and no other machine has it. */
+export function checkIdentities({ machines }: Draft): Problem[] {
+  return [
+    ...machines.flatMap(({ key }) => checkKey(key)),
+    ...duplicates(machines, "mac", "MAC address", (machine) => machine.mac),
+    ...duplicates(machines, "hostname", "hostname", (machine) => machine.hostname),
+    ...duplicates(machines, "disk", "disk", (machine) => (/wwid|serial/.test(machine.disk) ? machine.disk : undefined)),
+  ];
+}
+
+function checkKey(key: string): Problem[] {
+  if (name.safeParse(key).success) return [];
+  return [
+    {
+      path: `machines.${key}`,
+      reason: `the key "${key}" is not an RFC 1123 label`,
+      fix: "use 1 to 63 lower-case letters, digits and hyphens",
+    },
+  ];
+}
+
+function duplicates(
+  machines: readonly DraftMachine[],
+  field: string,
+  what: string,
+  identity: (machine: DraftMachine) => string | undefined,
+): Problem[] {
+  const holders = new Map<string, string>();
+  return machines.flatMap((machine) => {
+    const value = identity(machine);
+    if (value === undefined) return [];
+    const path = `machines.${machine.key}.${field}`;
+    const holder = holders.get(value);
+    if (holder === undefined) {
+      holders.set(value, path);
+      return [];
+    }
+    return [{ path, reason: `${what} ${value} is already used by ${holder}`, fix: "every machine needs its own" }];
+  });
+}
+
+/** As many control planes as etcd needs to survive a loss, and one address in front of them. */
+export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
+  // Without every role there is nothing to count yet.
+  if (!machines.every((machine) => machine.role === "controlplane" || machine.role === "worker")) return [];
+  const problems: Problem[] = [];
+  const count = machines.filter((machine) => machine.role === "controlplane").length;
+  if (count === 0) {
+    problems.push({
+      path: "machines",
+      reason: "no machine is a control plane",
+      fix: "give one, three or five machines role: controlplane",
+    });
+  } else if (count % 2 === 0) {
+    const worse = count === 2 ? ", and the loss of either stops it" : "";
+    problems.push({
+      path: "machines",
+      reason: `${count} control planes: etcd with ${count} members survives no more failures than with ${count - 1}${worse}`,
+      fix: `use ${count - 1} or ${count + 1}`,
+    });
+  }
+  if (count > 1 && !hasVip) {
+    problems.push({
+      path: "network.vip",
+      reason: `is missing with ${count} control planes`,
+      fix: "name a free address of network.cidr that the control planes share",
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,106 @@
+import {
+  type Address,
+  type AddressRange,
+  type Cidr,
+  contains,
+  formatAddress,
+  formatCidr,
+  overlaps,
+  usable,
+} from "../../address/cidr";
+import type { Problem } from "../../problem";
+import type { Draft, Located } from "./draft";
+
+/** Networks of machines, pods and services lie apart and are large enough. */
+export function checkNetworks({ networks, cidr, gateway }: Draft): Problem[] {
+  const problems: Problem[] = [];
+  networks.forEach((network, index) => {
+    for (const other of networks.slice(0, index)) {
+      if (!overlaps(network.value, other.value)) continue;
+      problems.push({
+        path: network.path,
+        reason: `${formatCidr(network.value)} overlaps ${other.path} ${formatCidr(other.value)}`,
+        fix: "machines, pods and services need networks of their own; change one of them",
+      });
+    }
+  });
+  const services = networks.find((network) => network.path === "network.services");
+  if (services && services.value.family === 4 && services.value.prefixLength > 24) {
+    problems.push({
+      path: services.path,
+      reason: `${formatCidr(services.value)} is too small for a cluster's services`,
+      fix: "take a /24 or larger; the default is 10.96.0.0/12",
+    });
+  }
+  if (cidr && gateway && !contains(usable(cidr.value), gateway.value)) problems.push(outside(gateway, cidr, "gateway"));
+  return problems;
+}
+
+function outside(address: Located<Address>, cidr: Located<Cidr>, what: string): Problem {
+  const range = usable(cidr.value);
+  const first = formatAddress({ family: range.family, value: range.first });
+  const last = formatAddress({ family: range.family, value: range.last });
+  return {
+    path: address.path,
+    reason: `${what} ${formatAddress(address.value)} is not a host address of network.cidr ${formatCidr(cidr.value)}`,
+    fix: `choose one of ${first} to ${last}, or change network.cidr`,
+  };
+}
+
+/** Every address is used once, and inside its network. */
+export function checkAddresses({ cidr, gateway, vip, machines }: Draft): Problem[] {
+  const problems: Problem[] = [];
+  const taken = new Map<string, string>();
+  if (gateway) taken.set(formatAddress(gateway.value), "network.gateway");
+  const claim = (address: Located<Address>, what: string) => {
+    const text = formatAddress(address.value);
+    const holder = taken.get(text);
+    if (holder !== undefined) {
+      problems.push({
+        path: address.path,
+        reason: `${text} is already used by ${holder}`,
+        fix: "give each its own address",
+      });
+    } else taken.set(text, address.path);
+    if (cidr && !contains(usable(cidr.value), address.value)) problems.push(outside(address, cidr, what));
+  };
+  for (const { address } of machines) if (address) claim(address, "address");
+  if (vip) claim(vip, "VIP");
+  return problems;
+}
+
+const LOOPBACK: readonly AddressRange[] = [
+  { family: 4, first: 127n << 24n, last: (128n << 24n) - 1n },
+  { family: 6, first: 1n, last: 1n },
+];
+
+/** Loopback addresses belong to simulated machines, and simulated machines have no others. */
+export function checkLoopback({ provider, cidr, gateway, vip, nameservers, machines }: Draft): Problem[] {
+  const network = cidr && { path: cidr.path, range: cidr.value, text: formatCidr(cidr.value) };
+  const addresses = [gateway, vip, ...nameservers, ...machines.map((machine) => machine.address)]
+    .filter((address) => address !== undefined)
+    .map(({ path, value }) => ({
+      path,
+      range: { family: value.family, first: value.value, last: value.value },
+      text: formatAddress(value),
+    }));
+  const all = network ? [network, ...addresses] : addresses;
+  if (provider !== "lab") {
+    return all
+      .filter(({ range }) => LOOPBACK.some((loopback) => overlaps(loopback, range)))
+      .map(({ path, text }) => ({
+        path,
+        reason: `${text} is a loopback address`,
+        fix: "use an address of the machines' real network; loopback is for provider: lab",
+      }));
+  }
+  return network && !LOOPBACK.some((loopback) => contains(loopback, network.range))
+    ? [
+        {
+          path: network.path,
+          reason: `${network.text} is not a loopback network`,
+          fix: "simulated machines live on 127.x.y.0/24; for real machines write provider: metal",
+        },
+      ]
+    : [];
+}
