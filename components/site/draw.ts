@@ -13,10 +13,10 @@ export function drawSite(plan: SitePlan): string {
   const height = bottom + 84;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13" role="img">`,
-    `<title>${escape(`Site ${plan.name}: ${plan.nodes.length} machines`)}</title>`,
+    `<title>${xml(`Site ${plan.name}: ${plan.nodes.length} machines`)}</title>`,
     STYLE,
-    `<text x="${MARGIN}" y="28" class="title">${escape(plan.name)}</text>`,
-    `<text x="${width - MARGIN}" y="28" text-anchor="end" class="quiet">Talos ${escape(plan.talos.version)} · Kubernetes ${escape(plan.kubernetes.version)}</text>`,
+    `<text x="${MARGIN}" y="28" class="title">${xml(plan.name)}</text>`,
+    `<text x="${width - MARGIN}" y="28" text-anchor="end" class="quiet">Talos ${xml(plan.talos.version)} · Kubernetes ${xml(plan.kubernetes.version)}</text>`,
     ...drawEndpoint(plan, domains, left, width),
     ...domains.flatMap((domain, index) => drawDomain(domain, left + index * (BOX.width + GAP), rows)),
     ...drawNetwork(plan, width, bottom),
@@ -67,7 +67,7 @@ function drawEndpoint(plan: SitePlan, domains: readonly Domain[], left: number, 
   return [
     ...wires,
     `<rect class="bar" x="${middle - 180}" y="48" width="360" height="40" rx="8"/>`,
-    `<text x="${middle}" y="65" text-anchor="middle" class="name">Kubernetes API https://${escape(addressText(plan.endpoint.address))}:${plan.endpoint.port}</text>`,
+    `<text x="${middle}" y="65" text-anchor="middle" class="name">Kubernetes API https://${xml(addressText(plan.endpoint.address))}:${plan.endpoint.port}</text>`,
     `<text x="${middle}" y="81" text-anchor="middle" class="quiet">${kind}</text>`,
   ];
 }
@@ -76,7 +76,7 @@ function drawDomain(domain: Domain, x: number, rows: number): string[] {
   const height = HEADER + rows * (BOX.height + GAP) - GAP + PAD;
   return [
     `<rect class="domain" x="${x - PAD}" y="${TOP}" width="${BOX.width + 2 * PAD}" height="${height}" rx="10"/>`,
-    `<text x="${x}" y="${TOP + 17}" class="quiet">${escape(domain.name)}</text>`,
+    `<text x="${x}" y="${TOP + 17}" class="quiet">${xml(domain.name)}</text>`,
     ...domain.nodes.flatMap((node, index) => drawNode(node, x, TOP + HEADER + index * (BOX.height + GAP))),
   ];
 }
@@ -84,8 +84,8 @@ function drawDomain(domain: Domain, x: number, rows: number): string[] {
 function drawNode(node: NodePlan, x: number, y: number): string[] {
   return [
     `<rect class="${node.type}" x="${x}" y="${y}" width="${BOX.width}" height="${BOX.height}" rx="6"/>`,
-    `<text x="${x + 10}" y="${y + 22}" class="name">${escape(node.hostname)}</text>`,
-    `<text x="${x + 10}" y="${y + 39}">${escape(addressText(node.address))}</text>`,
+    `<text x="${x + 10}" y="${y + 22}" class="name">${xml(node.hostname)}</text>`,
+    `<text x="${x + 10}" y="${y + 39}">${xml(addressText(node.address))}</text>`,
     `<text x="${x + 10}" y="${y + 55}" class="quiet">${node.type === "controlplane" ? "control plane" : "worker"} · ${node.arch}</text>`,
   ];
 }
@@ -95,8 +95,8 @@ function drawNetwork(plan: SitePlan, width: number, y: number): string[] {
   const way = gateway === undefined ? "no gateway" : `gateway ${gateway}`;
   return [
     `<rect class="bar" x="${MARGIN}" y="${y + 12}" width="${width - 2 * MARGIN}" height="48" rx="8"/>`,
-    `<text x="${MARGIN + 14}" y="${y + 32}" class="name">${escape(cidr)}</text>`,
-    `<text x="${MARGIN + 14}" y="${y + 50}" class="quiet">${escape(`${way} · pods ${pods} · services ${services}`)}</text>`,
+    `<text x="${MARGIN + 14}" y="${y + 32}" class="name">${xml(cidr)}</text>`,
+    `<text x="${MARGIN + 14}" y="${y + 50}" class="quiet">${xml(`${way} · pods ${pods} · services ${services}`)}</text>`,
   ];
 }
 
@@ -104,6 +104,6 @@ function addressText(address: AddressPlan): string {
   return "literal" in address ? address.literal : `from pool ${address.claim.pool}`;
 }
 
-function escape(text: string): string {
+function xml(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }
