@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OutputMap } from "@pulumi/pulumi/automation";
+import { recoverStack } from "../../cli/commands/recover";
+import { refuse } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import { ensureTools, type Tools } from "../build/tools";
 import { type EngineOptions, openStack, readState } from "../engine/engine";
 import { installPlugins } from "../engine/plugins";
 import type { Report } from "../engine/report";
-import { type Operation, type RunOptions, runEngine } from "../engine/run";
-import { type Instance, writeAtomically } from "../instance/instance";
+import { type EngineRun, type Operation, type RunOptions, runEngine } from "../engine/run";
+import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/instance";
 import { prepare } from "../instance/prepare";
 import { rackControl, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
@@ -74,12 +76,23 @@ async function switchOn(
   );
 }
 
-async function operate(instance: Instance, operation: Operation, ready: Ready, options: UpOptions) {
+async function operate(instance: Instance, operation: Operation, ready: Ready, options: UpOptions): Promise<EngineRun> {
+  if (operation !== "preview") recover(instance, options);
   const stack = await options.ticker.during(
     () => "opening the stack",
     () => openStack(instance, ready.tools, options),
   );
   return runEngine(stack, operation, options);
+}
+
+/** Clears what an engine that was killed left behind; this instance is ours alone, so nobody else's work is touched. */
+function recover(instance: Instance, { ticker }: UpOptions): void {
+  const { done, held } = recoverStack({ backend: instance.at("state"), project: PROJECT, stack: STACK });
+  for (const sentence of done) ticker.line(sentence);
+  refuse(
+    "Nothing was changed.",
+    held.map((reason) => ({ path: instance.name, reason, fix: "run the same command again after that" })),
+  );
 }
 
 /** Longest wait for machines that were running before to run again, in seconds. */
