@@ -18,7 +18,7 @@ export const providerConfig = z.strictObject({
   pluginDownloadURL: z.string().optional(),
   netbox: service.optional(),
   bootServer: service.optional(),
-  /** The site file: the engine hands every `plinth:` key of a stack file to the provider of that name. Not read here. */
+  /** The site file: the engine hands every `plinth:` key of a stack file to the provider of that name. Dropped by CheckConfig. */
   site: z.unknown().optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;

@@ -25,7 +25,7 @@ export function handshake(): pb.ProviderHandshakeResponse {
 export function checkConfig(request: pb.CheckRequest): pb.CheckResponse {
   const news = decode(request.getNews());
   const response = new pb.CheckResponse();
-  response.setInputs(encode(news.value, news.secretKeys));
+  response.setInputs(encode(withoutSite(news.value), news.secretKeys));
   response.setFailuresList(
     schemaProblems(providerConfig, news.value).map((problem) => {
       const failure = new pb.CheckFailure();
@@ -35,6 +35,15 @@ export function checkConfig(request: pb.CheckRequest): pb.CheckResponse {
     }),
   );
   return response;
+}
+
+/**
+ * The engine hands a default provider every `plinth:` key of the stack file, the site among them. It is no setting of the
+ * provider: kept out of the state, an edit of the site is no change of the provider.
+ */
+function withoutSite(config: Record<string, unknown>): Record<string, unknown> {
+  const { site: _, ...settings } = config;
+  return settings;
 }
 
 /** Never a replacement: a new URL or token says how the world is reached, not what is in it. */
