@@ -6,6 +6,7 @@ const word = fc.stringMatching(/^[a-z][a-z0-9]{0,7}$/);
 const octet = fc.integer({ min: 1, max: 254 });
 const address = fc.tuple(octet, octet).map(([a, b]) => `10.0.${a}.${b}`);
 const cidr = address.map((ip) => `${ip}/24`);
+const network = fc.tuple(octet, octet).map(([a, b]) => `10.${a}.${b}.0/24`);
 const mac = fc.tuple(octet, octet).map(([a, b]) => `52:54:00:00:${hex(a)}:${hex(b)}`);
 const map = fc.dictionary(word, word, { maxKeys: 3 });
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -44,13 +45,13 @@ export function nodeModel(contract: Contract): fc.Arbitrary<NodeModel> {
     ntp: optional(fc.array(word, { maxLength: 2 })),
     install: optional(install),
     certSANs: optional(fc.array(word, { maxLength: 2 })),
-    kubelet: optional(fc.record({ extraArgs: map, nodeSubnets: fc.array(cidr, { maxLength: 1 }) })),
+    kubelet: optional(fc.record({ extraArgs: map, nodeSubnets: fc.array(network, { maxLength: 1 }) })),
     labels: optional(map),
     annotations: optional(map),
-    taints: optional(map),
+    taints: optional(fc.dictionary(word, fc.constantFrom("a:NoSchedule", ":NoExecute"), { maxKeys: 2 })),
     environment: optional(map),
-    podSubnets: optional(fc.array(cidr, { maxLength: 1 })),
-    serviceSubnets: optional(fc.array(cidr, { maxLength: 1 })),
+    podSubnets: optional(fc.array(network, { maxLength: 1 })),
+    serviceSubnets: optional(fc.array(network, { maxLength: 1 })),
     cni: optional(fc.constantFrom("flannel", "none")),
     kubeProxy: optional(fc.boolean()),
     allowSchedulingOnControlPlanes: optional(fc.boolean()),
