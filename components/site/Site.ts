@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { IpPool } from "../address/IpPool";
 import { pluginProblems } from "../discovery";
 import { ProblemError, refuse } from "../problem";
 import { nodePatches } from "../talos/config/render";
@@ -58,10 +59,16 @@ export class Site extends pulumi.ComponentResource {
     this.plan = plan;
     for (const warning of plan.warnings) pulumi.log.warn(warning, this);
 
-    const addresses = Object.fromEntries(plan.nodes.map((node) => [node.key, resolve(node.address)]));
-    const host = resolve(plan.endpoint.address);
+    const pools = new Map(
+      Object.entries(plan.pools).map(([key, inputs]) => [
+        key,
+        new IpPool(`${name}-pool-${key}`, inputs, { parent: this }),
+      ]),
+    );
+    const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
+    const host = resolve(plan.endpoint.address, pools);
     this.endpoint = pulumi.interpolate`https://${host.apply(bracketed)}:${plan.endpoint.port}`;
-    this.nodes = pulumi.all(addresses);
+    this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
 
     this.cluster = new TalosCluster(
       name,
@@ -73,7 +80,10 @@ export class Site extends pulumi.ComponentResource {
         schematic: plan.talos.schematic.id,
         endpoint: this.endpoint,
         nodes: Object.fromEntries(
-          plan.nodes.map((node) => [node.key, talosNode(plan, node, this.nodes, plan.endpoint.vip ? host : undefined)]),
+          nodes.map(({ node, address }) => [
+            node.key,
+            talosNode(plan, node, address, plan.endpoint.vip ? host : undefined),
+          ]),
         ),
         onDestroy: plan.talos.onDestroy,
       },
@@ -114,11 +124,11 @@ function checkedPlan(site: SiteFile, file?: string): SitePlan {
 }
 
 /** A literal is known at once; a claim when its pool has answered. */
-function resolve(address: AddressPlan): pulumi.Output<string> {
+function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Output<string> {
   if ("literal" in address) return pulumi.output(address.literal);
-  throw new pulumi.RunError(
-    `address pools cannot be used yet: ${address.claim.owner} claims from ${address.claim.pool}`,
-  );
+  const pool = pools.get(address.claim.pool);
+  if (pool === undefined) throw new Error(`unreachable: a checked site has the pool ${address.claim.pool}`);
+  return pool.address(address.claim.owner);
 }
 
 function bracketed(address: string): string {
@@ -128,10 +138,9 @@ function bracketed(address: string): string {
 function talosNode(
   plan: SitePlan,
   node: NodePlan,
-  addresses: pulumi.Output<Record<string, string>>,
+  address: pulumi.Output<string>,
   vip: pulumi.Output<string> | undefined,
 ): TalosNodeArgs {
-  const address = addresses.apply((known) => known[node.key] ?? "");
   const patches = pulumi
     .all([address, vip])
     .apply(([known, shared]) =>

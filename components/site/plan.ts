@@ -1,7 +1,9 @@
+import type { PoolInputs } from "../address/IpPool";
 import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import { type Contract, talosRelease } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import { planPools } from "./pools";
 import type { AddressSpec, MachineSpec, SiteSpec } from "./spec";
 
 /** Where an address comes from: written in the site file, or claimed from a pool. */
@@ -39,7 +41,8 @@ export interface SitePlan {
   readonly network: Omit<SiteSpec["network"], "vip">;
   /** Address of the Kubernetes API; `vip` says whether the control planes share it. */
   readonly endpoint: { readonly address: AddressPlan; readonly vip: boolean; readonly port: number };
-  readonly pools: SiteSpec["pools"];
+  /** Address pools with their claims, by name. */
+  readonly pools: { readonly [name: string]: PoolInputs };
   readonly talos: {
     readonly version: string;
     readonly configContract: Contract;
@@ -66,13 +69,14 @@ export function planSite(spec: SiteSpec): SitePlan {
     .sort(byRoleAndKey);
   const { vip, ...network } = spec.network;
   const schematic = planSchematic(spec);
+  const endpoint = planEndpoint(vip, nodes);
   return {
     name: spec.name,
     domain: spec.domain,
     provider: spec.provider,
     network,
-    endpoint: planEndpoint(vip, nodes),
-    pools: spec.pools,
+    endpoint,
+    pools: planPools(spec, nodes, endpoint),
     talos: {
       version,
       configContract: spec.talos.configContract ?? talosRelease(version).contract,

@@ -16,6 +16,8 @@ const answers = {
         return SECRETS;
       case "talos:cluster/kubeconfig:Kubeconfig":
         return { kubeconfigRaw: "apiVersion: v1" };
+      case "plinth:address:Pool":
+        return { addresses: { "worker-1": "127.77.0.100" } };
       case "plinth:talos:Bootstrap":
         return { clusterId: "cluster-id", etcdClusterId: "e" };
       default:
@@ -154,6 +156,18 @@ test("the graph is the same in a first preview, when nothing is known yet", asyn
   const { resources: preview } = await graph(siteFile(), true);
   const { resources } = await graph();
   expect(preview.map(line).sort()).toEqual(resources.map(line).sort());
+});
+
+test("a claimed address comes from its pool, and everything that needs it waits for it", async () => {
+  const site = siteFile();
+  site.pools = { nodes: { range: "127.77.0.100-127.77.0.120" } };
+  site.machines["worker-1"].address = { pool: "nodes" };
+  const { resources, result } = await graph(site);
+  expect(line(byName(resources, "site-pool-nodes"))).toBe("site <- plinth:address:Pool site-pool-nodes");
+  expect(byName(resources, "site-worker-1").inputs.node).toBe("127.77.0.100");
+  expect(byName(resources, "site-worker-1").dependsOn).toContain("site-pool-nodes");
+  expect(byName(resources, "site-cp-1").dependsOn).not.toContain("site-pool-nodes");
+  expect(await known(result.nodes)).toMatchObject({ "worker-1": "127.77.0.100", "cp-1": "127.77.0.11" });
 });
 
 test("bad input ends the program with every problem, before anything is registered", async () => {

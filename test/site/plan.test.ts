@@ -46,12 +46,30 @@ test("extensions name the image", () => {
 });
 
 test("a claim keeps pool, owner and purpose", () => {
-  const { nodes, endpoint } = plan("lab", (site) => {
+  const { nodes, endpoint, pools } = plan("lab", (site) => {
     site.pools = { nodes: { range: "127.77.0.100-127.77.0.120" } };
     site.machines["worker-1"].address = { pool: "nodes" };
     site.network.vip = { pool: "nodes", address: "127.77.0.110" };
   });
   expect(nodes[3]?.address).toEqual({ claim: { pool: "nodes", owner: "worker-1", purpose: "node" } });
+  expect(pools.nodes).toEqual({
+    site: "lab",
+    name: "nodes",
+    backend: "static",
+    range: "127.77.0.100-127.77.0.120",
+    exclude: [],
+    reserved: {
+      "network.gateway": "127.77.0.1",
+      "machines.cp-1": "127.77.0.11",
+      "machines.cp-2": "127.77.0.12",
+      "machines.cp-3": "127.77.0.13",
+      "machines.worker-2": "127.77.0.22",
+    },
+    claims: {
+      "kubernetes-api": { purpose: "vip", address: "127.77.0.110", dnsName: "api.lab.example.org" },
+      "worker-1": { purpose: "node", dnsName: "worker-1.lab.example.org" },
+    },
+  });
   expect(endpoint.address).toEqual({
     claim: { pool: "nodes", owner: "kubernetes-api", purpose: "vip", address: "127.77.0.110" },
   });

@@ -1,0 +1,74 @@
+import { contains, parseAddress, parseCidr } from "../address/cidr";
+import type { PoolClaim, PoolInputs } from "../address/IpPool";
+import type { AddressPlan, NodePlan } from "./plan";
+import type { SiteSpec } from "./spec";
+
+/** An address of the site and what it is for, as a pool has to know it. */
+interface Use {
+  /** What holds the address, as in `network.gateway` or `machines.cp-1`. */
+  readonly what: string;
+  readonly address: AddressPlan;
+  /** Name for NetBox's record. */
+  readonly dnsName?: string;
+}
+
+/**
+ * Every pool of the site with what is claimed from it, and with every address that the site file gives to something
+ * else, so that no pool hands it out.
+ */
+export function planPools(
+  spec: SiteSpec,
+  nodes: readonly NodePlan[],
+  endpoint: { readonly address: AddressPlan; readonly vip: boolean },
+): { readonly [name: string]: PoolInputs } {
+  const uses: Use[] = [
+    ...(spec.network.gateway === undefined
+      ? []
+      : [{ what: "network.gateway", address: { literal: spec.network.gateway } }]),
+    ...(endpoint.vip ? [{ what: "network.vip", address: endpoint.address, dnsName: `api.${spec.domain}` }] : []),
+    ...nodes.map((node) => ({
+      what: `machines.${node.key}`,
+      address: node.address,
+      dnsName: `${node.hostname}.${spec.domain}`,
+    })),
+  ];
+  return Object.fromEntries(
+    Object.entries(spec.pools).map(([name, { backend, range, prefix, vrf, exclude }]) => [
+      name,
+      {
+        site: spec.name,
+        name,
+        backend,
+        exclude,
+        ...(range !== undefined && { range }),
+        ...(prefix !== undefined && { prefix }),
+        ...(vrf !== undefined && { vrf }),
+        reserved: reservedOf(uses, prefix ?? spec.network.cidr),
+        claims: claimsOf(uses, name),
+      },
+    ]),
+  );
+}
+
+function reservedOf(uses: readonly Use[], network: string): Record<string, string> {
+  const within = parseCidr(network, "").value;
+  return Object.fromEntries(
+    uses.flatMap(({ what, address }) => {
+      const literal = "literal" in address ? parseAddress(address.literal, what).value : undefined;
+      if (!("literal" in address) || !literal || !within || !contains(within, literal)) return [];
+      return [[what, address.literal]];
+    }),
+  );
+}
+
+function claimsOf(uses: readonly Use[], pool: string): Record<string, PoolClaim> {
+  return Object.fromEntries(
+    uses.flatMap(({ address, dnsName }) => {
+      if (!("claim" in address) || address.claim.pool !== pool) return [];
+      const { owner, purpose, address: wish } = address.claim;
+      return [
+        [owner, { purpose, ...(wish !== undefined && { address: wish }), ...(dnsName !== undefined && { dnsName }) }],
+      ];
+    }),
+  );
+}
