@@ -2,7 +2,8 @@ import { type Command, Option } from "commander";
 import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
-import { type AddressPlan, planSite, type SitePlan } from "../../components/site/plan";
+import { planSite, type SitePlan } from "../../components/site/plan";
+import type { AddressPlan } from "../../components/site/pools";
 
 /** `plinth plan`: what a site file means, before anything is made. */
 export function registerPlan(program: Command): void {

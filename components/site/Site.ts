@@ -8,7 +8,8 @@ import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
 import { Facts } from "./Facts";
 import { nodeModel } from "./nodes";
 import { parseSite } from "./parse";
-import { type AddressPlan, type NodePlan, planSite, type SitePlan } from "./plan";
+import { type NodePlan, planSite, type SitePlan } from "./plan";
+import type { AddressPlan } from "./pools";
 import type { SiteFile } from "./spec";
 
 /** Inputs of {@link Site}. */

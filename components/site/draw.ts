@@ -1,4 +1,5 @@
-import type { AddressPlan, NodePlan, SitePlan } from "./plan";
+import type { NodePlan, SitePlan } from "./plan";
+import type { AddressPlan } from "./pools";
 
 /**
  * A picture of a site as SVG: the API address over the control planes, every machine in its failure domain, the network

@@ -3,20 +3,8 @@ import { installerImage, type Schematic, schematicId, schematicYaml } from "../b
 import type { MachineType } from "../talos/ClusterRelease";
 import { type Contract, talosRelease } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
-import { planPools } from "./pools";
+import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, MachineSpec, SiteSpec } from "./spec";
-
-/** Where an address comes from: written in the site file, or claimed from a pool. */
-export type AddressPlan =
-  | { readonly literal: string }
-  | {
-      readonly claim: {
-        readonly pool: string;
-        readonly owner: string;
-        readonly purpose: string;
-        readonly address?: string;
-      };
-    };
 
 /** One node of the site. */
 export interface NodePlan {

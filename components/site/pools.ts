@@ -1,7 +1,18 @@
 import { contains, parseAddress, parseCidr } from "../address/cidr";
 import type { PoolClaim, PoolInputs } from "../address/IpPool";
-import type { AddressPlan, NodePlan } from "./plan";
 import type { SiteSpec } from "./spec";
+
+/** Where an address comes from: written in the site file, or claimed from a pool. */
+export type AddressPlan =
+  | { readonly literal: string }
+  | {
+      readonly claim: {
+        readonly pool: string;
+        readonly owner: string;
+        readonly purpose: string;
+        readonly address?: string;
+      };
+    };
 
 /** An address of the site and what it is for, as a pool has to know it. */
 interface Use {
@@ -18,7 +29,7 @@ interface Use {
  */
 export function planPools(
   spec: SiteSpec,
-  nodes: readonly NodePlan[],
+  nodes: readonly { readonly key: string; readonly hostname: string; readonly address: AddressPlan }[],
   endpoint: { readonly address: AddressPlan; readonly vip: boolean },
 ): { readonly [name: string]: PoolInputs } {
   const uses: Use[] = [
