@@ -178,6 +178,30 @@ export function kubernetesProblems(path: string, talos: string, kubernetes: stri
   ];
 }
 
+/**
+ * What is wrong with a talosctl for bringing a cluster to these versions: it knows neither the images nor the upgrade path
+ * of a release newer than itself.
+ */
+export function talosctlProblems(talosctl: string, talos: string, kubernetes: string): readonly Problem[] {
+  const [tool, target, wanted] = [findTalosRelease(talosctl), parseVersion(talos), parseVersion(kubernetes)];
+  const problem = (needs: string, atLeast: string): Problem => ({
+    path: "talosctl",
+    reason: `talosctl ${talosctl} is too old for ${needs}`,
+    fix: `install talosctl ${atLeast} or later, or set PLINTH_TALOSCTL to one`,
+  });
+  if (parseVersion(talosctl) === undefined) {
+    const fix = "install talosctl, or set PLINTH_TALOSCTL to one";
+    return [{ path: "talosctl", reason: `"${talosctl}" is not the version of a talosctl`, fix }];
+  }
+  if (target !== undefined && compareMinors(minorOf(parseVersion(talosctl) ?? target), minorOf(target)) < 0) {
+    return [problem(`Talos ${talos}`, `v${minorOf(target)}.0`)];
+  }
+  if (tool === undefined || wanted === undefined) return [];
+  if (compareMinors(minorOf(wanted), tool.kubernetes.max) <= 0) return [];
+  const first = TALOS_RELEASES.find((release) => inRange(release, minorOf(wanted)) && release.minor > tool.minor);
+  return [problem(`Kubernetes ${kubernetes}`, `v${first?.minor ?? tool.minor}.0`)];
+}
+
 function inRange(release: TalosRelease, minor: string): boolean {
   const { min, max } = release.kubernetes;
   return compareMinors(minor, min) >= 0 && compareMinors(minor, max) <= 0;

@@ -11,7 +11,9 @@ export interface Version {
 
 /** Reads `v1.13.0`, `1.13.0` or `v1.14.0-rc.1`; undefined when it is not a full version. */
 export function parseVersion(text: string): Version | undefined {
-  const parsed = parse(text.startsWith("v") ? text.slice(1) : text);
+  // semver forgives blanks and a doubled v.
+  if (!/^v?\d\S*$/.test(text)) return undefined;
+  const parsed = parse(text);
   if (parsed === null || parsed.build.length > 0) return undefined;
   return { major: parsed.major, minor: parsed.minor, patch: parsed.patch, pre: parsed.prerelease.join(".") };
 }
