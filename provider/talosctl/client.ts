@@ -139,6 +139,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     },
     inMaintenance,
     async render(configuration, patches, signal) {
+      if (patches.length === 0) return configuration;
       const flags = patches.flatMap((_, index) => ["--patch", `@${secretPath(index + 1)}`]);
       const args = ["machineconfig", "patch", secretPath(0), ...flags];
       const output = await run(binary, {

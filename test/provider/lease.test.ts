@@ -1,0 +1,98 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { LeaseHeld, startTime, withFileLease } from "../../provider/lease";
+
+const directory = mkdtempSync(join(tmpdir(), "plinth-lease-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const hold = { name: "cluster-home", doing: "upgrade" };
+const file = join(directory, "cluster-home.lease");
+const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+const record = (more: object) =>
+  writeFileSync(
+    file,
+    JSON.stringify({
+      id: "other",
+      pid: process.ppid,
+      boot,
+      started: startTime(process.ppid),
+      host: hostname(),
+      user: "ann",
+      since: "2026-01-01T10:00:00Z",
+      doing: "a reset",
+      ...more,
+    }),
+  );
+
+afterEach(() => rmSync(file, { force: true }));
+
+test("a second holder is refused with the name of the first, and the lease is free afterwards", async () => {
+  await withFileLease(directory, hold, async () => {
+    await expect(withFileLease(directory, hold, async () => "both")).rejects.toThrow(
+      new RegExp(`cluster-home is being changed by \\S+@${hostname()} \\(pid ${process.pid}, since .*: upgrade\\)`),
+    );
+  });
+  expect(readdirSync(directory)).toEqual([]);
+  expect(await withFileLease(directory, hold, async () => "alone")).toBe("alone");
+});
+
+test("a lease is let go when the work fails", async () => {
+  await expect(
+    withFileLease(directory, hold, async () => {
+      throw new Error("broken");
+    }),
+  ).rejects.toThrow("broken");
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test("a living holder is respected", async () => {
+  record({});
+  await expect(withFileLease(directory, hold, async () => "taken")).rejects.toThrow(LeaseHeld);
+});
+
+test("another host's holder is respected, nobody can see whether it lives", async () => {
+  record({ host: "elsewhere", pid: 2 ** 22 + 1 });
+  await expect(withFileLease(directory, hold, async () => "taken")).rejects.toThrow(/ann@elsewhere/);
+});
+
+test.each([
+  ["a process that is gone", { pid: 2 ** 22 + 1 }],
+  ["a later process with the same number", { started: "1" }],
+  ["a boot before this one", { boot: "before" }],
+])("the lease of %s is taken over", async (_, more) => {
+  record(more);
+  expect(await withFileLease(directory, hold, async () => "taken")).toBe("taken");
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test("half a record, as a full disk leaves it, is no obstacle", async () => {
+  writeFileSync(file, '{"id":');
+  expect(await withFileLease(directory, hold, async () => "taken")).toBe("taken");
+});
+
+test("of many that take over one dead lease at the same moment, never two work at once", async () => {
+  record({ pid: 2 ** 22 + 1 });
+  let working = 0;
+  let most = 0;
+  const results = await Promise.allSettled(
+    Array.from({ length: 30 }, () =>
+      withFileLease(directory, hold, async () => {
+        working++;
+        most = Math.max(most, working);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        working--;
+      }),
+    ),
+  );
+  expect(most).toBe(1);
+  expect(results.some(({ status }) => status === "fulfilled")).toBe(true);
+});
+
+test("startTime tells processes apart and knows the dead", async () => {
+  expect(startTime(process.pid)).toMatch(/^\d+$/);
+  const child = spawn("true");
+  await new Promise((resolve) => child.on("close", resolve));
+  expect(startTime(child.pid ?? 0)).toBeUndefined();
+});

@@ -1,0 +1,172 @@
+/** The driver on the official talosctl: what it passes, what it reads, how it fails, what it leaves behind. */
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { ensureTools } from "../../lab/build/tools";
+import { Ticker } from "../../lab/ticker";
+import { redactor } from "../../provider/host/redact";
+import { changedPatchPaths, changedPaths, fingerprint } from "../../provider/talos/yaml";
+import { talosctl } from "../../provider/talosctl/client";
+import * as parse from "../../provider/talosctl/parse";
+import type { TalosFailure } from "../../provider/talosctl/talos";
+
+const folder = mkdtempSync(join(tmpdir(), "plinth-talosctl-"));
+const binary = join(folder, "talosctl");
+const credentials = { caCertificate: "Q0E=", clientCertificate: "Q1JU", clientKey: "VG9wU2VjcmV0S2V5TWF0ZXJpYWw=" };
+const idle = new AbortController().signal;
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  delete process.env.PLINTH_TALOSCTL;
+});
+
+/** The driver on a script in talosctl's place. */
+function driver(script: string) {
+  writeFileSync(binary, `#!/bin/sh\n${script}\n`);
+  chmodSync(binary, 0o755);
+  process.env.PLINTH_TALOSCTL = binary;
+  return talosctl(credentials, redactor([credentials.clientKey]));
+}
+
+describe("a call", () => {
+  test("goes to one node at its own address, with a talosconfig that is no file", async () => {
+    const talos = driver(
+      `echo "$@" > ${folder}/args; cp /dev/fd/3 ${folder}/config; readlink /proc/self/fd/3 > ${folder}/link; env > ${folder}/env
+       printf 'Client:\\n\\tTag: v1.0.0\\nServer:\\n\\tNODE: 10.0.0.1\\n\\tTag:         v1.13.0\\n'`,
+    );
+    expect(await talos.version("10.0.0.1", idle)).toBe("v1.13.0");
+    const args = readFileSync(join(folder, "args"), "utf8").trim();
+    expect(args).toBe("version --talosconfig /dev/fd/3 --endpoints 10.0.0.1 --nodes 10.0.0.1");
+    expect(readFileSync(join(folder, "config"), "utf8")).toContain(`key: ${credentials.clientKey}`);
+    expect(readFileSync(join(folder, "env"), "utf8")).not.toContain(credentials.clientKey);
+    expect(readFileSync(join(folder, "link"), "utf8")).toMatch(/\(deleted\)$/m);
+  });
+
+  test("leaves no file behind, whatever happens", async () => {
+    const before = readdirSync("/dev/shm").filter((name) => name.startsWith(".plinth-"));
+    await expect(driver("exit 1").version("10.0.0.1", idle)).rejects.toThrow();
+    expect(readdirSync("/dev/shm").filter((name) => name.startsWith(".plinth-"))).toEqual(before);
+  });
+
+  test("is ended by a cancel at once, child and all", async () => {
+    const controller = new AbortController();
+    const call = driver(`echo $$ > ${folder}/pid; exec sleep 60`).version("10.0.0.1", controller.signal);
+    setTimeout(() => controller.abort(new Error("cancelled")), 300);
+    await expect(call).rejects.toThrow("cancelled");
+    const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+  });
+
+  test("never shows a secret, not even one that the tool prints", async () => {
+    const talos = driver(`echo "error: bad key ${credentials.clientKey}" >&2; exit 1`);
+    await expect(talos.version("10.0.0.1", idle)).rejects.toThrow("version: error: bad key [secret]");
+  });
+
+  test("without the tool says how to get it", async () => {
+    process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
+    const talos = talosctl(credentials, (text) => text);
+    await expect(talos.version("10.0.0.1", idle)).rejects.toThrow(/there is no .*nowhere \(install talosctl/);
+  });
+
+  const rpc = (text: string) => `error: rpc error: code = ${text}`;
+  test.each<[string, TalosFailure]>([
+    [
+      rpc(
+        'Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.0.0.1:50000: connect: connection refused"',
+      ),
+      "unreachable",
+    ],
+    [
+      rpc(
+        'Unavailable desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"',
+      ),
+      "foreign",
+    ],
+    [rpc("PermissionDenied desc = not authorized"), "denied"],
+    [rpc("FailedPrecondition desc = bootstrap is not available yet"), "not-ready"],
+    [rpc("AlreadyExists desc = etcd data directory is not empty"), "exists"],
+    [rpc("InvalidArgument desc = failed to parse config"), "invalid"],
+    [rpc("Unimplemented desc = unknown method"), "unsupported"],
+    ["something else", "other"],
+  ])("that fails with %s is %s", async (stderr, kind) => {
+    const quoted = stderr.replaceAll("'", "");
+    await expect(driver(`echo '${quoted}' >&2; exit 1`).bootstrap("10.0.0.1")).rejects.toMatchObject({ kind });
+  });
+
+  test("tells a machine without configuration from one of another cluster", async () => {
+    const script = `case "$*" in *--insecure*) exit 0;; esac; echo 'x509: certificate signed by unknown authority' >&2; exit 1`;
+    await expect(driver(script).version("10.0.0.1", idle)).rejects.toMatchObject({ kind: "maintenance" });
+  });
+});
+
+describe("reading talosctl's output", () => {
+  test("members of etcd", () => {
+    const text = [
+      "NODE        ID                 HOSTNAME   PEER URLS                  CLIENT URLS                LEARNER",
+      "10.0.0.11   06ae9a0e6eba4e12   cp-1       https://10.0.0.11:2380     https://10.0.0.11:2379     false",
+      "10.0.0.11   aac2c4d6ad4e3e1f              https://10.0.0.12:2380                                true",
+    ].join("\n");
+    expect(parse.parseEtcdMembers(text)).toEqual([
+      { id: "06ae9a0e6eba4e12", hostname: "cp-1", peerUrls: ["https://10.0.0.11:2380"], learner: false },
+      { id: "aac2c4d6ad4e3e1f", hostname: "", peerUrls: ["https://10.0.0.12:2380"], learner: true },
+    ]);
+  });
+
+  test("status of a member, alarms, a service's state, a schematic", () => {
+    const status = [
+      "NODE        MEMBER             DB SIZE   IN USE            LEADER             RAFT INDEX   RAFT TERM   RAFT APPLIED INDEX   LEARNER   PROTOCOL   STORAGE   ERRORS",
+      "10.0.0.11   06ae9a0e6eba4e12   20 MB     3.9 MB (19.31%)   aac2c4d6ad4e3e1f   12           2           12                   false     3.6.8      3.6.0     alarm:NOSPACE, x",
+    ].join("\n");
+    expect(parse.parseEtcdStatus(status)).toEqual({
+      member: "06ae9a0e6eba4e12",
+      leader: "aac2c4d6ad4e3e1f",
+      learner: false,
+      errors: ["alarm:NOSPACE", "x"],
+    });
+    expect(
+      parse.parseEtcdAlarms("NODE        MEMBER             ALARM\n10.0.0.11   06ae9a0e6eba4e12   NOSPACE\n"),
+    ).toEqual(["NOSPACE"]);
+    expect(parse.parseEtcdAlarms("")).toEqual([]);
+    expect(parse.parseServiceState("NODE     10.0.0.11\nID       etcd\nSTATE    Running\nHEALTH   OK\n")).toBe(
+      "Running",
+    );
+    const extensions =
+      "spec:\n  metadata:\n    name: zfs\n    version: 2.3\n---\nspec:\n  metadata:\n    name: schematic\n    version: abc123\n";
+    expect(parse.parseSchematic(extensions)).toBe("abc123");
+  });
+});
+
+describe("machine configurations", () => {
+  const base = { version: "v1alpha1", machine: { type: "worker", token: "abc" }, cluster: { id: "x" } };
+  const hostname = { apiVersion: "v1alpha1", kind: "HostnameConfig", hostname: "w-1" };
+
+  test("are the same whatever the order of keys and documents", () => {
+    const one = `${stringify(base)}---\n${stringify(hostname)}`;
+    const other = `${stringify(hostname)}---\n${stringify({ cluster: base.cluster, machine: base.machine, version: "v1alpha1" })}`;
+    expect(fingerprint(one)).toBe(fingerprint(other));
+    expect(changedPaths(one, other)).toEqual([]);
+  });
+
+  test("differ by path, never by value", () => {
+    const before = `${stringify(base)}---\n${stringify(hostname)}`;
+    const after = stringify({ ...base, machine: { type: "worker", token: "topsecret", sysctls: { "vm.x": "1" } } });
+    expect(changedPaths(before, after)).toEqual([".machine.token", ".machine.sysctls", "HostnameConfig (all)"]);
+  });
+
+  test("patches differ by path too, JSON patches by their pointer", () => {
+    expect(changedPatchPaths(["machine: {a: 1}", "x: 1"], ["machine: {a: 2}", "x: 1"])).toEqual([".machine.a"]);
+    expect(changedPatchPaths([], ['[{"op":"add","path":"/machine/a","value":1}]'])).toEqual(['.["/machine/a"]']);
+  });
+
+  test("are rendered by the official tool, patches in order, texts by descriptor", async () => {
+    const { talosctl: tool } = await ensureTools(new Ticker(), undefined, ["talosctl"]);
+    process.env.PLINTH_TALOSCTL = tool?.path;
+    const talos = talosctl(credentials, (text) => text);
+    const configuration = stringify({ version: "v1alpha1", machine: { type: "worker" }, cluster: {} });
+    const patches = ["machine:\n  nodeLabels:\n    rack: a\n", "machine:\n  nodeLabels:\n    rack: b\n"];
+    const rendered = await talos.render(configuration, patches, idle);
+    expect(changedPaths(configuration, rendered)).toContain(".machine.nodeLabels");
+    expect(rendered).toMatch(/rack: b/);
+    await expect(talos.render("machine: [", patches, idle)).rejects.toMatchObject({ kind: "invalid" });
+  });
+});
