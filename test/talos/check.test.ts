@@ -18,6 +18,13 @@ test.each(Object.entries(MODELS))("%s is sound under every contract", (_name, mo
 test.each<[string, NodeModel, Contract, path: string, reason: string]>([
   ["no disk", { ...worker, install: { disk: {} } }, "v1.13", "install.disk", "nothing says which disk"],
   [
+    "a size that is none",
+    { ...worker, install: { disk: { size: "big" } } },
+    "v1.13",
+    "install.disk.size",
+    "not a comparison",
+  ],
+  [
     "a path and a selector",
     { ...worker, install: { disk: { path: "/dev/sda", wwid: "x" } } },
     "v1.13",

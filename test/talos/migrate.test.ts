@@ -101,7 +101,7 @@ describe("to v1.14", () => {
     expect(find(documents, "UnattendedInstallConfig")).toMatchObject([
       {
         installer: { image: "factory/x:v1.13.0" },
-        provisioning: { diskSelector: { match: 'disk.serial == "12345"' }, wipe: false },
+        provisioning: { diskSelector: { match: expect.stringContaining('disk.serial == "12345" && ') }, wipe: false },
       },
     ]);
   });
@@ -109,7 +109,9 @@ describe("to v1.14", () => {
   test.each([
     ["machine.install", { disk: "/dev/sda", extraKernelArgs: ["a=b"], grubUseUKICmdline: true }, "extraKernelArgs"],
     ["machine.install", { disk: "/dev/sda" }, "grubUseUKICmdline"],
-    ["machine.install", { diskSelector: { size: ">= 1TB" }, grubUseUKICmdline: true }, "size"],
+    ["machine.install", { diskSelector: { size: "vast" }, grubUseUKICmdline: true }, "size"],
+    ["machine.install", { diskSelector: { modalias: "x" }, grubUseUKICmdline: true }, "modalias"],
+    ["machine.install", { diskSelector: { type: "tape" }, grubUseUKICmdline: true }, "type"],
     ["machine.kubelet", { image: "k", disableManifestsDirectory: true, extraMounts: [{}] }, "extraMounts"],
     ["machine.kubelet", { image: "k" }, "manifests folder"],
     ["machine.files", [{ path: "/etc/x" }], "by hand"],

@@ -1,6 +1,7 @@
 import type { Problem } from "../../problem";
 import type { Contract } from "../releases";
 import { compareMinors } from "../version";
+import { parseSize } from "./disk";
 import type { NodeModel, VolumeKeys } from "./model";
 
 /**
@@ -29,6 +30,13 @@ function installProblems(model: NodeModel, contract: Contract): readonly Problem
       path: "install.disk",
       reason: "nothing says which disk to install onto",
       fix: "give its wwid or serial (talosctl get disks shows them)",
+    });
+  }
+  if (disk.size !== undefined && parseSize(disk.size) === undefined) {
+    problems.push({
+      path: "install.disk.size",
+      reason: `"${disk.size}" is not a comparison with a size`,
+      fix: "write it as in >= 100GB",
     });
   }
   if (path !== undefined && selecting) {

@@ -114,7 +114,7 @@ export interface DiskModel {
   readonly busPath?: string;
   /** Kind of disk. */
   readonly type?: "ssd" | "hdd" | "nvme" | "sd";
-  /** Size with a comparison, as `>= 100GB`. */
+  /** Size with a comparison, as `>= 100GB`; without one exactly that size. */
   readonly size?: string;
 }
 

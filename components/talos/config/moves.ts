@@ -1,7 +1,7 @@
 import type { Contract } from "../releases";
+import { DISK_TYPE, diskExpression, parseSize } from "./disk";
 import { moveInterfaces, unknownKey } from "./movelinks";
 import { configDocument } from "./network";
-import { diskExpression } from "./system";
 import { type ConfigDocument, isDocument, valueAt } from "./yaml";
 
 /** Fields that belong together, and the documents that take their place from a contract on. */
@@ -203,8 +203,8 @@ export const MOVES: readonly Move[] = [
   },
 ];
 
-/** Parts of an install disk selector that name one property of a disk, as the expression calls them. */
-const DISK_FIELDS = ["wwid", "serial", "model", "busPath"];
+/** Parts of an install disk selector that can be written as an expression. */
+const DISK_FIELDS = ["wwid", "serial", "model", "busPath", "type", "size"];
 
 function moveInstall(main: ConfigDocument): readonly ConfigDocument[] | string {
   const install = valueAt(main, "machine.install");
@@ -216,8 +216,10 @@ function moveInstall(main: ConfigDocument): readonly ConfigDocument[] | string {
   const selector = texts(isDocument(install.diskSelector) ? install.diskSelector : { path: install.disk });
   const strange = unknownKey(selector, ["path", ...DISK_FIELDS]);
   if (strange !== undefined) return `plinth cannot write the disk selector's ${strange} as an expression`;
+  if (selector.size !== undefined && parseSize(selector.size) === undefined) return "the disk's size cannot be read";
+  if (selector.type !== undefined && !(selector.type in DISK_TYPE)) return "the disk's type is not known";
+  if (Object.keys(selector).length === 0) return "nothing says which disk";
   const match = diskExpression(selector);
-  if (match === "") return "nothing says which disk";
   // The document wipes by default and the field does not: it is always written out.
   return [
     configDocument("UnattendedInstallConfig", {

@@ -1,4 +1,5 @@
-import type { DiskModel, NodeModel, VolumeKey, VolumeKeys } from "./model";
+import { diskExpression } from "./disk";
+import type { NodeModel, VolumeKey, VolumeKeys } from "./model";
 import { configDocument } from "./network";
 import type { Has } from "./render";
 import type { ConfigDocument } from "./yaml";
@@ -52,30 +53,6 @@ function unlocker(key: VolumeKey, has: Has): ConfigDocument {
     case "static":
       return { static: { passphrase: key.passphrase } };
   }
-}
-
-/** Kinds of disk in the terms of the expression language. */
-const DISK_TYPE: Readonly<Record<NonNullable<DiskModel["type"]>, string>> = {
-  hdd: "disk.rotational",
-  nvme: 'disk.transport == "nvme"',
-  sd: 'disk.transport == "mmc"',
-  ssd: '!disk.rotational && disk.transport != "nvme" && disk.transport != "mmc"',
-};
-
-/** A disk selector as the expression that documents use. */
-export function diskExpression({ type, size, path, busPath, ...disk }: DiskModel): string {
-  const texts = Object.entries({ dev_path: path, ...disk, bus_path: busPath }).flatMap(([field, value]) => {
-    if (value === undefined) return [];
-    const text = JSON.stringify(value);
-    return [value.includes("*") ? `glob(${text}, disk.${field})` : `disk.${field} == ${text}`];
-  });
-  return [...texts, ...(type ? [DISK_TYPE[type]] : []), ...(size ? [sizeExpression(size)] : [])].join(" && ");
-}
-
-/** `>= 100GB` as `disk.size >= 100u * GB`; a size without a comparison means exactly that size. */
-function sizeExpression(size: string): string {
-  const [, comparison, amount, unit] = /^(<=|>=|<|>|==)?\s*(\d+)\s*([KMGT]i?B)?$/i.exec(size.trim()) ?? [];
-  return `disk.size ${comparison ?? "=="} ${amount ?? "0"}u${unit ? ` * ${unit}` : ""}`;
 }
 
 /** Whether a map is there and has an entry. */

@@ -33,7 +33,10 @@ const keys: fc.Arbitrary<VolumeKeys> = fc.constantFrom<VolumeKeys>(
 /** Any node that a contract can express. */
 export function nodeModel(contract: Contract): fc.Arbitrary<NodeModel> {
   const install = fc.record({
-    disk: fc.constantFrom({ path: "/dev/sda" }, { wwid: "naa.5000" }, { serial: "S1*", model: "SIM" }),
+    disk: fc.constantFrom({ path: "/dev/sda" }, { wwid: "naa.5000" }, { serial: "S1*", model: "SIM" }, {
+      type: "ssd",
+      size: "> 1TiB",
+    } as const),
     ...(contract === "v1.11" ? { extraKernelArgs: fc.constantFrom([], ["console=ttyS0"]) } : {}),
   });
   return defined<NodeModel>({

@@ -60,4 +60,9 @@ export const MODELS: Readonly<Record<string, NodeModel>> = {
     vip: { address: "10.0.30.10", link: "eth0.30" },
     install: { disk: { path: "/dev/nvme0n1" } },
   },
+  "disk-by-kind": {
+    type: "worker",
+    hostname: "worker-3",
+    install: { disk: { type: "nvme", size: ">= 400gb", model: "Micron*", busPath: "/pci0000:00/*" } },
+  },
 };
