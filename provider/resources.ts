@@ -1,9 +1,11 @@
 /** Every resource type this provider serves. */
+import { claimResource } from "./address/Claim";
+import { poolResource } from "./address/Pool";
 import { realDrivers } from "./drivers";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
 
-const all: readonly AnyResource[] = [bootstrap(realDrivers), clusterRelease(realDrivers)];
+const all: readonly AnyResource[] = [bootstrap(realDrivers), clusterRelease(realDrivers), poolResource, claimResource];
 
 export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));

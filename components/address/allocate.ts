@@ -42,7 +42,7 @@ export interface RestingAddress extends Allocation {
 
 /** What {@link allocate} decides from. */
 export interface AllocationRequest {
-  /** Path of the pool in problems, as in `pools.nodes`. */
+  /** Path of the pool in problems, as in `pools.nodes`; empty when the pool is the whole input. */
   readonly path: string;
   readonly ranges: readonly AddressRange[];
   readonly reserved: readonly Reserved[];
@@ -61,6 +61,10 @@ export interface AllocationPlan {
 
 function describeRanges(ranges: readonly AddressRange[]): string {
   return ranges.map(formatRange).join(", ");
+}
+
+function below(path: string, ...parts: readonly string[]): string {
+  return [path, ...parts].filter((part) => part !== "").join(".");
 }
 
 /** `cp-2` before `cp-10`: people read addresses in the order of the names. */
@@ -120,7 +124,7 @@ function heldProblem(
   { key }: WantedClaim,
   own: Address,
 ): Problem | undefined {
-  const where = `${path}.claims.${key}`;
+  const where = below(path, "claims", key);
   const text = formatAddress(own);
   if (!ranges.some((range) => contains(range, own))) {
     return {
@@ -146,7 +150,7 @@ function wishProblem(
   wish: Address,
   given: ReadonlyMap<string, Address>,
 ): Problem | undefined {
-  const where = `${path}.claims.${key}.address`;
+  const where = below(path, "claims", key, "address");
   const text = formatAddress(wish);
   if (ranges.every(({ family }) => family !== wish.family)) {
     return {
@@ -198,7 +202,13 @@ function fullProblem(request: AllocationRequest, newcomers: readonly WantedClaim
   return {
     path,
     reason: `pool ${describeRanges(ranges)} ${state}: ${used} of ${size} used${rest}; none for ${newcomers.map(({ key }) => key).join(", ")}`,
-    fix:
-      BigInt(claims.length) > size ? `give it at least ${claims.length} addresses` : "widen the pool or release claims",
+    fix: fullFix(BigInt(claims.length) > size ? claims.length : undefined, atRest.length > 0),
   };
+}
+
+function fullFix(needed: number | undefined, rests: boolean): string {
+  if (needed !== undefined) return `give it at least ${needed} addresses`;
+  return rests
+    ? "widen the pool, release claims, or refresh the stack once the rest is over"
+    : "widen the pool or release claims";
 }

@@ -30,6 +30,8 @@ export interface NetBoxClaim {
 /** What was reached: addresses by claim id, and why the rest has none. */
 export interface Held {
   readonly addresses: ReadonlyMap<string, string>;
+  /** Ids of the claims whose record is as wanted. */
+  readonly settled: ReadonlySet<string>;
   readonly failures: readonly string[];
   readonly warnings: readonly string[];
   /** Whether anything was written, or may have been. */
@@ -39,6 +41,7 @@ export interface Held {
 /** Notes of one run, filled in as it goes. */
 class Notes implements Held {
   readonly addresses = new Map<string, string>();
+  readonly settled = new Set<string>();
   readonly failures: string[] = [];
   readonly warnings: string[] = [];
   touched = false;
@@ -52,8 +55,17 @@ class Notes implements Held {
     }
   }
 
+  /** A record that the claim has, whatever else is to be done to it. */
+  hold(record: IpAddressRecord): void {
+    this.addresses.set(String(record.custom_fields[claimField]), hostOf(record.address));
+  }
+
+  /** Records as they shall be. */
   take(records: readonly IpAddressRecord[]): void {
-    for (const record of records) this.addresses.set(String(record.custom_fields[claimField]), hostOf(record.address));
+    for (const record of records) {
+      this.hold(record);
+      this.settled.add(String(record.custom_fields[claimField]));
+    }
   }
 }
 
@@ -101,7 +113,7 @@ async function keep(
 ): Promise<void> {
   const foreign = foreignReason(claim, record, source);
   if (foreign !== undefined) throw new NetBoxError("invalid", foreign);
-  notes.take([record]);
+  notes.hold(record);
   if (claim.address === undefined && claim.last !== undefined && !sameHost(claim.last, record.address)) {
     notes.warnings.push(`${claim.readable} moved from ${claim.last} to ${hostOf(record.address)} in NetBox`);
   }

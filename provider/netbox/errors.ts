@@ -1,4 +1,5 @@
 import { type Problem, ProblemError } from "../../components/problem";
+import { type Call, isRepeatable } from "./answer";
 
 /** How a request failed. */
 export type FailureKind =
@@ -25,8 +26,8 @@ export class NetBoxError extends Error {
   constructor(
     readonly kind: FailureKind,
     message: string,
-    /** Body of the answer, when it was JSON. */
-    readonly body?: unknown,
+    /** Whether the same request may be sent again: nothing happened, or it would happen once all the same. */
+    readonly again = false,
   ) {
     super(message);
     this.name = "NetBoxError";
@@ -64,14 +65,14 @@ const certificate = new Set([
 ]);
 
 /** Why a connection failed, and whether the request can have reached the server. */
-export function connectionError(url: string, error: NodeJS.ErrnoException): NetBoxError {
-  const code = error.code ?? "";
+export function connectionError(method: Call["method"], url: string, error: unknown): NetBoxError {
+  const { code = "", message } = error as NodeJS.ErrnoException;
   if (certificate.has(code)) {
     return new NetBoxError("unreachable", `the certificate of ${url} is not trusted (${code})`);
   }
   const why = connection[code];
   if (why) return new NetBoxError("unreachable", `${url} cannot be reached: ${why}`);
-  return new NetBoxError("unknown", `the connection to ${url} broke: ${code || error.message}`);
+  return new NetBoxError("unknown", `the connection to ${url} broke: ${code || message}`, isRepeatable(method));
 }
 
 /** What a person can do about a failure that is theirs to mend; `undefined` for the server's own trouble. */

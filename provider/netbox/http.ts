@@ -2,7 +2,8 @@ import { setMaxListeners } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
 import { sleep } from "../wait";
-import { connectionError, messages, NetBoxError } from "./errors";
+import { type Answer, type Call, isRepeatable, judge, type Raw } from "./answer";
+import { connectionError, NetBoxError } from "./errors";
 
 /** Where NetBox is and how to get in. */
 export interface NetBoxConfig {
@@ -26,27 +27,6 @@ export interface Patience {
   readonly concurrency?: number;
   /** Ends every wait. */
   readonly signal: AbortSignal;
-}
-
-/** A request below `/api/`. */
-export interface Call {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** Path and query, as in `ipam/prefixes/?prefix=10.0.0.0%2F24`. */
-  readonly path: string;
-  readonly body?: unknown;
-  readonly ifMatch?: string;
-}
-
-/** A good answer. */
-export interface Answer {
-  readonly body: unknown;
-  readonly etag?: string;
-}
-
-interface Raw {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly text: string;
 }
 
 /** What carries requests to a NetBox. */
@@ -88,9 +68,13 @@ export class HttpTransport implements Transport {
 
   async call(call: Call): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
-      const result = await this.attempt(call);
-      if (!(result instanceof Retry)) return result;
-      if (attempt >= this.attempts) throw result.error;
+      try {
+        return judge(call, await this.send(call), this.base);
+      } catch (error) {
+        this.patience.signal.throwIfAborted();
+        const failure = error instanceof NetBoxError ? error : connectionError(call.method, this.base, error);
+        if (!failure.again || attempt >= this.attempts) throw failure;
+      }
       // Jitter, so that programs that failed together do not come back together.
       await sleep(this.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random()), this.patience.signal);
     }
@@ -100,28 +84,17 @@ export class HttpTransport implements Transport {
     this.agent.destroy();
   }
 
-  private async attempt(call: Call): Promise<Answer | Retry> {
-    // A change says how things shall be, and deleting what is gone is no error: only making something is not repeatable.
-    const repeatable = call.method !== "POST";
-    let raw: Raw;
-    try {
-      raw = await this.send(call);
-    } catch (error) {
-      this.patience.signal.throwIfAborted();
-      const failure = error instanceof NetBoxError ? error : connectionError(this.base, error as NodeJS.ErrnoException);
-      if (repeatable && failure.kind === "unknown") return new Retry(failure);
-      throw failure;
-    }
-    return judge(call, raw, repeatable, this.base);
-  }
-
   private send({ method, path, body, ifMatch }: Call): Promise<Raw> {
     const { config, patience, agent } = this;
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const url = `${this.base}/api/${path}`;
     const keyword = config.token.startsWith("nbt_") ? "Bearer" : "Token";
     return new Promise<Raw>((resolve, reject) => {
-      const late = new NetBoxError("unknown", `${this.base} did not answer within ${this.timeoutMs} ms`);
+      const late = new NetBoxError(
+        "unknown",
+        `${this.base} did not answer within ${this.timeoutMs} ms`,
+        isRepeatable(method),
+      );
       const request = (url.startsWith("https:") ? https : http).request(url, {
         method,
         agent,
@@ -156,53 +129,5 @@ export class HttpTransport implements Transport {
       });
       request.end(payload);
     });
-  }
-}
-
-/** A failure after which the same request may be sent again. */
-class Retry {
-  constructor(readonly error: NetBoxError) {}
-}
-
-/** A body cut off on its way is none. */
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function judge(call: Call, { status, headers, text }: Raw, repeatable: boolean, base: string): Answer | Retry {
-  const json = (headers["content-type"] ?? "").includes("json");
-  const body = json && text !== "" ? readJson(text) : undefined;
-  const said = messages(body) || (json ? "" : "an HTML page");
-  if (status >= 200 && status < 300) {
-    if (status !== 204 && body === undefined)
-      throw new NetBoxError("foreign", `${base} does not answer as NetBox does`);
-    return { body, ...(headers.etag !== undefined && { etag: headers.etag }) };
-  }
-  const where = `${call.method} ${call.path.split("?")[0]}`;
-  // 429 is said before anything is done, whatever the method.
-  if (status === 429) return new Retry(new NetBoxError("server", `${where}: NetBox asks to slow down`));
-  if (status >= 500) {
-    const failure = new NetBoxError(repeatable ? "server" : "unknown", `${where}: NetBox answers ${status}: ${said}`);
-    if (repeatable) return new Retry(failure);
-    throw failure;
-  }
-  switch (status) {
-    case 403:
-    case 401:
-      throw new NetBoxError("denied", `NetBox refuses ${where}: ${said}`, body);
-    case 404:
-      if (body === undefined) throw new NetBoxError("foreign", `${base} has no page /api/${call.path.split("?")[0]}`);
-      throw new NetBoxError("missing", said, body);
-    case 409:
-      throw new NetBoxError("full", said, body);
-    case 412:
-      throw new NetBoxError("stale", said, body);
-    default:
-      if (status === 400 && body !== undefined) throw new NetBoxError("invalid", said, body);
-      throw new NetBoxError("foreign", `${base} answers ${where} with ${status}, which NetBox does not`);
   }
 }

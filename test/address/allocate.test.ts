@@ -187,7 +187,7 @@ describe("what cannot be had", () => {
         existing: [{ id: "id-a", address: address("10.0.0.1") }],
         resting: [{ id: "id-x", address: address("10.0.0.2"), until: "2030-01-01T00:00:00Z" }],
       }),
-      "pools.nodes: pool 10.0.0.1-10.0.0.2 is full: 1 of 2 used, 1 at rest until 2030-01-01T00:00:00Z; none for b (widen the pool or release claims)",
+      "pools.nodes: pool 10.0.0.1-10.0.0.2 is full: 1 of 2 used, 1 at rest until 2030-01-01T00:00:00Z; none for b (widen the pool, release claims, or refresh the stack once the rest is over)",
     ],
     [
       "an address outside the pool",
