@@ -131,14 +131,18 @@ async function lock() {
   if (process.platform !== "linux") return () => {};
   const name = `\0plinth-setup-${createHash("sha256").update(root).digest("hex").slice(0, 16)}`;
   for (let waited = false; ; waited = true) {
-    const server = createServer((other) => other.on("error", () => {}));
+    const waiting = new Set();
+    const server = createServer((other) => waiting.add(other.on("error", () => {}).unref()));
     const mine = await new Promise((resolve, reject) => {
       server.once("error", (error) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
       server.listen(name, () => resolve(true));
     });
     if (mine) {
       server.unref();
-      return () => server.close();
+      return () => {
+        server.close();
+        for (const other of waiting) other.destroy();
+      };
     }
     if (!waited) console.error("another set-up of this checkout is running: waiting for it");
     const beat = setInterval(() => console.error("still waiting for the other set-up"), 2000);
