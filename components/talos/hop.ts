@@ -92,6 +92,17 @@ export function afterHop(state: ClusterVersions, hop: Hop): ClusterVersions {
   return { ...state, nodes: Object.fromEntries(nodes) };
 }
 
+/** A step in one line: `Talos v1.13.9 → v1.14.1 on cp-1, cp-2 (changes etcd's data format: no way back but a snapshot)`. */
+export function formatHop(hop: Hop): string {
+  const step = `${AXES[hop.axis]} ${hop.from} → ${hop.to}`;
+  if (hop.axis !== "talos") return step;
+  const format = hop.etcdFormat ? " (changes etcd's data format: no way back but a snapshot)" : "";
+  return `${step} on ${hop.nodes.join(", ")}${format}`;
+}
+
+/** What the axes are called in sentences. */
+export const AXES = { talos: "Talos", kubernetes: "Kubernetes", contract: "configuration contract" } as const;
+
 /** A version that has been checked before; anything else is a mistake of plinth's. */
 export function known(text: string): Version {
   const version = parseVersion(text);

@@ -1,7 +1,9 @@
 import type { Problem } from "../problem";
 import { type Difference, diffConfigurations, formatPath, MAIN } from "./config/diff";
 import { parseDocuments, valueAt } from "./config/yaml";
-import { EFFECT_RULES, EFFECTS, type Effect, type EffectRule, IMMEDIATE_FIELDS } from "./effects";
+import { DOCUMENT_EFFECTS } from "./effects/documents";
+import { FIELD_EFFECTS, IMMEDIATE_FIELDS } from "./effects/fields";
+import { EFFECTS, type Effect, type EffectRule } from "./effects/rule";
 import { type TalosRelease, talosRelease } from "./releases";
 import { compareMinors } from "./version";
 
@@ -106,7 +108,8 @@ function isImmediate(difference: Difference, features: boolean): boolean {
 /** The rule with the longest path; of two for the same path the one that names the change or the document's fate. */
 function ruleFor(difference: Difference, release: TalosRelease): EffectRule | undefined {
   const field = plain(difference);
-  const fitting = EFFECT_RULES.filter(
+  const rules = difference.kind === MAIN ? FIELD_EFFECTS : DOCUMENT_EFFECTS;
+  const fitting = rules.filter(
     (rule) =>
       isBelow(field, rule.path) &&
       (rule.change === undefined || rule.change === difference.change) &&

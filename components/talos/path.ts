@@ -69,7 +69,7 @@ export function pathProblems(path: string, result: UpgradePath): readonly Proble
   if (result.possible) return [];
   return result.blocks.map((block) => ({
     path,
-    reason: `there is no way from ${block.axis} ${block.from} to ${block.to}: ${block.reason}`,
+    reason: `there is no way from ${AXES[block.axis]} ${block.from} to ${block.to}: ${block.reason}`,
     fix: FIXES[block.rule],
   }));
 }

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { formatPath } from "../../components/talos/config/diff";
 import { documentsOf } from "../../components/talos/config/documents";
 import { type ConfigDocument, isDocument, renderDocument } from "../../components/talos/config/yaml";
-import { EFFECT_RULES, EFFECTS, type Effect, IMMEDIATE_FIELDS } from "../../components/talos/effects";
+import { DOCUMENT_EFFECTS } from "../../components/talos/effects/documents";
+import { FIELD_EFFECTS, IMMEDIATE_FIELDS } from "../../components/talos/effects/fields";
+import { EFFECTS, type Effect } from "../../components/talos/effects/rule";
 import { configImpact, type Impact, impactProblems, needsReboot, worstEffect } from "../../components/talos/impact";
 import { TALOS_RELEASES } from "../../components/talos/releases";
 
@@ -123,7 +125,7 @@ test("the list of immediate fields is the vendor's, and every field of it is tri
 });
 
 test("rules do not overlap: no two of the same path, change, document and minor", () => {
-  const keys = EFFECT_RULES.map(({ path, change, document, since, before }) =>
+  const keys = [...FIELD_EFFECTS, ...DOCUMENT_EFFECTS].map(({ path, change, document, since, before }) =>
     [path, change, document, since, before].join(" "),
   );
   expect(new Set(keys).size).toBe(keys.length);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { ClusterVersions, Hop } from "../../components/talos/hop";
+import { type ClusterVersions, formatHop, type Hop } from "../../components/talos/hop";
 import { pathProblems, type UpgradePath, upgradePath } from "../../components/talos/path";
 import { CONTRACTS, type Contract, KUBERNETES_LATEST, TALOS_RELEASES } from "../../components/talos/releases";
 
@@ -180,6 +180,15 @@ describe("the way", () => {
     expect(result.hops[0]).toMatchObject({ nodes: ["cp-2"] });
   });
 
+  test("reads as one line a step", () => {
+    const wanted = { talos: "v1.14.1", kubernetes: "v1.36.4", contract: "v1.13" } as const;
+    expect(upgradePath(uniform([13, 10], [36, 3], "v1.12"), wanted).hops.map(formatHop)).toEqual([
+      "Kubernetes v1.36.3 → v1.36.4",
+      "Talos v1.13.10 → v1.14.1 on cp-1 (changes etcd's data format: no way back but a snapshot)",
+      "configuration contract v1.12 → v1.13",
+    ]);
+  });
+
   test("is empty when everything runs", () => {
     expect(
       upgradePath(uniform([13, 9], [36, 3], "v1.13"), { talos: "v1.13.9", kubernetes: "v1.36.3", contract: "v1.13" }),
@@ -278,7 +287,7 @@ describe("the proof", () => {
       {
         path: "kubernetes.version",
         reason:
-          "there is no way from kubernetes v1.36.3 to v1.37.0: Talos v1.13.10 runs Kubernetes 1.31 to 1.36, not v1.37.0",
+          "there is no way from Kubernetes v1.36.3 to v1.37.0: Talos v1.13.10 runs Kubernetes 1.31 to 1.36, not v1.37.0",
         fix: "choose a Kubernetes version that the Talos version runs",
       },
     ]);
