@@ -39,6 +39,7 @@ type Machine struct {
 
 	mu      sync.Mutex
 	session *Session
+	known   Membership
 }
 
 // New opens the machine's disk below dir.

@@ -43,6 +43,9 @@ type Session struct {
 	ready    bool
 	active   config.Provider
 	rollback *time.Timer
+	// stored is the parsed form of storedText, the configuration on the disk.
+	stored     config.Provider
+	storedText string
 
 	sequence sync.Mutex
 }

@@ -253,3 +253,11 @@ func (u *Unit) set(state State, cmd *exec.Cmd) {
 		u.onChange()
 	}
 }
+
+// Wanted is the command that should run; nil for none.
+func (u *Unit) Wanted() *Command {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+
+	return u.wanted
+}

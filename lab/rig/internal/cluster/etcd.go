@@ -1,0 +1,324 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	stdx509 "crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/pki"
+	"plinth.dev/lab/rig/internal/process"
+)
+
+const (
+	etcdClientPort = 2379
+	etcdPeerPort   = 2380
+	callTimeout    = 10 * time.Second
+)
+
+// Etcd is the member of one control-plane machine.
+type Etcd struct {
+	session *machine.Session
+	unit    *process.Unit
+	program func() (string, error)
+
+	mu sync.Mutex
+	// initial is the initial-cluster argument of a member without data; empty otherwise.
+	initial string
+	state   string
+	wanted  bool
+	client  *clientv3.Client
+	leaving atomic.Bool
+	healthy bool
+	misses  int
+	// voting is set once the member is known not to be a learner.
+	voting bool
+}
+
+var errNotRunning = errors.New("etcd is not running")
+
+func newEtcd(s *machine.Session, program func() (string, error)) *Etcd {
+	return &Etcd{
+		session: s,
+		program: program,
+		unit:    process.NewUnit("etcd", filepath.Join(s.RunDir(), "log", "etcd.log"), s.Hub.Notify),
+	}
+}
+
+// DataDir is where the member keeps its data.
+func (e *Etcd) DataDir() string { return filepath.Join(e.session.DataDir(), "lib", "etcd") }
+
+// HasData says whether the member has ever been started.
+func (e *Etcd) HasData() bool {
+	entries, err := os.ReadDir(e.DataDir())
+
+	return err == nil && len(entries) > 0
+}
+
+// Endpoint is the URL clients use.
+func (e *Etcd) Endpoint() string {
+	return fmt.Sprintf("https://%s:%d", e.session.Spec.Address, etcdClientPort)
+}
+
+// PeerURL is the URL other members use.
+func (e *Etcd) PeerURL() string {
+	return fmt.Sprintf("https://%s:%d", e.session.Spec.Address, etcdPeerPort)
+}
+
+// Healthy says whether the last linearizable read went through: the member runs and has quorum.
+func (e *Etcd) Healthy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.healthy
+}
+
+// start runs the member. initial and state are only used by a member without data.
+func (e *Etcd) start(initial, state string) error {
+	e.mu.Lock()
+	e.initial, e.state, e.wanted = initial, state, true
+	e.mu.Unlock()
+
+	return e.reconcile(e.session.Config())
+}
+
+func (e *Etcd) stop() {
+	e.mu.Lock()
+	e.wanted, e.healthy, e.voting = false, false, false
+
+	if e.client != nil {
+		_ = e.client.Close()
+		e.client = nil
+	}
+	e.mu.Unlock()
+	e.unit.Want(nil)
+}
+
+// reconcile makes the process follow the configuration.
+func (e *Etcd) reconcile(cfg config.Provider) error {
+	e.mu.Lock()
+	wanted, initial, state := e.wanted, e.initial, e.state
+	e.mu.Unlock()
+
+	if !wanted {
+		return nil
+	}
+
+	path, err := e.program()
+	if err != nil {
+		return err
+	}
+
+	dir := filepath.Join(e.session.RunDir(), "etcd")
+	if err = e.writeSecrets(cfg, dir); err != nil {
+		return err
+	}
+
+	address := e.session.Spec.Address
+	args := map[string][]string{
+		"name":                        {e.session.Hostname()},
+		"data-dir":                    {e.DataDir()},
+		"listen-peer-urls":            {e.PeerURL()},
+		"listen-client-urls":          {e.Endpoint()},
+		"advertise-client-urls":       {e.Endpoint()},
+		"initial-advertise-peer-urls": {e.PeerURL()},
+		"client-cert-auth":            {"true"},
+		"cert-file":                   {filepath.Join(dir, "server.crt")},
+		"key-file":                    {filepath.Join(dir, "server.key")},
+		"trusted-ca-file":             {filepath.Join(dir, "ca.crt")},
+		"peer-client-cert-auth":       {"true"},
+		"peer-cert-file":              {filepath.Join(dir, "peer.crt")},
+		"peer-key-file":               {filepath.Join(dir, "peer.key")},
+		"peer-trusted-ca-file":        {filepath.Join(dir, "ca.crt")},
+		// The data is as durable as a laboratory needs; syncing would be most of the boot time.
+		"unsafe-no-fsync": {"true"},
+		"logger":          {"zap"},
+	}
+
+	if initial != "" {
+		args["initial-cluster"] = []string{initial}
+		args["initial-cluster-state"] = []string{state}
+	}
+
+	denied := []string{"name", "data-dir", "cert-file", "key-file", "trusted-ca-file", "peer-cert-file", "peer-key-file", "peer-trusted-ca-file"}
+	if err = merge(args, cfg.Cluster().Etcd().ExtraArgs(), nil, denied); err != nil {
+		return err
+	}
+
+	e.unit.Want(&process.Command{
+		Path: path, Args: flags(args), Env: []string{"GOGC=50", "GOMAXPROCS=2"},
+		Inputs: fingerprint(address, string(cfg.Cluster().Etcd().CA().Crt)),
+	})
+
+	return nil
+}
+
+func (e *Etcd) writeSecrets(cfg config.Provider, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "peer.key")); err == nil {
+		return nil
+	}
+
+	ca := cfg.Cluster().Etcd().CA()
+	names := pki.Names{e.session.Spec.Address, "127.0.0.1", "localhost", e.session.Hostname()}
+
+	server, err := pki.Issue(ca, pki.Leaf{Name: e.session.Hostname(), Usage: pki.BothAuth, Names: names})
+	if err != nil {
+		return err
+	}
+
+	peer, err := pki.Issue(ca, pki.Leaf{Name: e.session.Hostname(), Usage: pki.BothAuth, Names: names})
+	if err != nil {
+		return err
+	}
+
+	out := files{"ca.crt": ca.Crt}
+	out.add("server", server)
+	out.add("peer", peer)
+
+	return out.write(dir)
+}
+
+// waiting says what a member that does not run yet waits for.
+func (e *Etcd) waiting() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	if e.wanted {
+		return ""
+	}
+
+	return "Waiting for etcd to be bootstrapped or for a cluster to join"
+}
+
+// Client returns a client for this member alone.
+func (e *Etcd) Client() (*clientv3.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	if e.client != nil {
+		return e.client, nil
+	}
+
+	c, err := e.dial(e.Endpoint())
+	if err != nil {
+		return nil, err
+	}
+
+	e.client = c
+
+	return c, nil
+}
+
+func (e *Etcd) dial(endpoint string) (*clientv3.Client, error) {
+	cfg := e.session.Config()
+	ca := cfg.Cluster().Etcd().CA()
+
+	pair, err := pki.Issue(ca, pki.Leaf{Name: "talos", Usage: pki.ClientAuth})
+	if err != nil {
+		return nil, err
+	}
+
+	pool := stdx509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.Crt)
+
+	return clientv3.New(clientv3.Config{
+		Endpoints:   []string{endpoint},
+		DialTimeout: 2 * time.Second,
+		DialOptions: []grpc.DialOption{grpc.WithSharedWriteBuffer(true)},
+		TLS:         &tls.Config{Certificates: []tls.Certificate{*pair.Certificate}, RootCAs: pool, MinVersion: tls.VersionTLS12},
+		Logger:      zap.NewNop(),
+	})
+}
+
+// toleratedMisses keeps an election or a busy moment from counting as a lost quorum.
+const toleratedMisses = 3
+
+// probe reads through the quorum, which fails without one.
+func (e *Etcd) probe(ctx context.Context) {
+	running := e.unit.State().Running
+	err := errNotRunning
+
+	if running {
+		var c *clientv3.Client
+		if c, err = e.Client(); err == nil {
+			ctx, cancel := context.WithTimeout(ctx, 1500*time.Millisecond)
+			_, err = c.Get(ctx, "health")
+
+			cancel()
+		}
+	}
+
+	e.mu.Lock()
+	before := e.healthy
+
+	switch {
+	case !running || !e.wanted:
+		e.healthy, e.misses = false, 0
+	case err == nil:
+		e.healthy, e.misses = true, 0
+	default:
+		e.misses++
+		e.healthy = e.healthy && e.misses < toleratedMisses
+	}
+
+	changed := e.healthy != before
+	e.mu.Unlock()
+
+	if changed {
+		e.session.Hub.Notify()
+	}
+}
+
+// Members lists the cluster's members as this member knows them.
+func (e *Etcd) Members(ctx context.Context) (*clientv3.MemberListResponse, error) {
+	c, err := e.Client()
+	if err != nil {
+		return nil, err
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+
+	return c.MemberList(ctx)
+}
+
+// self is this member's id.
+func (e *Etcd) self(ctx context.Context) (uint64, error) {
+	list, err := e.Members(ctx)
+	if err != nil {
+		return 0, err
+	}
+
+	for _, member := range list.Members {
+		if slices.Contains(member.PeerURLs, e.PeerURL()) {
+			return member.ID, nil
+		}
+	}
+
+	return 0, fmt.Errorf("this machine is not a member of its etcd cluster")
+}
+
+func initialCluster(entries map[string]string) string {
+	list := make([]string, 0, len(entries))
+	for url, name := range entries {
+		list = append(list, name+"="+url)
+	}
+
+	slices.Sort(list)
+
+	return strings.Join(list, ",")
+}

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cosi-project/runtime/pkg/resource"
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/constants"
+	"github.com/siderolabs/talos/pkg/machinery/resources/k8s"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plinth.dev/lab/rig/internal/process"
+)
+
+const mirrorAnnotation = "kubernetes.io/config.mirror"
+
+// Component is one control-plane program of a machine as Kubernetes shows it.
+type Component struct {
+	Name, Image string
+	// Version is the version of the configuration resource it was rendered from.
+	Version string
+	Unit    *process.Unit
+}
+
+// Components are the static pods of a control plane.
+func (a *Agent) Components(cfg config.Provider) []Component {
+	if a.Etcd == nil {
+		return nil
+	}
+
+	cluster := cfg.Cluster()
+
+	return []Component{
+		{Name: "kube-apiserver", Image: cluster.APIServer().Image(), Version: a.configVersion("kube-apiserver"), Unit: a.apiServer},
+		{Name: "kube-controller-manager", Image: cluster.ControllerManager().Image(), Version: a.configVersion("kube-controller-manager"), Unit: a.controllerManager},
+		{Name: "kube-scheduler", Image: cluster.Scheduler().Image(), Version: a.configVersion("kube-scheduler"), Unit: a.scheduler},
+	}
+}
+
+// configVersion is the version of the resource a component was rendered from; empty before it is
+// published. Clients compare it with the pod's annotation to see that a change has arrived.
+func (a *Agent) configVersion(component string) string {
+	var res resource.Resource
+
+	switch component {
+	case k8s.APIServerID:
+		res = k8s.NewAPIServerConfig()
+	case k8s.ControllerManagerID:
+		res = k8s.NewControllerManagerConfig()
+	default:
+		res = k8s.NewSchedulerConfig()
+	}
+
+	current, err := a.state.Get(context.Background(), res.Metadata())
+	if err != nil {
+		return ""
+	}
+
+	return current.Metadata().Version().String()
+}
+
+// syncMirrorPods shows the control-plane programs as pods, replacing one that has changed.
+func (k *kubelet) syncMirrorPods(ctx context.Context, node *corev1.Node, cfg config.Provider) error {
+	pods := k.node.CoreV1().Pods(metav1.NamespaceSystem)
+
+	for _, component := range k.agent.Components(cfg) {
+		if component.Version == "" {
+			continue
+		}
+
+		wanted := mirrorPod(node, component)
+
+		current, err := pods.Get(ctx, wanted.Name, metav1.GetOptions{})
+		if err == nil && current.Annotations[mirrorAnnotation] != wanted.Annotations[mirrorAnnotation] {
+			now := int64(0)
+			if err = pods.Delete(ctx, wanted.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}); err == nil {
+				_, err = pods.Create(ctx, wanted, metav1.CreateOptions{})
+			}
+		}
+
+		// A node may not look at pods that are not its own, and a pod that is not there is not.
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			_, err = pods.Create(ctx, wanted, metav1.CreateOptions{})
+		}
+
+		if err != nil {
+			return fmt.Errorf("mirror pod %s: %w", wanted.Name, err)
+		}
+	}
+
+	return nil
+}
+
+func mirrorPod(node *corev1.Node, component Component) *corev1.Pod {
+	controller := true
+	command := []string{"/usr/local/bin/" + component.Name}
+
+	if wanted := component.Unit.Wanted(); wanted != nil {
+		command = append(command, wanted.Args...)
+	}
+
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: component.Name + "-" + node.Name, Namespace: metav1.NamespaceSystem,
+			Labels: map[string]string{"k8s-app": component.Name, "component": component.Name, "tier": "control-plane"},
+			Annotations: map[string]string{
+				constants.AnnotationStaticPodConfigVersion: component.Version,
+				mirrorAnnotation:              fingerprint(component.Image, component.Version, command),
+				"kubernetes.io/config.source": "http",
+			},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID, Controller: &controller}},
+		},
+		Spec: corev1.PodSpec{
+			NodeName: node.Name, HostNetwork: true, PriorityClassName: "system-cluster-critical",
+			Containers:  []corev1.Container{{Name: component.Name, Image: component.Image, Command: command}},
+			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}},
+		},
+	}
+}

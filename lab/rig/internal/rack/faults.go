@@ -1,0 +1,89 @@
+package rack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"plinth.dev/lab/rig/internal/cluster"
+	"plinth.dev/lab/rig/internal/fault"
+	"plinth.dev/lab/rig/internal/machine"
+)
+
+// addFault breaks a machine. Most faults are only looked up by whoever they concern; some act.
+func (r *Rack) addFault(ctx context.Context, m *machine.Machine, body []byte) error {
+	f, err := fault.Parse(body)
+	if err != nil {
+		return err
+	}
+
+	switch f.Kind {
+	case fault.Off:
+		err = m.PowerOff()
+	case fault.GhostMember:
+		err = r.onMember(m, func(e *cluster.Etcd) error { return e.AddGhost(ctx) })
+	case fault.DiskFull:
+		if agent := r.agent(m); agent != nil && agent.Etcd != nil {
+			err = agent.Etcd.RaiseNoSpace(ctx)
+		}
+	case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew:
+	}
+
+	if err != nil {
+		return err
+	}
+
+	m.Faults.Add(f)
+
+	return r.keepFaults(m)
+}
+
+// removeFaults repairs a machine: one fault, or all when kind is empty.
+func (r *Rack) removeFaults(ctx context.Context, m *machine.Machine, kind fault.Kind) error {
+	if kind != "" && !slices.Contains(fault.Kinds, kind) {
+		return fmt.Errorf("unknown fault %q", kind)
+	}
+
+	var problems []error
+
+	for _, f := range m.Faults.Remove(kind) {
+		switch f.Kind {
+		case fault.Off:
+			problems = append(problems, m.PowerOn())
+		case fault.GhostMember:
+			problems = append(problems, r.onMember(m, func(e *cluster.Etcd) error { return e.RemoveGhost(ctx) }))
+		case fault.DiskFull:
+			if agent := r.agent(m); agent != nil && agent.Etcd != nil {
+				problems = append(problems, agent.Etcd.ClearNoSpace(ctx))
+			}
+		case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew:
+		}
+	}
+
+	return errors.Join(append(problems, r.keepFaults(m))...)
+}
+
+func (r *Rack) keepFaults(m *machine.Machine) error {
+	r.hub.Notify()
+
+	return m.Store.Update(func(d *machine.Disk) { d.Faults = m.Faults.List() })
+}
+
+func (r *Rack) agent(m *machine.Machine) *cluster.Agent {
+	s := m.Session()
+	if s == nil {
+		return nil
+	}
+
+	return r.registry.Of(s)
+}
+
+func (r *Rack) onMember(m *machine.Machine, act func(*cluster.Etcd) error) error {
+	agent := r.agent(m)
+	if agent == nil || agent.Etcd == nil || !agent.Etcd.Healthy() {
+		return fmt.Errorf("%s runs no healthy etcd member", m.Spec.Name)
+	}
+
+	return act(agent.Etcd)
+}
