@@ -1,5 +1,6 @@
 import type { Problem } from "../problem";
 import {
+  AXES,
   afterHop,
   type Block,
   blockOf,
