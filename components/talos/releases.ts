@@ -38,6 +38,12 @@ export interface TalosRelease {
 export const CONTRACTS = ["v1.11", "v1.12", "v1.13", "v1.14"] as const;
 export type Contract = (typeof CONTRACTS)[number];
 
+/**
+ * Newest contract that the talos provider's generator (pulumiverse/talos 0.8, with Talos 1.13's machinery) can write base
+ * configurations for. Newer Talos versions read the older contract, so a site of theirs starts with this one.
+ */
+export const GENERATED_CONTRACT: Contract = "v1.13";
+
 /** File to extend when a version is too new for plinth; named in every refusal. */
 export const RELEASE_TABLE = "components/talos/releases.ts";
 
@@ -134,6 +140,12 @@ export function talosRelease(version: string): TalosRelease {
   const problems = talosProblems("", version);
   if (release === undefined || problems.length > 0) throw new ProblemError("Talos version cannot be used:", problems);
   return release;
+}
+
+/** Contract that a new site of that Talos version starts with. @throws ProblemError as {@link talosRelease} does. */
+export function defaultContract(version: string): Contract {
+  const { contract } = talosRelease(version);
+  return CONTRACTS.indexOf(contract) > CONTRACTS.indexOf(GENERATED_CONTRACT) ? GENERATED_CONTRACT : contract;
 }
 
 /** Whether that Talos minor runs that Kubernetes minor. False for versions the table does not know. */

@@ -70,6 +70,17 @@ test.each<[string, NodeModel, Contract, path: string, reason: string]>([
     "there is no PCR 24",
   ],
   [
+    "a TPM without Secure Boot",
+    {
+      ...worker,
+      install: { disk: { wwid: "x" }, image: "factory.talos.dev/metal-installer/376567:v1.13.0" },
+      encryption: { ephemeral: [tpm, nodeId] },
+    },
+    "v1.13",
+    "encryption.ephemeral",
+    "protects nothing without Secure Boot",
+  ],
+  [
     "STATE locked to STATE",
     { ...worker, encryption: { state: [nodeId, { ...tpm, lockToState: true }] } },
     "v1.13",
@@ -87,6 +98,16 @@ test.each<[string, NodeModel, Contract, path: string, reason: string]>([
   expect(nodeProblems(model, contract)).toEqual([
     { path, reason: expect.stringContaining(reason), fix: expect.stringMatching(/.+/) },
   ]);
+});
+
+test("a TPM with Secure Boot is sound", () => {
+  const image = "factory.talos.dev/metal-installer-secureboot/376567:v1.13.0";
+  const model: NodeModel = {
+    ...worker,
+    install: { disk: { wwid: "x" }, image },
+    encryption: { state: [tpm, nodeId], ephemeral: [{ ...tpm, lockToState: true }, nodeId] },
+  };
+  expect(nodeProblems(model, "v1.13")).toEqual([]);
 });
 
 test("a VIP may sit on a VLAN, and the fix names the links there are", () => {

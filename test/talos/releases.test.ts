@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { formatProblem } from "../../components/problem";
 import {
   CONTRACTS,
+  defaultContract,
   findTalosRelease,
   KUBERNETES_LATEST,
   kubernetesProblems,
@@ -74,6 +75,10 @@ describe("the release table", () => {
     expect(minorDistance(release.upgradableFrom, release.minor)).toBe(2);
     expect(minorDistance(release.minor, release.downgradableBelow)).toBe(2);
     expect(kubernetesProblems("k", release.latest, release.kubernetes.default)).toEqual([]);
+  });
+
+  test("starts a new site with a contract that can be generated", () => {
+    expect(["v1.11.6", "v1.13.9", "v1.14.1"].map(defaultContract)).toEqual(["v1.11", "v1.13", "v1.13"]);
   });
 
   test("knows the newest patch of every Kubernetes minor that any Talos runs", () => {

@@ -16,6 +16,7 @@ export function nodeProblems(model: NodeModel, contract: Contract): readonly Pro
     ...keyProblems("encryption.state", model.encryption?.state, contract),
     ...keyProblems("encryption.ephemeral", model.encryption?.ephemeral, contract),
     ...stateProblems(model),
+    ...secureBootProblems(model),
   ];
 }
 
@@ -135,6 +136,19 @@ function stateProblems(model: NodeModel): readonly Problem[] {
     });
   }
   return problems;
+}
+
+/** Talos seals to the TPM without Secure Boot as well, and then anyone's boot medium gets the same measurements. */
+function secureBootProblems(model: NodeModel): readonly Problem[] {
+  const image = model.install?.image;
+  if (image === undefined || image.includes("installer-secureboot/")) return [];
+  return Object.entries(model.encryption ?? {})
+    .filter(([, keys]) => keys.some((key) => key.kind === "tpm"))
+    .map(([volume]) => ({
+      path: `encryption.${volume}`,
+      reason: "a TPM key protects nothing without Secure Boot, and the installer image has none",
+      fix: "install an image of the kind installer-secureboot, or use nodeId or kms",
+    }));
 }
 
 function atLeast(contract: Contract, minor: string): boolean {
