@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { version } from "../package.json";
+import { registerAddress } from "./commands/address";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
@@ -15,6 +16,7 @@ const program = new Command("plinth")
   // So that everything after `lab kubectl` belongs to kubectl.
   .enablePositionalOptions();
 
+registerAddress(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);

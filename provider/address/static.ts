@@ -66,7 +66,8 @@ export function staticBackend(ledger: Ledger, now: () => Date = () => new Date()
   };
 }
 
-interface PoolPlan {
+/** What a change of a static pool leads to. */
+export interface PoolPlan {
   readonly allocation: AllocationPlan;
   readonly addresses: PoolOutputs["addresses"];
   readonly generation: number;
@@ -77,7 +78,7 @@ interface PoolPlan {
 }
 
 /** What a change of the pool leads to. Reads no clock: the state says when it was last looked at. */
-function planPool(inputs: PoolInputs, prior: PoolState | undefined): PoolPlan {
+export function planPool(inputs: PoolInputs, prior: PoolState | undefined): PoolPlan {
   const { shape } = readPool(inputs);
   const generation = (prior?.outputs.generation ?? 0) + 1;
   const held = heldBy(prior);
