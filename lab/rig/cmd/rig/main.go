@@ -44,13 +44,17 @@ func run(args []string) error {
 		return err
 	}
 
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+
+	if err = rig.Tools.Identify(ctx); err != nil {
+		return err
+	}
+
 	r, err := rack.New(rig)
 	if err != nil {
 		return err
 	}
-
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
 
 	return r.Run(ctx, func() { fmt.Println(`{"ready":true}`) })
 }

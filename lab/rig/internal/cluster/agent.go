@@ -38,7 +38,9 @@ type Agent struct {
 
 	mu    sync.Mutex
 	ready bool
-	probe *http.Client
+	// stopped: a reset has taken Kubernetes down for good.
+	stopped bool
+	probe   *http.Client
 	// failures are the last complaint of each component, so that each is logged once.
 	failures map[string]string
 
@@ -94,7 +96,12 @@ func (a *Agent) Stop() {
 
 // StopKubernetes stops the Kubernetes programs in an orderly way, before a reset.
 func (a *Agent) StopKubernetes() {
+	a.kubelet.stop()
 	a.registry.remove(a)
+
+	a.mu.Lock()
+	a.stopped = true
+	a.mu.Unlock()
 
 	for _, unit := range []*process.Unit{a.apiServer, a.controllerManager, a.scheduler, a.kwok} {
 		if unit != nil {
@@ -219,6 +226,14 @@ func (a *Agent) followConfig(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := a.Hub.Changed()
 		cfg := a.Config()
+
+		a.mu.Lock()
+		stopped := a.stopped
+		a.mu.Unlock()
+
+		if stopped {
+			return
+		}
 
 		a.complain("etcd", a.Etcd.reconcile(cfg))
 		a.complain("kube-apiserver", a.reconcileAPIServer(cfg))

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
@@ -31,6 +32,10 @@ const (
 type kubelet struct {
 	agent *Agent
 
+	// mu is held during a round, so that who stops the kubelet knows that it is over.
+	mu      sync.Mutex
+	stopped bool
+
 	config   config.Provider
 	server   string
 	node     kubernetes.Interface
@@ -49,9 +54,7 @@ func (k *kubelet) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := k.agent.Hub.Changed()
 
-		if !k.agent.Faults.Has(fault.Hang) {
-			k.report(ctx, k.sync(ctx))
-		}
+		k.round(ctx)
 
 		select {
 		case <-ctx.Done():
@@ -64,6 +67,23 @@ func (k *kubelet) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+func (k *kubelet) round(ctx context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	if !k.stopped && !k.agent.Faults.Has(fault.Hang) {
+		k.report(ctx, k.sync(ctx))
+	}
+}
+
+// stop ends the kubelet's work for this boot.
+func (k *kubelet) stop() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	k.stopped = true
 }
 
 func (k *kubelet) report(ctx context.Context, err error) {

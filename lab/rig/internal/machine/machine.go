@@ -115,13 +115,14 @@ func (m *Machine) PowerOn() error {
 	return nil
 }
 
-// PowerOff pulls the plug: nothing is told, nothing is written.
+// PowerOff pulls the plug: nothing is told, nothing is written. It returns when nothing runs.
 func (m *Machine) PowerOff() error {
 	if err := m.Store.Update(func(d *Disk) { d.Powered = false }); err != nil {
 		return err
 	}
 
 	m.end(errPowerOff)
+	m.waitOff()
 
 	return nil
 }
@@ -144,8 +145,6 @@ func (m *Machine) Wipe() error {
 		return err
 	}
 
-	m.waitOff()
-
 	if err := m.Store.Update(func(d *Disk) { *d = Disk{Faults: d.Faults, WipeData: true} }); err != nil {
 		return err
 	}
@@ -166,6 +165,7 @@ func (m *Machine) RunDir() string { return filepath.Join(m.Dir, "run") }
 // Now is the machine's own clock.
 func (m *Machine) Now() time.Time { return time.Now().Add(m.Faults.Skew()) }
 
+// end stops the current boot, if there is one.
 func (m *Machine) end(cause error) {
 	if s := m.Session(); s != nil {
 		s.End(cause)

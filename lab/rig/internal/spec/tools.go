@@ -1,8 +1,11 @@
 package spec
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,6 +46,30 @@ func (b Binaries) MarshalJSON() ([]byte, error) {
 	}
 
 	return json.Marshal(map[string]string(b))
+}
+
+var reportedVersion = regexp.MustCompile(`v[1-9]\d*\.\d+\.\d+(-[0-9A-Za-z.-]+)?`)
+
+// Identify asks the Kubernetes programs given as a plain path for their version, so that an image
+// of another version is found missing instead of being played by the wrong program.
+func (t Tools) Identify(ctx context.Context) error {
+	for program, binaries := range t {
+		path, plain := binaries[""]
+		if !plain || !strings.HasPrefix(program, "kube-") {
+			continue
+		}
+
+		out, err := exec.CommandContext(ctx, path, "--version").Output()
+		if err != nil {
+			return fmt.Errorf("tools.%s: cannot run %s: %w", program, path, err)
+		}
+
+		if version := reportedVersion.FindString(string(out)); version != "" {
+			t[program] = Binaries{version: path}
+		}
+	}
+
+	return nil
 }
 
 // Find returns the binary of the program for a version such as v1.36.3.
