@@ -80,6 +80,7 @@ func previewCreate(ctx context.Context, o options, c *cluster, req *pulumirpc.Cr
 	case err != nil:
 		return nil, creationError(req.GetUrn(), object, err)
 	}
+	delete(live.Object, "status") // a dry run knows no controller's answer
 	return &pulumirpc.CreateResponse{
 		Properties: property.ToStruct(outputs(live, inputs, o.newManager(object), object.GetAPIVersion())),
 	}, nil

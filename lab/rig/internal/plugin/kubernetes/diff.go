@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,7 +25,7 @@ func (p *Provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 	o, _ := p.current()
 	olds, news := oldInputs(req), property.PlainMap(property.FromStruct(req.GetNews()))
 	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
-	changes := compare("", olds, news)
+	changes := property.Changes(olds, news)
 	if len(changes) == 0 {
 		return response, nil
 	}
@@ -34,10 +33,10 @@ func (p *Provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 	response.DetailedDiff = map[string]*pulumirpc.PropertyDiff{}
 	immutable := o.immutable(gvk, olds)
 	for _, change := range changes {
-		replaces := immutable.covers(change.path)
-		response.DetailedDiff[change.path] = change.wire(replaces)
+		replaces := immutable.covers(change.Path)
+		response.DetailedDiff[change.Path] = change.Wire(replaces)
 		if replaces {
-			response.Replaces = append(response.Replaces, change.path)
+			response.Replaces = append(response.Replaces, change.Path)
 		}
 	}
 	response.DeleteBeforeReplace = len(response.Replaces) > 0 && keepsGivenName(olds, news)
@@ -58,72 +57,6 @@ func keepsGivenName(olds, news property.Map) bool {
 		return false
 	}
 	return property.Equal(before["name"], after["name"]) && property.Equal(before["namespace"], after["namespace"])
-}
-
-// change is one path that differs.
-type change struct {
-	path string
-	kind pulumirpc.PropertyDiff_Kind
-}
-
-func (c change) wire(replaces bool) *pulumirpc.PropertyDiff {
-	kind := c.kind
-	if replaces {
-		kind = map[pulumirpc.PropertyDiff_Kind]pulumirpc.PropertyDiff_Kind{
-			pulumirpc.PropertyDiff_ADD:    pulumirpc.PropertyDiff_ADD_REPLACE,
-			pulumirpc.PropertyDiff_DELETE: pulumirpc.PropertyDiff_DELETE_REPLACE,
-			pulumirpc.PropertyDiff_UPDATE: pulumirpc.PropertyDiff_UPDATE_REPLACE,
-		}[c.kind]
-	}
-	return &pulumirpc.PropertyDiff{Kind: kind, InputDiff: c.kind == pulumirpc.PropertyDiff_DELETE}
-}
-
-// compare lists the differing paths in order, each as short as it can be: a whole object that appears
-// is one change.
-func compare(path string, olds, news any) []change {
-	oldMap, oldIsMap := olds.(property.Map)
-	newMap, newIsMap := news.(property.Map)
-	oldList, oldIsList := olds.([]any)
-	newList, newIsList := news.([]any)
-	switch {
-	case property.Equal(olds, news):
-		return nil
-	case olds == nil:
-		return []change{{path, pulumirpc.PropertyDiff_ADD}}
-	case news == nil:
-		return []change{{path, pulumirpc.PropertyDiff_DELETE}}
-	case oldIsMap && newIsMap:
-		var changes []change
-		for _, key := range property.Keys(union(oldMap, newMap)) {
-			changes = append(changes, compare(dotted(path, key), oldMap[key], newMap[key])...)
-		}
-		return changes
-	case oldIsList && newIsList:
-		var changes []change
-		for i := range max(len(oldList), len(newList)) {
-			changes = append(changes, compare(fmt.Sprintf("%s[%d]", path, i), at(oldList, i), at(newList, i))...)
-		}
-		return changes
-	default:
-		return []change{{path, pulumirpc.PropertyDiff_UPDATE}}
-	}
-}
-
-func at(list []any, i int) any {
-	if i < len(list) {
-		return list[i]
-	}
-	return nil
-}
-
-func dotted(path, key string) string {
-	if strings.ContainsAny(key, ".[]\"") {
-		return path + `["` + strings.ReplaceAll(key, `"`, `\"`) + `"]`
-	}
-	if path == "" {
-		return key
-	}
-	return path + "." + key
 }
 
 // paths are the parts of an object that the API server never changes in place.

@@ -51,7 +51,7 @@ func (p *Provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*p
 	olds := property.PlainMap(property.FromStruct(req.GetOlds()))
 	news := property.PlainMap(property.FromStruct(req.GetNews()))
 	var diffs, replaces []string
-	for _, key := range property.Keys(union(olds, news)) {
+	for _, key := range property.Keys(property.Union(olds, news)) {
 		if !property.Equal(olds[key], news[key]) {
 			diffs = append(diffs, key)
 		}
@@ -127,14 +127,6 @@ func (p *Provider) Construct(_ context.Context, req *pulumirpc.ConstructRequest)
 
 func unknownf(format string, args ...any) error {
 	return status.Error(codes.Unknown, fmt.Sprintf(format, args...))
-}
-
-func union(a, b property.Map) property.Map {
-	all := property.Copy(a)
-	for key, value := range b {
-		all[key] = value
-	}
-	return all
 }
 
 func typeAndName(urn string) (token, name string) { return bridged.SplitURN(urn) }

@@ -1,0 +1,80 @@
+package command
+
+import (
+	"fmt"
+
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"plinth.dev/lab/rig/internal/plugin/property"
+)
+
+// table says of each input of which type it is; refused inputs exist only in the official plugin.
+type table struct{ types, refused map[string]string }
+
+var (
+	shared = map[string]string{
+		"dir": "string", "environment": "object", "interpreter": "array", "stdin": "string",
+		"addPreviousOutputInEnv": "bool", "logging": "string",
+	}
+	refused = map[string]string{
+		"assetPaths":   "they come back from a refresh in a form that breaks the next run",
+		"archivePaths": "they come back from a refresh in a form that breaks the next run",
+	}
+	commandInputs = table{with(shared, "create", "update", "delete"), refused}
+	runInputs     = table{with(shared, "command"), refused}
+)
+
+func with(base map[string]string, commands ...string) map[string]string {
+	out := map[string]string{}
+	for key, kind := range base {
+		out[key] = kind
+	}
+	for _, key := range commands {
+		out[key] = "string"
+	}
+	if commands[0] == "create" {
+		out["triggers"] = "array"
+	}
+	return out
+}
+
+func (t table) check(owner string, inputs property.Map) []*pulumirpc.CheckFailure {
+	var failures []*pulumirpc.CheckFailure
+	fail := func(key, format string, args ...any) {
+		failures = append(failures, &pulumirpc.CheckFailure{Property: key, Reason: fmt.Sprintf(format, args...)})
+	}
+	for _, key := range property.Keys(inputs) {
+		value := property.Plain(inputs[key])
+		wanted, known := t.types[key]
+		got := typeOf(value)
+		switch why, no := t.refused[key]; {
+		case no:
+			fail(key, "the command stand-in does not implement %s: %s", key, why)
+		case !known:
+			fail(key, "Unrecognized field '%s' on '%s'", key, owner)
+		case got != wanted && got != "":
+			fail(key, "Field '%s' on '%s' must be a '%s'; got '%s' instead", key, owner, wanted, got)
+		case key == "logging" && value != "none":
+			fail(key, "the command stand-in shows no output while a command runs, so logging can only be \"none\"")
+		}
+	}
+	return failures
+}
+
+// typeOf names a value's type the way the official messages do; "" fits everywhere.
+func typeOf(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case float64:
+		return "float64"
+	case bool:
+		return "bool"
+	case []any:
+		return "array"
+	case property.Map:
+		return "object"
+	default:
+		return ""
+	}
+}
