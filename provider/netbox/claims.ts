@@ -1,9 +1,19 @@
-import { contains, parseAddress } from "../../components/address/cidr";
 import type { NetBox } from "./client";
 import { NetBoxError } from "./errors";
-import { describeFull, findAt, findClaims, hostOf, nameOf, nextFree, type Source, sameHost } from "./ipam";
+import {
+  describeFull,
+  findAt,
+  findClaims,
+  findKept,
+  hostOf,
+  keysAtOnce,
+  nameOf,
+  nextFree,
+  type Source,
+  sameHost,
+} from "./ipam";
 import { batches, makeAny, makeExact } from "./make";
-import { changeRecord } from "./record";
+import { changeRecord, foreignReason } from "./record";
 import { claimField, stackField } from "./setup";
 import type { IpAddressRecord } from "./types";
 
@@ -83,10 +93,7 @@ export async function ensureClaims(
 ): Promise<Held> {
   signal.throwIfAborted();
   const notes = new Notes();
-  const found = await findClaims(
-    netbox,
-    claims.map(({ id }) => id),
-  );
+  const found = await findOwn(netbox, source, claims);
   for (const claim of claims) {
     const record = found.get(claim.id);
     if (record) await notes.attempt(claim.readable, () => keep(netbox, source, claim, record, signal, notes));
@@ -100,6 +107,21 @@ export async function ensureClaims(
   await notes.attempt(source.text, () => takeExact(netbox, source, exact, signal, notes));
   await notes.attempt(source.text, () => takeAny(netbox, source, any, signal, notes));
   return notes;
+}
+
+/**
+ * Records of these claims. Many are looked up by their stack, in one request instead of one for every forty; what is
+ * kept elsewhere is then found when its claim is made a second time.
+ */
+async function findOwn(
+  netbox: NetBox,
+  source: Source,
+  claims: readonly NetBoxClaim[],
+): Promise<Map<string, IpAddressRecord>> {
+  const ids = claims.map(({ id }) => id);
+  const [stack, ...others] = new Set(claims.map((claim) => claim.stack));
+  if (stack === undefined || others.length > 0 || ids.length <= keysAtOnce) return findClaims(netbox, ids);
+  return findKept(netbox, source, stack, ids);
 }
 
 /** Keeps a record that a claim has, and brings it up to date. */
@@ -120,17 +142,6 @@ async function keep(
   signal.throwIfAborted();
   notes.touched = true;
   notes.take([await changeRecord(netbox, source, claim, record)]);
-}
-
-/** Why a record that carries the claim is not this stack's to use. */
-function foreignReason(claim: NetBoxClaim, record: IpAddressRecord, source: Source): string | undefined {
-  const stack = record.custom_fields[stackField];
-  if (stack !== claim.stack) {
-    return `${hostOf(record.address)} is kept by the stack ${String(stack ?? "(none)")}; destroy it there first, or rename this claim`;
-  }
-  const { value } = parseAddress(hostOf(record.address), "");
-  if (value && (record.vrf?.id ?? null) === source.vrf && contains(source.range, value)) return undefined;
-  return `NetBox has ${record.address} for it, which is outside ${source.text}; correct the record, or release the claim`;
 }
 
 /** Exactly these addresses, in bulk. What another record holds is left alone and reported. */
@@ -154,7 +165,9 @@ async function takeExact(
   for (const batch of batches(free)) {
     signal.throwIfAborted();
     notes.touched = true;
-    const { won, lost } = await settle(netbox, source, await makeExact(netbox, source, batch, signal));
+    const { records, foreign } = await makeExact(netbox, source, batch, signal);
+    notes.failures.push(...foreign);
+    const { won, lost } = await settle(netbox, source, records);
     notes.take(won);
     for (const record of lost)
       notes.failures.push(`${record.description}: ${hostOf(record.address)} was taken at the same moment`);
@@ -192,7 +205,9 @@ async function takeAny(
     signal.throwIfAborted();
     notes.touched = true;
     try {
-      notes.take(await makeAny(netbox, source, batch, signal));
+      const { records, foreign } = await makeAny(netbox, source, batch, signal);
+      notes.failures.push(...foreign);
+      notes.take(records);
     } catch (error) {
       if (!(error instanceof NetBoxError) || error.kind !== "full") throw error;
       throw new NetBoxError("full", await describeFull(netbox, source, batch.length));

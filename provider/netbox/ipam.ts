@@ -9,7 +9,7 @@ import {
 } from "../../components/address/cidr";
 import type { Problem } from "../../components/problem";
 import type { NetBox } from "./client";
-import { claimField } from "./setup";
+import { claimField, stackField } from "./setup";
 import { availableSchema, type IpAddressRecord, ipAddressSchema, prefixSchema, rangeSchema, vrfSchema } from "./types";
 
 /** Where in NetBox the addresses of a pool come from. */
@@ -88,7 +88,7 @@ export function hostOf(address: string): string {
 }
 
 /** Keys in one look-up: forty ids of 64 letters stay below the 4094 bytes that a request line may have. */
-const keysAtOnce = 40;
+export const keysAtOnce = 40;
 
 /** Records that hold any of these claims, by claim id. */
 export async function findClaims(netbox: NetBox, ids: readonly string[]): Promise<Map<string, IpAddressRecord>> {
@@ -100,6 +100,23 @@ export async function findClaims(netbox: NetBox, ids: readonly string[]): Promis
       // A filter that NetBox does not know finds everything: only what was asked for counts.
       if (typeof id === "string" && batch.includes(id)) found.set(id, record);
     }
+  }
+  return found;
+}
+
+/** Records of these claims that the stack keeps inside the source's prefix, by claim id. */
+export async function findKept(
+  netbox: NetBox,
+  source: Source,
+  stack: string,
+  ids: readonly string[],
+): Promise<Map<string, IpAddressRecord>> {
+  const query = { [`cf_${stackField}`]: stack, parent: coveringPrefix(source), vrf_id: source.vrf ?? "null" };
+  const wanted = new Set(ids);
+  const found = new Map<string, IpAddressRecord>();
+  for (const record of await netbox.list("ipam/ip-addresses", query, ipAddressSchema)) {
+    const id = String(record.custom_fields[claimField]);
+    if (wanted.has(id) && record.custom_fields[stackField] === stack) found.set(id, record);
   }
   return found;
 }

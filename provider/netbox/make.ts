@@ -3,6 +3,7 @@ import type { NetBoxClaim } from "./claims";
 import type { NetBox } from "./client";
 import { NetBoxError } from "./errors";
 import { findClaims, type Source } from "./ipam";
+import { foreignReason } from "./record";
 import { claimField, managedTag, siteTag, stackField } from "./setup";
 import { type IpAddressRecord, ipAddressSchema } from "./types";
 
@@ -21,7 +22,7 @@ export function batches<T>(items: readonly T[]): T[][] {
 
 /** Makes records at addresses that NetBox chooses, all or none. */
 export function makeAny(netbox: NetBox, source: Source, claims: readonly NetBoxClaim[], signal: AbortSignal) {
-  return make(netbox, `${source.path}/available-ips`, claims, body, signal);
+  return make(netbox, source, `${source.path}/available-ips`, claims, body, signal);
 }
 
 /** Makes records at exactly these addresses, all or none. */
@@ -32,7 +33,7 @@ export function makeExact<T extends NetBoxClaim & { readonly address: string }>(
   signal: AbortSignal,
 ) {
   const exact = (claim: T) => ({ ...body(claim), address: `${claim.address}/${source.mask}`, vrf: source.vrf });
-  return make(netbox, "ipam/ip-addresses", claims, exact, signal);
+  return make(netbox, source, "ipam/ip-addresses", claims, exact, signal);
 }
 
 function body(claim: NetBoxClaim) {
@@ -45,23 +46,33 @@ function body(claim: NetBoxClaim) {
   };
 }
 
+/** What a write made, or found made. */
+export interface Made {
+  readonly records: readonly IpAddressRecord[];
+  /** Claims whose record is someone else's, and why it is not used; one sentence each. */
+  readonly foreign: readonly string[];
+}
+
 /**
  * Makes records in one write. When the outcome is unknown, or NetBox says that a claim exists, looks for the claims
  * and makes only what is missing.
  */
 async function make<T extends NetBoxClaim>(
   netbox: NetBox,
+  source: Source,
   path: string,
   claims: readonly T[],
   bodyOf: (claim: T) => object,
   signal: AbortSignal,
-): Promise<IpAddressRecord[]> {
-  const done: IpAddressRecord[] = [];
+): Promise<Made> {
+  const records: IpAddressRecord[] = [];
+  const foreign: string[] = [];
   let left = claims;
   for (let attempt = 1; left.length > 0; attempt++) {
     signal.throwIfAborted();
     try {
-      return [...done, ...(await netbox.post(path, left.map(bodyOf), ipAddressSchema.array()))];
+      records.push(...(await netbox.post(path, left.map(bodyOf), ipAddressSchema.array())));
+      break;
     } catch (error) {
       if (!mayExist(error) || attempt === attempts) throw error;
     }
@@ -69,11 +80,16 @@ async function make<T extends NetBoxClaim>(
       netbox,
       left.map(({ id }) => id),
     );
-    done.push(...found.values());
+    for (const claim of left) {
+      const record = found.get(claim.id);
+      const reason = record && foreignReason(claim, record, source);
+      if (reason !== undefined) foreign.push(`${claim.readable}: ${reason}`);
+      else if (record) records.push(record);
+    }
     left = left.filter(({ id }) => !found.has(id));
     if (left.length > 0) await sleep(100 * 2 ** attempt * (0.5 + Math.random()), signal);
   }
-  return done;
+  return { records, foreign };
 }
 
 /** Whether the records may be there although the write failed. */

@@ -1,8 +1,9 @@
+import { contains, parseAddress } from "../../components/address/cidr";
 import type { NetBoxClaim } from "./claims";
 import type { NetBox } from "./client";
 import { NetBoxError } from "./errors";
 import { findAt, hostOf, nameOf, type Source, sameHost } from "./ipam";
-import { claimField, managedTag, siteTag } from "./setup";
+import { claimField, managedTag, siteTag, stackField } from "./setup";
 import { type IpAddressRecord, ipAddressSchema } from "./types";
 
 /** Tries when someone else changes the record at the same time. */
@@ -62,4 +63,15 @@ export async function changeRecord(
 async function mustBeFree(netbox: NetBox, source: Source, address: string): Promise<void> {
   const [holder] = await findAt(netbox, source, [address]);
   if (holder) throw new NetBoxError("invalid", `${address} is held in NetBox by "${nameOf(holder)}"`);
+}
+
+/** Why a record that carries the claim is not this stack's to use. */
+export function foreignReason(claim: NetBoxClaim, record: IpAddressRecord, source: Source): string | undefined {
+  const stack = record.custom_fields[stackField];
+  if (stack !== claim.stack) {
+    return `${hostOf(record.address)} is kept by the stack ${String(stack ?? "(none)")}; destroy it there first, or rename this claim`;
+  }
+  const { value } = parseAddress(hostOf(record.address), "");
+  if (value && (record.vrf?.id ?? null) === source.vrf && contains(source.range, value)) return undefined;
+  return `NetBox has ${record.address} for it, which is outside ${source.text}; correct the record, or release the claim`;
 }

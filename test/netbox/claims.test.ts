@@ -101,6 +101,18 @@ describe("many claims", () => {
     expect(seen.filter(({ method, phase }) => method === "POST" && phase === "committed")).toHaveLength(5);
   });
 
+  test("many claims of which another stack keeps one: that one is reported, the others get theirs", async () => {
+    const { netbox, source, records } = await scene();
+    const [theirs] = claims(1);
+    if (theirs) await ensureClaims(netbox, source, [{ ...theirs, stack: "plinth/other" }], signal);
+    const { addresses, failures } = await ensureClaims(netbox, source, claims(60), signal);
+    expect(failures).toEqual([
+      "home/nodes/m-0/address: 10.83.1.1 is kept by the stack plinth/other; destroy it there first, or rename this claim",
+    ]);
+    expect(new Set(addresses.values()).size).toBe(59);
+    expect(await records()).toHaveLength(60);
+  });
+
   test("50 programs at a time get 50 addresses and leave nothing", async () => {
     const { source, client, records } = await scene();
     const asked = claims(50).map((one, index) => ({ ...one, stack: `plinth/s${index}` }));
