@@ -108,7 +108,8 @@ async function connect(kubeconfig: string): Promise<Connection> {
 function seenLease(lease: k8s.V1Lease): KubernetesLease {
   return {
     holder: lease.spec?.holderIdentity ?? "",
-    renewed: lease.spec?.renewTime?.getTime() ?? 0,
+    // Typed as a date, but a time with microseconds arrives as text.
+    renewed: new Date(lease.spec?.renewTime ?? 0).getTime(),
     seconds: lease.spec?.leaseDurationSeconds ?? 0,
     version: lease.metadata?.resourceVersion ?? "",
   };

@@ -4,6 +4,7 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from ".
 import { type Draft, hasUnknown, knownEntries, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { type Change, propertyPath, type State } from "../resource";
+import { declaredPatches, driftOf } from "./drift";
 import { changedPatchPaths, changedPaths } from "./yaml";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
@@ -78,11 +79,17 @@ export function configurationChanges(
     if (old === undefined || node.type === unknown) continue;
     const patches = hasUnknown(node.patches)
       ? ["(patches not known yet)"]
-      : changedPatchPaths(old.patches, node.patches as readonly string[]);
+      : changedPatchPaths(declaredPatches(old), node.patches as readonly string[]);
     const paths = [...new Set([...(roles[node.type] ?? []), ...patches])].sort().join(", ");
     if (paths !== "") nodesByPaths.set(paths, [...(nodesByPaths.get(paths) ?? []), key]);
   }
-  return [...nodesByPaths].map(([paths, keys]) => `${keys.join(", ")}: configuration changes at ${paths}`);
+  return [
+    ...Object.entries(prior.nodes).flatMap(([key, node]) => {
+      const drift = driftOf(node);
+      return drift === undefined ? [] : [`${key}: changed outside of plinth at ${drift}, is set back`];
+    }),
+    ...[...nodesByPaths].map(([paths, keys]) => `${keys.join(", ")}: configuration changes at ${paths}`),
+  ];
 }
 
 function roleChanges(

@@ -9,8 +9,8 @@ import type {
   ReleaseStep,
 } from "../../components/talos/ClusterRelease";
 import { sentence } from "../host/failure";
-import { checkpoint } from "../wait";
-import type { Cluster } from "./cluster";
+import { checkpoint, eachBounded } from "../wait";
+import { type Cluster, PARALLEL } from "./cluster";
 import { etcdGate, isReady, readyGate } from "./gate";
 import { type Plan, pushOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
@@ -42,9 +42,9 @@ interface Errand {
   readonly cluster: Cluster;
   readonly key: string;
   readonly desired: string;
-  /** What the node runs when it is its turn. */
+  /** What the node runs at the start. */
   readonly before: string;
-  readonly wasReady: boolean;
+  wasReady?: boolean;
   bootId?: string;
   reboots?: boolean;
 }
@@ -78,7 +78,7 @@ const actions = {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
       return runs === fingerprint(desired) ? { done: runs } : { missing: "it still runs another configuration" };
     });
-    await readyGate(cluster, key, { strict: errand.wasReady });
+    await readyGate(cluster, key, { strict: errand.wasReady === true });
     return errand.reboots ? "rebooted, configured and Ready" : "configured and Ready";
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };
@@ -92,53 +92,96 @@ const CONFIGURE: { readonly [type in NodeRelease["type"]]: readonly (keyof typeo
 /** Returns what failed: nothing, or one sentence that says what was done, what was not, and how to go on. */
 export async function execute(cluster: Cluster, plan: Plan, progress: Progress): Promise<readonly string[]> {
   const order = plan.waves.flatMap((wave) => wave.keys);
-  for (const [place, key] of order.entries()) {
-    try {
+  const done: string[] = [];
+  try {
+    // Looking changes nothing and may happen everywhere at once; so may taking note of what is right already.
+    const errands = await eachBounded(order, PARALLEL, (key) => look(cluster, key));
+    const due = errands.filter(differs);
+    await eachBounded(
+      errands.filter((errand) => !differs(errand)),
+      PARALLEL,
+      async (errand) => {
+        await named(errand.key, () => adopt(errand, progress));
+        done.push(errand.key);
+      },
+    );
+    for (const [place, errand] of due.entries()) {
       checkpoint(cluster.signal);
-      cluster.context.log.progress(`${key} (${place + 1} of ${order.length})`);
-      progress.running[key] = await bring(cluster, key, progress);
-    } catch (error) {
-      const done = order.slice(0, place);
-      const left = order.slice(place + 1);
-      return [
-        [
-          `${key}: ${sentence(error)}`,
-          done.length > 0 ? `done: ${done.join(", ")}` : "nothing else was changed",
-          ...(left.length > 0 ? [`not done: ${left.join(", ")}`] : []),
-          "run the update again to go on",
-        ].join("; "),
-      ];
+      cluster.context.log.progress(`${errand.key} (${place + 1} of ${due.length})`);
+      await named(errand.key, () => configure(errand, progress));
+      done.push(errand.key);
     }
+    return [];
+  } catch (error) {
+    const failed = error instanceof NodeFailure ? error.key : undefined;
+    const left = order.filter((key) => key !== failed && !done.includes(key));
+    return [
+      [
+        sentence(error),
+        done.length > 0 ? `done: ${order.filter((key) => done.includes(key)).join(", ")}` : "nothing else was changed",
+        ...(left.length > 0 ? [`not done: ${left.join(", ")}`] : []),
+        "run the update again to go on",
+      ].join("; "),
+    ];
   }
-  return [];
 }
 
-/** Brings one node to its declared configuration; does nothing to a node that has it. */
-async function bring(cluster: Cluster, key: string, progress: Progress): Promise<NodeRunning> {
-  const node = cluster.node(key);
-  const { talos, signal } = cluster;
-  const desired = await talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal);
-  const before = await talos.configuration(node.address, signal);
-  if (fingerprint(before) === fingerprint(desired)) {
-    await readyGate(cluster, key, { strict: false });
-    progress.note(key, "adopt", "done", "it runs what is declared");
-  } else {
-    const errand: Errand = { cluster, key, desired, before, wasReady: await isReady(cluster, key) };
-    for (const step of CONFIGURE[node.type]) {
-      checkpoint(signal);
-      try {
-        progress.note(key, step, "done", await actions[step](errand));
-      } catch (error) {
-        progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
-        throw error;
-      }
+/** An error that says which node it is about. */
+class NodeFailure extends Error {
+  constructor(
+    readonly key: string,
+    cause: unknown,
+  ) {
+    super(`${key}: ${sentence(cause)}`);
+    this.name = "NodeFailure";
+  }
+}
+
+async function named<T>(key: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new NodeFailure(key, error);
+  }
+}
+
+function look(cluster: Cluster, key: string): Promise<Errand> {
+  return named(key, async () => {
+    const node = cluster.node(key);
+    const { talos, signal } = cluster;
+    const desired = await talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal);
+    return { cluster, key, desired, before: await talos.configuration(node.address, signal) };
+  });
+}
+
+function differs({ before, desired }: Errand): boolean {
+  return fingerprint(before) !== fingerprint(desired);
+}
+
+/** Takes note of a node that runs what is declared, once it is Ready. */
+async function adopt(errand: Errand, progress: Progress): Promise<void> {
+  await readyGate(errand.cluster, errand.key, { strict: false });
+  progress.running[errand.key] = await seen(errand);
+  progress.note(errand.key, "adopt", "done", "it runs what is declared");
+}
+
+async function configure(errand: Errand, progress: Progress): Promise<void> {
+  const { cluster, key } = errand;
+  errand.wasReady = await isReady(cluster, key);
+  for (const step of CONFIGURE[cluster.node(key).type]) {
+    checkpoint(cluster.signal);
+    try {
+      progress.note(key, step, "done", await actions[step](errand));
+    } catch (error) {
+      progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
+      throw error;
     }
   }
-  return seen(cluster, key, desired);
+  progress.running[key] = await seen(errand);
 }
 
 /** What runs on a node that is Ready with its declared configuration and kubelet. */
-async function seen(cluster: Cluster, key: string, desired: string): Promise<NodeRunning> {
+async function seen({ cluster, key, desired }: Errand): Promise<NodeRunning> {
   const node = cluster.node(key);
   const { talos, signal } = cluster;
   const version = await talos.version(node.address, signal);

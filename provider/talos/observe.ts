@@ -9,6 +9,7 @@ import type { State } from "../resource";
 import { TalosError } from "../talosctl/talos";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
+import { declaredPatches, markedPatches } from "./drift";
 import { roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
 
@@ -86,21 +87,13 @@ async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet:
   }
 }
 
-const MARK = "# changed outside of plinth: ";
-
-/** Patches that were declared, without the one that an earlier read added. */
-function declaredPatches(node: NodeRelease): readonly string[] {
-  return node.patches.filter((patch) => !patch.startsWith(MARK));
-}
-
 /** The node as a declaration of what runs. */
 function asDeclared(declared: NodeRelease, record: NodeRunning): NodeRelease {
-  const patches = declaredPatches(declared);
   return {
     ...declared,
     talos: record.talos,
     kubernetes: record.kubernetes ?? declared.kubernetes,
     ...(declared.schematic !== undefined && record.schematic !== undefined && { schematic: record.schematic }),
-    patches: record.drift.length === 0 ? patches : [...patches, `${MARK}${record.drift.join(", ")}`],
+    patches: markedPatches(declared, record.drift),
   };
 }

@@ -58,8 +58,28 @@ export function changedPaths(before: string, after: string): readonly string[] {
   const [olds, news] = [byDocument(before), byDocument(after)];
   return [...new Set([...Object.keys(olds), ...Object.keys(news)])].sort().flatMap((name) => {
     const prefix = name === "" ? "" : `${name} `;
-    return changesBetween(olds[name], news[name]).map(({ path }) => `${prefix}${path === "" ? "(all)" : `.${path}`}`);
+    return leafPaths(olds[name], news[name]).map((path) => `${prefix}${path === "" ? "(all)" : `.${path}`}`);
   });
+}
+
+/** What is new or gone as a whole is named by its leaves too; a whole document is one thing. */
+function leafPaths(before: unknown, after: unknown): readonly string[] {
+  if (before === undefined || after === undefined) return [""];
+  return changesBetween(withBranchesOf(before, after), withBranchesOf(after, before)).map(({ path }) => path);
+}
+
+/** The value, with an empty branch wherever the other has one that it lacks. */
+function withBranchesOf(value: unknown, other: unknown): unknown {
+  if (!isBranch(other)) return value;
+  if (value !== undefined && !isBranch(value)) return value;
+  const branches = Object.entries(other)
+    .filter(([, item]) => isBranch(item) && Object.keys(item).length > 0)
+    .map(([key, item]) => [key, withBranchesOf(value?.[key], item)] as const);
+  return { ...value, ...Object.fromEntries(branches) };
+}
+
+function isBranch(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Paths at which two lists of patches differ, each patch compared with the one at its place. */

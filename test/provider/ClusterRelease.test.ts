@@ -195,7 +195,7 @@ describe("ClusterRelease", () => {
     );
     const seen = await resource.read("demo", state, listen().context);
     if (seen === undefined) throw new Error("dropped");
-    expect(seen.outputs.running["w-1"]?.drift).toEqual([".machine.sysctls"]);
+    expect(seen.outputs.running["w-1"]?.drift).toEqual(['.machine.sysctls["vm.x"]']);
     expect(JSON.stringify(seen.outputs)).not.toContain(SECRET);
     const changes = await resource.diff(seen, inputs, listen().context);
     expect(changes).toContainEqual({ path: 'nodes["w-1"].patches[1]', kind: "delete" });
@@ -225,8 +225,8 @@ describe("ClusterRelease", () => {
     const changes = await resource.diff(state, other, heard.context);
     expect(changes.map(({ path }) => path)).toContain('nodes["cp-1"].patches[0]');
     expect(heard.lines).toEqual([
-      "cp-1, cp-2, cp-3: configuration changes at .machine.nodeLabels",
-      "w-1, w-2: configuration changes at .machine.nodeLabels, .machine.token",
+      "cp-1, cp-2, cp-3: configuration changes at .machine.nodeLabels.rack",
+      "w-1, w-2: configuration changes at .machine.nodeLabels.rack, .machine.token",
     ]);
   });
 
