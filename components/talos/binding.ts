@@ -59,6 +59,8 @@ export class Secrets extends pulumi.CustomResource {
       { ...args, ...outputs },
       options(opts, ["machineSecrets", "clientConfiguration"]),
     );
+    this.machineSecrets = withoutMarks(this.machineSecrets);
+    this.clientConfiguration = withoutMarks(this.clientConfiguration);
   }
 }
 
@@ -143,6 +145,21 @@ export function talosconfig(args: TalosconfigArgs, parent: pulumi.Resource): pul
     { ...args },
     parent,
   ).apply((result) => result.talosConfig);
+}
+
+/**
+ * The same secret output with a plain value. Its leaves are secret by the provider's schema and the whole is secret by
+ * ours; the SDK takes off the outer mark only and would hand out the inner ones as data.
+ */
+function withoutMarks<T>(output: pulumi.Output<T>): pulumi.Output<T> {
+  return pulumi.secret(output.apply((value) => unmark(value) as T)) as pulumi.Output<T>;
+}
+
+function unmark(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (pulumi.runtime.isRpcSecret(value)) return unmark(pulumi.runtime.unwrapRpcSecret(value));
+  if (Array.isArray(value)) return value.map(unmark);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unmark(inner)]));
 }
 
 function invokeSecret<T>(token: string, args: pulumi.Inputs, parent: pulumi.Resource): pulumi.Output<T> {
