@@ -26,8 +26,17 @@ export interface EngineRun {
 export async function runEngine(stack: Stack, operation: Operation, options: RunOptions): Promise<EngineRun> {
   const { ticker, signal } = options;
   const report = new Report(ticker, operation === "preview");
+  const ending = new AbortController();
+  forEngine(signal).addEventListener("abort", () => ending.abort(), { once: true });
+  // An inline program lives in this process: an error that nobody caught does not end it, and the engine would wait for
+  // the rest of the program for ever.
+  const onUncaught = (error: unknown) => {
+    report.errors.push(`The stack program failed: ${error instanceof Error ? error.message : String(error)}`);
+    ending.abort();
+  };
+  process.on("unhandledRejection", onUncaught);
   const settings = {
-    signal: forEngine(signal),
+    signal: ending.signal,
     color: "never" as const,
     onEvent: (event: Parameters<Report["onEvent"]>[0]) => {
       report.onEvent(event);
@@ -47,6 +56,8 @@ export async function runEngine(stack: Stack, operation: Operation, options: Run
     return { report, outputs };
   } catch (error) {
     throw failure(operation, report, error, signal.aborted);
+  } finally {
+    process.off("unhandledRejection", onUncaught);
   }
 }
 
