@@ -33,7 +33,7 @@ export function pluginProblems(env: NodeJS.ProcessEnv = process.env): readonly P
   const project = projectFile(root);
   if (project === undefined) return [];
   const projectRoot = dirname(project);
-  const fix = `run 'npx plinth init', or add these lines to it:\n${pluginLines(projectRoot)}`;
+  const fix = `run 'npx plinth init', or add these lines to it:\n${pluginLines(projectRoot)}\n`;
   const named = providerPath(readFileSync(project, "utf8"));
   if (named !== undefined) {
     const folder = resolve(projectRoot, named);
