@@ -12,16 +12,10 @@ import { Instance } from "../lab/instance/instance";
 import { prepare } from "../lab/instance/prepare";
 import { packageRoot } from "../lab/places";
 import { seconds, Ticker } from "../lab/ticker";
+import { measureAddresses } from "./address";
+import { median, type Row, round } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
 import { siteOf } from "./site";
-
-/** One measured value; `ratio` compares it with the bare engine, measured in turn in the same run. */
-interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly ratio?: number;
-}
 
 const SIZES = [5, 50, 200];
 const ROUNDS = 5;
@@ -39,6 +33,7 @@ async function main(): Promise<void> {
     const tools = await ensureTools(ticker);
     for (const machines of sizes.length > 0 ? sizes : SIZES)
       rows.push(...(await measureSite(machines, tools, work, ticker)));
+    if (sizes.length === 0) rows.push(...(await measureAddresses(ticker)));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });
@@ -147,14 +142,6 @@ async function timed(stack: Stack): Promise<number> {
   const start = process.hrtime.bigint();
   await stack.preview();
   return Number(process.hrtime.bigint() - start) / 1e9;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }
 
 function print(rows: readonly Row[]): void {

@@ -33,6 +33,8 @@ export interface RequestEvent {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
+  /** Objects in the body: several in a list, one else, none without a body. */
+  readonly items: number;
   /** Status of the answer; absent while it is not known. */
   readonly status?: number;
 }
@@ -90,7 +92,8 @@ export class NetBoxServer {
     for await (const chunk of request.setEncoding("utf8")) body += chunk;
     if (path.startsWith("/lab/faults")) return this.control(method, body, response);
 
-    await this.options.onRequest?.({ phase: "received", method, url: path });
+    const items = countItems(body);
+    await this.options.onRequest?.({ phase: "received", method, url: path, items });
     const fault = this.faults.strike(method, path);
     if (this.options.latencyMs !== undefined) await sleep(this.options.latencyMs);
     const before = fault && (await this.early(fault));
@@ -101,7 +104,7 @@ export class NetBoxServer {
     const read = { method, url, headers: request.headers as Record<string, string | undefined>, body };
     const first = answer(read, this.scope, this.options.tokens);
     const result = fault?.kind === "duplicate-key" ? answer(read, this.scope, this.options.tokens) : first;
-    await this.options.onRequest?.({ phase: "committed", method, url: path, status: result.status });
+    await this.options.onRequest?.({ phase: "committed", method, url: path, items, status: result.status });
     if (fault?.kind === "reset-after-commit") return void response.destroy();
     this.write(response, result);
   }
@@ -156,5 +159,15 @@ export class NetBoxServer {
       ...headers,
     });
     response.end(text);
+  }
+}
+
+function countItems(body: string): number {
+  if (body === "") return 0;
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return Array.isArray(parsed) ? parsed.length : 1;
+  } catch {
+    return 1;
   }
 }
