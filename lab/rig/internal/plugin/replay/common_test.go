@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -46,25 +47,30 @@ func (p *Player) check(t *testing.T, plugin string, least int) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recordings of %s: %v", plugin, err)
 	}
-	total := 0
-	for _, file := range files {
-		if only := os.Getenv("REPLAY_ONLY"); only != "" && !strings.Contains(file, only) {
-			continue
+	var total atomic.Int64
+	t.Run("recordings", func(t *testing.T) {
+		for _, file := range files {
+			if only := os.Getenv("REPLAY_ONLY"); only != "" && !strings.Contains(file, only) {
+				continue
+			}
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				t.Parallel() // the recordings share no namespace, and most of their time is waiting
+				entries, err := Load(file, ownAddresses)
+				if err != nil {
+					t.Fatal(err)
+				}
+				report := p.Play(t.Context(), entries)
+				total.Add(int64(report.Replayed))
+				t.Logf("%d of %d calls replayed, %d differences%s", report.Replayed, len(entries), len(report.Failures), excepted(report))
+				for _, failure := range report.Failures {
+					t.Error(failure)
+				}
+			})
 		}
-		entries, err := Load(file, ownAddresses)
-		if err != nil {
-			t.Fatal(err)
-		}
-		report := p.Play(t.Context(), entries)
-		total += report.Replayed
-		t.Logf("%s: %d of %d calls replayed, %d differences%s", filepath.Base(file), report.Replayed, len(entries), len(report.Failures), excepted(report))
-		for _, failure := range report.Failures {
-			t.Error(failure)
-		}
-	}
-	t.Logf("%s: %d calls replayed in all", plugin, total)
-	if total < least {
-		t.Errorf("%s: only %d calls were replayed; it used to be %d", plugin, total, least)
+	})
+	t.Logf("%s: %d calls replayed in all", plugin, total.Load())
+	if total.Load() < int64(least) {
+		t.Errorf("%s: only %d calls were replayed; it used to be %d", plugin, total.Load(), least)
 	}
 }
 
