@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { compareVersions, parseVersion, type Version } from "../../../components/talos/version";
@@ -47,7 +47,7 @@ export class Workbench {
     });
     const out = join(this.folder, "patched.yaml");
     this.run(["machineconfig", "patch", this.base(role, contract), ...flags, "-o", out]);
-    return execFileSync("cat", [out], { encoding: "utf8" });
+    return readFileSync(out, "utf8");
   }
 
   /** Runs `talosctl validate -m metal`; throws with its words when the configuration is refused. */
