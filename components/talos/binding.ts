@@ -124,9 +124,14 @@ export interface MachineConfigurationArgs {
 export function machineConfiguration(args: MachineConfigurationArgs, parent: pulumi.Resource): pulumi.Output<string> {
   return invokeSecret<{ machineConfiguration: string }>(
     "talos:machine/getConfiguration:getConfiguration",
-    { ...args, docs: false, examples: false },
+    { ...args, kubernetesVersion: withoutV(args.kubernetesVersion), docs: false, examples: false },
     parent,
   ).apply((result) => result.machineConfiguration);
+}
+
+/** The provider writes the v of an image tag itself. */
+function withoutV(version: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(version).apply((text) => text.replace(/^v/, ""));
 }
 
 /** Inputs of {@link clientConfiguration}. */
