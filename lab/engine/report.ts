@@ -9,7 +9,10 @@ export class Report {
   readonly errors: string[] = [];
   /** Counts by operation, when the run ended by itself. */
   summary: OpMap | undefined;
-  private readonly running = new Map<string, { readonly op: OpType; readonly since: number; status?: string }>();
+  private readonly running = new Map<
+    string,
+    { readonly op: OpType; readonly since: number; component: boolean; status?: string }
+  >();
 
   constructor(
     private readonly ticker: Ticker,
@@ -23,8 +26,10 @@ export class Report {
 
   /** One line for the progress display. */
   describe(): string {
-    if (this.running.size === 0) return this.preview ? "comparing the site with the state" : "working through the site";
-    return [...this.running]
+    // A component is under way as long as its children are: they tell more.
+    const running = [...this.running].filter(([, task]) => !task.component);
+    if (running.length === 0) return this.preview ? "comparing the site with the state" : "working through the site";
+    return running
       .map(([urn, { op, since, status }]) => {
         const doing = `${gerund[op] ?? op} ${shortName(urn)} for ${seconds(Date.now() - since)}`;
         return status === undefined ? doing : `${doing}: ${status}`;
@@ -56,7 +61,7 @@ export class Report {
 
   private begin(step: Step): void {
     if (silent.has(step.op) || step.type.startsWith("pulumi:")) return;
-    this.running.set(step.urn, { op: step.op, since: Date.now() });
+    this.running.set(step.urn, { op: step.op, since: Date.now(), component: step.new?.custom === false });
     if (this.preview) {
       this.changes.push(changeOf(step));
       this.ticker.line(`  ${step.op.padEnd(8)} ${shortName(step.urn)}${paths(step)}`);
