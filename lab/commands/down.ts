@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import type { Instance } from "../instance/instance";
+import { stopNetBox } from "../rack/netbox";
 import { stopRack } from "../rack/rack";
 import { command } from "../status/summary";
 import type { Ticker } from "../ticker";
@@ -8,7 +9,7 @@ import type { Ticker } from "../ticker";
 export async function down(instance: Instance, ticker: Ticker): Promise<void> {
   const ran = await ticker.during(
     () => "switching the machines off",
-    () => stopRack(instance),
+    () => switchOff(instance),
   );
   ticker.line(
     ran
@@ -21,7 +22,7 @@ export async function down(instance: Instance, ticker: Ticker): Promise<void> {
 export async function reset(instance: Instance, ticker: Ticker): Promise<void> {
   await ticker.during(
     () => "switching the machines off",
-    () => stopRack(instance),
+    () => switchOff(instance),
   );
   const existed = instance.exists;
   rmSync(instance.folder, { recursive: true, force: true });
@@ -30,6 +31,13 @@ export async function reset(instance: Instance, ticker: Ticker): Promise<void> {
       ? `lab instance ${instance.name} is gone; begin anew with: ${tell(instance, "up")}`
       : `there was no lab instance ${instance.name}`,
   );
+}
+
+/** Ends every process of the instance. Returns whether machines ran. */
+async function switchOff(instance: Instance): Promise<boolean> {
+  const ran = await stopRack(instance);
+  await stopNetBox(instance);
+  return ran;
 }
 
 function tell(instance: Instance, words: string): string {

@@ -10,6 +10,8 @@ import type { Report } from "../engine/report";
 import { type EngineRun, type Operation, type RunOptions, runEngine } from "../engine/run";
 import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/instance";
 import { prepare } from "../instance/prepare";
+import { resolveClaims } from "../rack/addresses";
+import { startNetBox } from "../rack/netbox";
 import { rackControl, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
 
@@ -24,6 +26,8 @@ export interface Ready {
   readonly plan: SitePlan;
   readonly tools: Tools;
   readonly ingredients: Ingredients;
+  /** Where the engine finds the instance's NetBox, when the site has one. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Brings the site of an instance up, or changes it to what its stack file says now. */
@@ -49,13 +53,16 @@ export async function destroy(instance: Instance, options: UpOptions): Promise<R
 async function makeReady(instance: Instance, options: UpOptions, machines = true): Promise<Ready> {
   const { ticker, signal } = options;
   // A wrong site file is refused before anything is built or started.
-  const plan = await prepare(instance, options.stackFile);
+  const declared = await prepare(instance, options.stackFile);
   const tools = await ensureTools(ticker, signal);
   const ingredients = { tools, plugins: installPlugins(instance, tools) };
   writeIngredients(instance, ingredients);
+  const netbox = await startNetBox(instance, declared);
+  const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
   if (machines) await switchOn(instance, plan, tools, options);
   signal.throwIfAborted();
-  return { plan, tools, ingredients };
+  const env = netbox === undefined ? {} : { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token };
+  return { plan, tools, ingredients, env };
 }
 
 async function switchOn(
@@ -80,7 +87,7 @@ async function operate(instance: Instance, operation: Operation, ready: Ready, o
   if (operation !== "preview") recover(instance, options);
   const stack = await options.ticker.during(
     () => "opening the stack",
-    () => openStack(instance, ready.tools, options),
+    () => openStack(instance, ready.tools, { env: { ...ready.env, ...options.env } }),
   );
   return runEngine(stack, operation, options);
 }

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import type { Instance } from "../instance/instance";
 import { descendants } from "../process";
 import type { RackStatus } from "../rack/control";
+import { netboxUrl } from "../rack/netbox";
 import { rackControl, runningRack } from "../rack/rack";
 import { type Ingredients, readIngredients } from "./ingredients";
 
@@ -22,6 +23,8 @@ export interface LabStatus {
   /** Calls that a simulated machine did not know, since it was switched on. */
   readonly unimplemented: NonNullable<RackStatus["unimplemented"]>;
   readonly ingredients?: Ingredients;
+  /** URL of the instance's NetBox; absent when the site has none or it does not run. */
+  readonly netbox?: string;
   /** Memory of all processes of the lab, shared pages counted once, in MiB. */
   readonly memoryMiB: number;
 }
@@ -38,11 +41,13 @@ export async function labStatus(instance: Instance): Promise<LabStatus> {
   const record = instance.read();
   const ingredients = readIngredients(instance);
   const rack = runningRack(instance);
+  const netbox = netboxUrl(instance);
   const common = {
     instance: instance.name,
     folder: instance.folder,
     ...(record === undefined ? {} : { network: `${record.subnet}.0/24`, stackFile: record.source }),
     ...(ingredients === undefined ? {} : { ingredients }),
+    ...(netbox === undefined ? {} : { netbox }),
   };
   if (rack === undefined) {
     return { ...common, running: false, machines: [], clusters: [], unimplemented: [], memoryMiB: 0 };

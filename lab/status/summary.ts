@@ -51,7 +51,7 @@ function clusterLines({ clusters, nodes }: LabStatus): string[] {
   });
 }
 
-function ingredientLines({ ingredients, machines, unimplemented }: LabStatus): string[] {
+function ingredientLines({ ingredients, machines, unimplemented, netbox }: LabStatus): string[] {
   if (ingredients === undefined) return [];
   const { tools, plugins } = ingredients;
   const official = plugins
@@ -62,7 +62,7 @@ function ingredientLines({ ingredients, machines, unimplemented }: LabStatus): s
   const calls = unimplemented.map(({ method, count }) => `${method} (${count})`);
   return [
     `real:          ${[...real.map((name) => toolText(tools, name)), ...official].join(", ")}`,
-    `simulated:     ${machines.length} Talos machines (rig), pods (${toolText(tools, "kwok")})`,
+    `simulated:     ${machines.length} Talos machines (rig), pods (${toolText(tools, "kwok")})${netbox === undefined ? "" : `, NetBox (${netbox})`}`,
     `stood in for:  ${standins.length === 0 ? "nothing" : `${standins.join(", ")} (install the official plugins and they are used)`}`,
     `unimplemented: ${calls.length === 0 ? "nothing that was asked for" : calls.join(", ")}`,
   ];
