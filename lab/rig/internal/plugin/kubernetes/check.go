@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -44,7 +45,7 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 	if unreachable == nil && metadata["namespace"] == nil && namespaced(cluster, gvk) {
 		metadata["namespace"] = o.namespace
 	}
-	if !o.serverSideApply && req.GetOlds() == nil || !o.serverSideApply && len(olds) == 0 {
+	if !o.serverSideApply && (len(olds) == 0 || isManaged(olds)) {
 		labelManaged(metadata)
 	}
 	if len(metadata) > 0 {
@@ -52,6 +53,9 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 	}
 	if gvk.Kind == "Secret" && gvk.Group == "" {
 		encodeStringData(news)
+	}
+	if builtIn(gvk) {
+		canonicalQuantities(news)
 	}
 	response := &pulumirpc.CheckResponse{Inputs: property.ToStruct(news)}
 	for _, key := range unknownAnnotations(toObject(news).GetAnnotations()) {
@@ -91,9 +95,16 @@ func autoname(metadata, old property.Map, name string, req *pulumirpc.CheckReque
 	return nil
 }
 
+// managedLabel marks objects made without server-side apply, which leaves no other trace of its owner.
+const managedLabel = "app.kubernetes.io/managed-by"
+
+func isManaged(olds property.Map) bool {
+	return property.String(property.MapOf(property.MapOf(olds["metadata"])["labels"]), managedLabel) == "pulumi"
+}
+
 func labelManaged(metadata property.Map) {
 	labels := property.Copy(property.MapOf(metadata["labels"]))
-	labels["app.kubernetes.io/managed-by"] = "pulumi"
+	labels[managedLabel] = "pulumi"
 	metadata["labels"] = labels
 }
 
@@ -111,4 +122,40 @@ func encodeStringData(news property.Map) {
 	}
 	delete(news, "stringData")
 	news["data"] = property.Secret{Value: data}
+}
+
+// canonicalQuantities writes amounts the way the API server stores them ("1000m" is "1"), so that they
+// do not look changed after a refresh.
+func canonicalQuantities(value any) {
+	switch v := value.(type) {
+	case property.Map:
+		if resources, ok := v["resources"].(property.Map); ok {
+			for _, key := range []string{"limits", "requests"} {
+				if amounts, ok := resources[key].(property.Map); ok {
+					resources[key] = canonical(amounts)
+				}
+			}
+		}
+		for _, item := range v {
+			canonicalQuantities(item)
+		}
+	case []any:
+		for _, item := range v {
+			canonicalQuantities(item)
+		}
+	}
+}
+
+func canonical(amounts property.Map) property.Map {
+	out := property.Copy(amounts)
+	for key, amount := range amounts {
+		text, ok := amount.(string)
+		if !ok {
+			continue
+		}
+		if quantity, err := resource.ParseQuantity(text); err == nil {
+			out[key] = quantity.String()
+		}
+	}
+	return out
 }

@@ -28,6 +28,9 @@ func toObject(m property.Map) *unstructured.Unstructured {
 			content[key] = toJSON(value)
 		}
 	}
+	if content["kind"] == "CustomResourceDefinition" {
+		renameExtensions(content, "x_kubernetes_", "_", "-")
+	}
 	return &unstructured.Unstructured{Object: content}
 }
 
@@ -87,6 +90,11 @@ func fromObject(object *unstructured.Unstructured) property.Map {
 func outputs(live *unstructured.Unstructured, inputs property.Map, manager, apiVersion string) property.Map {
 	out := fromObject(live)
 	copySecrets(out, inputs)
+	if live.GetKind() == "CustomResourceDefinition" {
+		inputs = property.PlainMap(inputs) // a definition holds no secrets, and the request's own stay as they are
+		renameExtensions(inputs, "x-kubernetes-", "-", "_")
+		renameExtensions(out, "x-kubernetes-", "-", "_")
+	}
 	if live.GetKind() == "Secret" && live.GetAPIVersion() == "v1" {
 		inputs = property.Copy(inputs)
 		for _, key := range []string{"data", "stringData"} {
@@ -98,6 +106,25 @@ func outputs(live *unstructured.Unstructured, inputs property.Map, manager, apiV
 	out[hiddenManager] = manager
 	out[hiddenAPIVersion] = apiVersion
 	return out
+}
+
+// renameExtensions spells schema extensions ("x-kubernetes-…") with the other separator, in place: a
+// program's library has names without dashes.
+func renameExtensions(value any, prefix, from, to string) {
+	switch v := value.(type) {
+	case property.Map:
+		for key, item := range v {
+			renameExtensions(item, prefix, from, to)
+			if strings.HasPrefix(key, prefix) {
+				delete(v, key)
+				v[strings.ReplaceAll(key, from, to)] = item
+			}
+		}
+	case []any:
+		for _, item := range v {
+			renameExtensions(item, prefix, from, to)
+		}
+	}
 }
 
 func hide(m property.Map, key string) {

@@ -65,7 +65,7 @@ func (p *Provider) readLive(ctx context.Context, o options, c *cluster, req *pul
 	if len(olds) == 0 && len(inputs) == 0 {
 		inputs, manager, apiVersion = imported(live), o.newManager(live), live.GetAPIVersion()
 	} else {
-		inputs = drifted(inputs, fromObject(live))
+		inputs, manager = drifted(inputs, fromObject(live)), o.manager(olds, live)
 	}
 	state := outputs(live, inputs, manager, apiVersion)
 	inputs, _ = state[hiddenInputs].(property.Map)

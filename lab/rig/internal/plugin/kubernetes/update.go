@@ -45,6 +45,10 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 		return nil, unknownf("configured Kubernetes cluster is unreachable: %v", unreachable)
 	}
 	object := toObject(news)
+	if object.GetName() == "" { // the API server chose the name
+		_, name := splitIdentity(req.GetId())
+		object.SetName(name)
+	}
 	client, err := cluster.clientFor(object)
 	if meta.IsNoMatchError(err) && req.GetPreview() {
 		return echo, nil

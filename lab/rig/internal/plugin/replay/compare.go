@@ -19,6 +19,10 @@ type Bindings struct {
 // NewBindings knows nothing yet.
 func NewBindings() *Bindings { return &Bindings{values: map[string]string{}} }
 
+// shortest is the length below which a value is replaced only when it stands alone: a short number
+// occurs in many texts by chance.
+const shortest = 8
+
 func (b *Bindings) bind(recorded, actual string) {
 	if recorded == actual || recorded == "" {
 		return
@@ -33,8 +37,11 @@ func (b *Bindings) bind(recorded, actual string) {
 func (b *Bindings) apply(value any) any {
 	switch v := value.(type) {
 	case string:
+		if exact, known := b.values[v]; known {
+			return exact
+		}
 		for _, recorded := range b.order {
-			if strings.Contains(v, recorded) {
+			if len(recorded) >= shortest && strings.Contains(v, recorded) {
 				v = strings.ReplaceAll(v, recorded, b.values[recorded])
 			}
 		}

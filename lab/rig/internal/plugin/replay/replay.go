@@ -11,7 +11,7 @@ import (
 )
 
 // callLimit ends a call that waits for something this run does not have.
-const callLimit = 15 * time.Second
+const callLimit = 40 * time.Second
 
 // Exception is a set of entries that cannot be replayed, and why.
 type Exception struct {
@@ -50,8 +50,11 @@ type Player struct {
 	New            func() pulumirpc.ResourceProviderServer
 	Normalisations []Normalisation
 	Exceptions     []Exception
-	// Before repeats what was done to the cluster by hand before a step.
-	Before func(file, step string) error
+	// Before repeats what was done to the cluster by hand before an entry; first says whether the entry
+	// is the first of its step.
+	Before func(e *Entry, first bool) error
+	// Provider names the provider resource a resource belongs to, where a program has several.
+	Provider func(e *Entry) string
 }
 
 // Report is what became of one recording.
@@ -66,12 +69,15 @@ type Report struct {
 func (p *Player) Play(ctx context.Context, entries []*Entry) *Report {
 	report := &Report{Excepted: map[string]int{}}
 	bindings := NewBindings()
-	var server pulumirpc.ResourceProviderServer
+	servers := map[string]pulumirpc.ResourceProviderServer{}
 	step := ""
-	for _, entry := range entries {
-		if server == nil || entry.Step != step {
-			server, step = p.New(), entry.Step
-			if err := p.before(entry); err != nil {
+	for i, entry := range entries {
+		first := i == 0 || entry.Step != step
+		if first {
+			servers, step = map[string]pulumirpc.ResourceProviderServer{}, entry.Step
+		}
+		if p.Before != nil {
+			if err := p.Before(entry, first); err != nil {
 				report.Failures = append(report.Failures, fmt.Sprintf("%s %s: %v", entry.Name(), step, err))
 			}
 		}
@@ -79,20 +85,24 @@ func (p *Player) Play(ctx context.Context, entries []*Entry) *Report {
 			report.Excepted[reason]++
 			continue
 		}
+		provider := p.provider(entry)
+		if servers[provider] == nil {
+			servers[provider] = p.New()
+		}
 		report.Replayed++
-		for _, difference := range p.one(ctx, server, entry, bindings) {
+		for _, difference := range p.one(ctx, servers[provider], entry, bindings) {
 			report.Failures = append(report.Failures,
-				fmt.Sprintf("%s %s %s %s: %s", entry.Name(), entry.Step, entry.Call(), entry.Type(), difference))
+				fmt.Sprintf("%s %s%s %s %s: %s", entry.Name(), entry.Step, entry.Note, entry.Call(), entry.Type(), difference))
 		}
 	}
 	return report
 }
 
-func (p *Player) before(entry *Entry) error {
-	if p.Before == nil {
-		return nil
+func (p *Player) provider(entry *Entry) string {
+	if p.Provider == nil {
+		return ""
 	}
-	return p.Before(entry.File, entry.Step)
+	return p.Provider(entry)
 }
 
 func (p *Player) exception(entry *Entry) string {
