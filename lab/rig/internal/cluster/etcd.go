@@ -57,11 +57,12 @@ func newEtcd(s *machine.Session, program func() (string, error)) *Etcd {
 // DataDir is where the member keeps its data.
 func (e *Etcd) DataDir() string { return filepath.Join(e.session.DataDir(), "lib", "etcd") }
 
-// HasData says whether the member has ever been started.
+// HasData says whether the member has ever been started. Its log is what counts: a member killed
+// before it wrote one starts from nothing.
 func (e *Etcd) HasData() bool {
-	entries, err := os.ReadDir(e.DataDir())
+	logs, err := filepath.Glob(filepath.Join(e.DataDir(), "member", "wal", "*.wal"))
 
-	return err == nil && len(entries) > 0
+	return err == nil && len(logs) > 0
 }
 
 // Endpoint is the URL clients use.
@@ -84,6 +85,12 @@ func (e *Etcd) Healthy() bool {
 
 // start runs the member. initial and state are only used by a member without data.
 func (e *Etcd) start(initial, state string) error {
+	if !e.HasData() {
+		if err := os.RemoveAll(e.DataDir()); err != nil {
+			return err
+		}
+	}
+
 	e.mu.Lock()
 	e.initial, e.state, e.wanted = initial, state, true
 	e.mu.Unlock()

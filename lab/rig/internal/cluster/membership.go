@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -33,8 +32,8 @@ func (e *Etcd) Bootstrap(snapshot string, skipHashCheck bool) error {
 	initial := initialCluster(map[string]string{e.PeerURL(): e.session.Hostname()})
 
 	if snapshot != "" {
-		if err := restore(snapshot, e.DataDir(), e.session.Hostname(), initial, e.PeerURL(), skipHashCheck); err != nil {
-			return errors.Join(err, os.RemoveAll(e.DataDir()))
+		if err := e.restore(snapshot, initial, skipHashCheck); err != nil {
+			return err
 		}
 	}
 
