@@ -29,6 +29,17 @@ export function auditFile(env: NodeJS.ProcessEnv = process.env): string {
   return env.PLINTH_AUDIT_LOG ?? join(stateDirectory(env), "audit.jsonl");
 }
 
+async function append(file: string, line: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const handle = await open(file, "a", 0o600);
+  try {
+    await handle.write(line);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Appends one JSON line per act to `file`. Appends of one line are atomic, so several processes may share it. */
 export function fileAudit(file: string, urn: string, redact: (text: string) => string): Audit {
   return async (act) => {
@@ -40,13 +51,11 @@ export function fileAudit(file: string, urn: string, redact: (text: string) => s
       by: `${userInfo().username}@${hostname()}`,
       pid: process.pid,
     };
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    const handle = await open(file, "a", 0o600);
     try {
-      await handle.write(`${JSON.stringify(line)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
+      await append(file, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`${act.act} of ${act.target} was not done, it cannot be recorded in ${file} (${why})`);
     }
   };
 }

@@ -38,7 +38,11 @@ export class LeaseHeld extends Error {
  * start time no longer there) is taken over; a live one is refused with a {@link LeaseHeld} that names the holder.
  */
 export async function withFileLease<T>(directory: string, hold: Hold, work: () => Promise<T>): Promise<T> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
+    throw new Error(
+      `leases cannot be kept in ${directory} (${error.message}): make it writable, or set PLINTH_STATE_DIR`,
+    );
+  });
   const file = join(directory, `${hold.name.replace(/[^A-Za-z0-9._-]/g, "_")}.lease`);
   const mine: LeaseRecord = {
     id: randomUUID(),

@@ -1,4 +1,5 @@
 /** The provider as the engine sees it: one gRPC service on loopback. */
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import type { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
@@ -114,6 +115,8 @@ export class Host {
       once: true,
     });
     const signal = AbortSignal.any([this.life.signal, expired.signal]);
+    // Many waits at once listen to it, which is no leak.
+    setMaxListeners(0, signal);
     return {
       urn,
       config: this.config,

@@ -1,7 +1,7 @@
 /** What plinth's provider needs of a cluster's Kubernetes API. */
 import type { Act } from "../audit";
 
-export interface KubernetesNode {
+interface KubernetesNode {
   readonly name: string;
   readonly ready: boolean;
   /** Message of its Ready condition, or what is missing. */

@@ -74,12 +74,16 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
     async read(_id, prior, context) {
       if (prior === undefined) throw new Error("a bootstrap cannot be imported: declare it, and it adopts what runs");
       const talos = connect(prior.inputs, context);
-      const states = await Promise.all(
+      const states = await Promise.allSettled(
         prior.inputs.controlPlanes.map(async (node) => ({ node, state: await stateOf(talos, node, context) })),
       );
-      const alive = states.find(({ state }) => state === "Running");
-      // Every control plane has answered and none runs etcd: there is nothing left to describe.
-      if (alive === undefined) return undefined;
+      const answers = states.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+      const alive = answers.find(({ state }) => state === "Running");
+      if (alive === undefined) {
+        // A control plane that does not answer may hold etcd's data; if all answer, there is nothing left to describe.
+        for (const each of states) if (each.status === "rejected") throw each.reason;
+        return undefined;
+      }
       const etcdMembers = await memberIds(talos, alive.node, context);
       const before = prior.outputs.etcdMembers;
       if (before.length > 0 && !etcdMembers.some((id) => before.includes(id))) {

@@ -87,7 +87,7 @@ async function converge(
         (reason) => context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`),
         (signal) => {
           begun = true;
-          return changeAll(outside.under(signal), old, progress, drivers);
+          return changeAll(outside.under(signal), old, progress, drivers, before.phase === "partial");
         },
       ),
     );
@@ -103,11 +103,13 @@ async function changeAll(
   old: ClusterReleaseInputs | undefined,
   progress: Progress,
   drivers: Drivers,
+  resumed: boolean,
 ): Promise<Reached<ClusterReleaseOutputs>> {
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
   await eachBounded(due, PARALLEL, (key) => answers(cluster, key));
-  const planes = first.waves.some((wave) => wave.type === "controlplane");
+  // Whatever stopped the last run, a control plane may be half-way.
+  const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const leader = planes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(cluster, plan(cluster.inputs, progress.running, leader), progress);

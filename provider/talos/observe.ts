@@ -5,6 +5,7 @@ import type {
   NodeRelease,
   NodeRunning,
 } from "../../components/talos/ClusterRelease";
+import { sentence } from "../host/failure";
 import type { State } from "../resource";
 import { TalosError } from "../talosctl/talos";
 import { eachBounded } from "../wait";
@@ -24,7 +25,7 @@ type Seen = NodeRunning | "gone" | { readonly unreachable: string };
  */
 export async function observe(cluster: Cluster, prior: Prior): Promise<Prior> {
   const keys = cluster.keys.filter((key) => prior.outputs.running[key] !== undefined);
-  const kubelets = new Map((await cluster.kubernetes.nodes(cluster.signal)).map((node) => [node.name, node.kubelet]));
+  const kubelets = await kubeletVersions(cluster);
   const seen = new Map(
     await eachBounded(keys, PARALLEL, async (key) => {
       const record = prior.outputs.running[key] as NodeRunning;
@@ -51,6 +52,17 @@ export async function observe(cluster: Cluster, prior: Prior): Promise<Prior> {
     nodes[key] = asDeclared(cluster.node(key), record);
   }
   return { inputs: { ...prior.inputs, nodes }, outputs: { ...prior.outputs, running } };
+}
+
+/** Versions by Node name; what the Kubernetes API does not tell stays as it was last seen. */
+async function kubeletVersions(cluster: Cluster): Promise<ReadonlyMap<string, string>> {
+  try {
+    return new Map((await cluster.kubernetes.nodes(cluster.signal)).map((node) => [node.name, node.kubelet]));
+  } catch (error) {
+    cluster.signal.throwIfAborted();
+    cluster.context.log.warn(`Kubernetes versions are as last seen, its API does not answer: ${sentence(error)}`);
+    return new Map();
+  }
 }
 
 async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet: string | undefined): Promise<Seen> {

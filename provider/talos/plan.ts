@@ -4,7 +4,7 @@ import type { EtcdStatus } from "../talosctl/talos";
 import { pushFingerprint } from "./yaml";
 
 /** Nodes of one kind that change one after the other. Control planes and workers are never in one wave. */
-export interface Wave {
+interface Wave {
   readonly type: NodeRelease["type"];
   readonly keys: readonly string[];
 }
@@ -28,7 +28,7 @@ export function pushOf(inputs: ClusterReleaseInputs, node: NodeRelease): string 
 }
 
 /** Whether a node has to be looked at: new, other inputs than pushed last, or changed by someone else. */
-export function needsWork(
+function needsWork(
   inputs: ClusterReleaseInputs,
   node: NodeRelease,
   running: ClusterReleaseOutputs["running"][string] | undefined,

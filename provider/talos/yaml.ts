@@ -15,7 +15,7 @@ export function documents(text: string): readonly unknown[] {
  * A configuration by document: the machine configuration proper is `""`, others their kind and name. Two texts that
  * mean the same give the same data, whatever their order of keys and documents.
  */
-export function byDocument(text: string): { readonly [document: string]: unknown } {
+function byDocument(text: string): { readonly [document: string]: unknown } {
   return Object.fromEntries(
     documents(text)
       .filter((document) => document !== null)

@@ -9,7 +9,7 @@ export function parseVersion(text: string): string | undefined {
 }
 
 /** Rows of a table whose columns are at least two spaces apart, by heading. */
-export function parseTable(text: string): readonly { readonly [heading: string]: string }[] {
+function parseTable(text: string): readonly { readonly [heading: string]: string }[] {
   const [head, ...rows] = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("WARNING"));
   if (head === undefined) return [];
   // A column starts where its heading does: values may be empty and may hold single spaces.

@@ -50,7 +50,7 @@ export interface EtcdStatus {
   readonly errors: readonly string[];
 }
 
-export interface Applied {
+interface Applied {
   /** The node said that it reboots for this change. */
   readonly reboots: boolean;
 }

@@ -33,7 +33,7 @@ export interface Subject<I extends object, O> {
 }
 
 /** A driver call that hangs is ended by a bound of some milliseconds here, so nothing may take longer than this. */
-const PROMPT_MS = 2000;
+const PROMPT_MS = 10_000;
 
 /** Inputs in which everything happens to be known. */
 const draft = <I>(inputs: I): Draft<I> => inputs as Draft<I>;

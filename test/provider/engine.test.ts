@@ -155,15 +155,45 @@ test("kill -9 of the engine: no orphan works on, and after recovery the next upd
 
 test("two updates of one thing at once: one works, the other says who holds it", async () => {
   flag("slow", true);
-  const first = project.start("up", { a: thing() }, "first");
+  const first = project.start("up", { a: thing() }, { stack: "first" });
   await until("the first step starts", 30, () => first.output.includes("step one"));
-  const second = await project.run("up", { a: thing() }, "second");
+  const second = await project.run("up", { a: thing() }, { stack: "second" });
   expect(second.code).toBe(1);
   expect(second.output).toMatch(
     /thing-a is being changed by \S+@\S+ \(pid \d+, since \S+: a test\); wait until it ends/,
   );
   first.host.kill("SIGINT");
   await first.ended;
+});
+
+test("a create that takes too long ends with what it has, and says for how long it was allowed to work", async () => {
+  flag("slow", true);
+  const ended = await project.run("up", { a: thing({ seconds: 2 }) });
+  expect(ended.code).toBe(1);
+  expect(project.resource("a")?.initErrors).toEqual(["one: not finished within 2 s"]);
+});
+
+describe("configuration", () => {
+  const netbox = { url: "https://netbox.example", token: "nbt-not-to-be-seen" };
+
+  test("reaches the resources, its secrets unwrapped there and encrypted in the state", async () => {
+    const ended = await project.run("up", { a: thing() }, { netbox });
+    expect(ended.code).toBe(0);
+    expect(project.resource("a")?.outputs).toMatchObject({ late: netbox.url });
+    expect(project.stateText()).not.toContain(netbox.token);
+  });
+
+  test("may change: a new token updates the provider and replaces nothing", async () => {
+    await project.run("up", { a: thing() }, { netbox });
+    const ended = await project.run("preview", { a: thing() }, { netbox: { ...netbox, token: "another-token" } });
+    expect(ended.result).toEqual({ changes: { same: 2, update: 1 } });
+  });
+
+  test("is checked, with its path", async () => {
+    const ended = await project.run("preview", { a: thing() }, { netbox: { url: "netbox" } });
+    expect(ended.code).toBe(1);
+    expect(ended.output).toMatch(/property netbox.url value .* has a problem: is not an http or https URL/);
+  });
 });
 
 test("a destroy deletes what was made", async () => {
