@@ -23,6 +23,15 @@ export interface ThingInputs {
   readonly secret?: string;
   readonly nameFrom?: string;
   readonly nodes?: { readonly [key: string]: { readonly talos: string } };
+  /** Longest duration of its create. */
+  readonly seconds?: number;
+}
+
+/** What an operation needs beside its things. */
+export interface Surroundings {
+  readonly stack?: string;
+  /** Configuration of an explicit provider; its token is passed as a secret. @default - the default provider */
+  readonly netbox?: { readonly url: string; readonly token?: string };
 }
 
 /** Path of the real engine: `PULUMI`, else what the lab would use. */
@@ -70,8 +79,8 @@ export class Project {
     return folder;
   }
 
-  start(operation: string, things: { readonly [name: string]: ThingInputs }, stack = "test"): Running {
-    const job = { operation, things, stack, dir: this.dir, env: this.env };
+  start(operation: string, things: { readonly [name: string]: ThingInputs }, more: Surroundings = {}): Running {
+    const job = { operation, things, ...more, dir: this.dir, env: this.env };
     return new Running(
       spawn(process.execPath, [path.join(ROOT, "test/provider/fixture/host.cjs"), JSON.stringify(job)], {
         env: { ...process.env, ...this.env },
@@ -80,8 +89,8 @@ export class Project {
     );
   }
 
-  run(operation: string, things: { readonly [name: string]: ThingInputs }, stack = "test"): Promise<Ended> {
-    return this.start(operation, things, stack).ended;
+  run(operation: string, things: { readonly [name: string]: ThingInputs }, more?: Surroundings): Promise<Ended> {
+    return this.start(operation, things, more).ended;
   }
 
   /** The stack's file as the backend holds it. */
