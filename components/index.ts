@@ -1,3 +1,5 @@
+export { IpClaim, type IpClaimArgs } from "./address/IpClaim";
+export { IpPool, type IpPoolArgs } from "./address/IpPool";
 export { formatProblem, type Problem, ProblemError } from "./problem";
 export { Facts, type FactsArgs } from "./site/Facts";
 export { checkSite, parseSite } from "./site/parse";

@@ -34,9 +34,15 @@ export async function resolveClaims(
 }
 
 async function addressesOf(instance: Instance, inputs: PoolInputs, netbox: NetBoxAccess | undefined) {
-  if (inputs.backend !== "netbox") return planPool(inputs, storedPool(instance, inputs)).addresses;
+  const stored = storedPool(instance, inputs);
+  if (inputs.backend !== "netbox") return planPool(inputs, stored).addresses;
   if (netbox === undefined) throw new Error("a site with a NetBox pool has a NetBox");
-  const { outputs, failures = [] } = await poolResource.create(inputs, contextOf(netbox));
+  const context = contextOf(netbox);
+  // What the engine remembers is taken again exactly; giving anything back is the engine's to do.
+  const { outputs, failures = [] } =
+    stored === undefined
+      ? await poolResource.create(inputs, context)
+      : await poolResource.update("pool", { inputs, outputs: { ...stored.outputs, orphans: [] } }, inputs, context);
   if (failures.length > 0) throw new Error(failures.join("\n"));
   return outputs.addresses;
 }
