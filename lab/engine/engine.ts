@@ -66,11 +66,15 @@ function commandRoot(instance: Instance, pulumi: string): string {
   return root;
 }
 
+/** The stack's file in the instance's backend. */
+export function stateFile(instance: Instance): string {
+  return instance.at("state", ".pulumi", "stacks", PROJECT, `${STACK}.json`);
+}
+
 /** State of the stack as the backend's file holds it (secrets encrypted); undefined before the first update. */
 export function readState(instance: Instance): StackState | undefined {
   try {
-    const file = instance.at("state", ".pulumi", "stacks", PROJECT, `${STACK}.json`);
-    return JSON.parse(readFileSync(file, "utf8")).checkpoint.latest ?? undefined;
+    return JSON.parse(readFileSync(stateFile(instance), "utf8")).checkpoint.latest ?? undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
