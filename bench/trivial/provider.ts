@@ -1,4 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
+import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
@@ -12,6 +13,11 @@ const handlers: Record<string, (request: never) => unknown> = {
     response.setAcceptSecrets(true);
     response.setAcceptResources(true);
     return response;
+  },
+  getPluginInfo: () => {
+    const info = new PluginInfo();
+    info.setVersion("1.0.0");
+    return info;
   },
   checkConfig: (request: pb.CheckRequest) => checked(request),
   diffConfig: () => new pb.DiffResponse(),
