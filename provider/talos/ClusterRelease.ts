@@ -5,11 +5,10 @@ import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
 import { type Context, propertyPath, type Reached, type Resource } from "../resource";
-import { eachBounded } from "../wait";
 import { releaseProblems } from "./check";
-import { Cluster, PARALLEL } from "./cluster";
+import { Cluster } from "./cluster";
 import { configurationChanges, releaseChanges } from "./diff";
-import { execute, Progress } from "./execute";
+import { differs, execute, Progress, survey } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
 import { observe } from "./observe";
@@ -107,12 +106,13 @@ async function changeAll(
 ): Promise<Reached<ClusterReleaseOutputs>> {
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  await eachBounded(due, PARALLEL, (key) => answers(cluster, key));
+  const found = await survey(cluster, due);
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
-  const leader = planes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
+  const changes = [...found.values()].some(differs);
+  const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
-  const failures = await execute(cluster, plan(cluster.inputs, progress.running, leader), progress);
+  const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
   if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
   if (planes) await etcdGate(cluster, "after the change");
   if (old !== undefined) await dropRemoved(cluster, old, first.removed, progress, drivers);
@@ -120,14 +120,6 @@ async function changeAll(
   return wrong.length > 0
     ? { outputs: progress.outputs("partial"), failures: wrong }
     : { outputs: progress.outputs("converged") };
-}
-
-/** The node answers with the cluster's own certificate: it has its configuration and is no other cluster's. */
-async function answers(cluster: Cluster, key: string): Promise<void> {
-  const { address } = cluster.node(key);
-  await cluster.wait(`${key} answers`, cluster.readySeconds, async () => ({
-    done: await cluster.talos.version(address, cluster.signal),
-  }));
 }
 
 /** A worker that is declared no longer is wiped or left alone, as a destroy would. */

@@ -41,6 +41,8 @@ export class Progress {
 interface Errand {
   readonly cluster: Cluster;
   readonly key: string;
+  /** Talos version that ran when last looked at. */
+  version: string;
   readonly desired: string;
   /** What the node runs at the start. */
   readonly before: string;
@@ -73,6 +75,7 @@ const actions = {
         const now = await cluster.talos.bootId(address, cluster.signal);
         return now === errand.bootId ? { missing: "it has not rebooted yet" } : { done: now };
       });
+      errand.version = await cluster.talos.version(address, cluster.signal);
     }
     await cluster.wait(`${key} runs the new configuration`, cluster.readySeconds, async () => {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
@@ -89,14 +92,44 @@ const CONFIGURE: { readonly [type in NodeRelease["type"]]: readonly (keyof typeo
   worker: ["apply", "verify"],
 };
 
+/** What was found on the nodes that a plan is about. */
+export type Survey = ReadonlyMap<string, Errand>;
+
+/**
+ * Waits until each node answers with the cluster's own certificate, then reads what it runs and renders what it shall
+ * run. Changes nothing, so it happens at several nodes at once.
+ */
+export async function survey(cluster: Cluster, keys: readonly string[]): Promise<Survey> {
+  cluster.context.log.progress(`reads what runs on ${keys.length} nodes`);
+  const errands = await eachBounded(keys, PARALLEL, async (key) => [key, await look(cluster, key)] as const);
+  return new Map(errands);
+}
+
+async function look(cluster: Cluster, key: string): Promise<Errand> {
+  const node = cluster.node(key);
+  const { talos, signal } = cluster;
+  const version = await cluster.wait(`${key} answers`, cluster.readySeconds, async () => ({
+    done: await talos.version(node.address, signal),
+  }));
+  const [desired, before] = await named(key, () =>
+    Promise.all([
+      talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal),
+      talos.configuration(node.address, signal),
+    ]),
+  );
+  return { cluster, key, version, desired, before };
+}
+
+/** Whether the node runs anything else than what is declared. */
+export function differs({ before, desired }: Errand): boolean {
+  return fingerprint(before) !== fingerprint(desired);
+}
+
 /** Returns what failed: nothing, or one sentence that says what was done, what was not, and how to go on. */
-export async function execute(cluster: Cluster, plan: Plan, progress: Progress): Promise<readonly string[]> {
-  const order = plan.waves.flatMap((wave) => wave.keys);
+export async function execute(found: Survey, plan: Plan, progress: Progress): Promise<readonly string[]> {
+  const errands = plan.waves.flatMap((wave) => wave.keys.flatMap((key) => found.get(key) ?? []));
   const done: string[] = [];
   try {
-    // Looking changes nothing and may happen everywhere at once; so may taking note of what is right already.
-    const errands = await eachBounded(order, PARALLEL, (key) => look(cluster, key));
-    const due = errands.filter(differs);
     await eachBounded(
       errands.filter((errand) => !differs(errand)),
       PARALLEL,
@@ -105,20 +138,22 @@ export async function execute(cluster: Cluster, plan: Plan, progress: Progress):
         done.push(errand.key);
       },
     );
+    const due = errands.filter(differs);
     for (const [place, errand] of due.entries()) {
-      checkpoint(cluster.signal);
-      cluster.context.log.progress(`${errand.key} (${place + 1} of ${due.length})`);
+      checkpoint(errand.cluster.signal);
+      errand.cluster.context.log.progress(`${errand.key} (${place + 1} of ${due.length})`);
       await named(errand.key, () => configure(errand, progress));
       done.push(errand.key);
     }
     return [];
   } catch (error) {
     const failed = error instanceof NodeFailure ? error.key : undefined;
-    const left = order.filter((key) => key !== failed && !done.includes(key));
+    const keys = errands.map(({ key }) => key);
+    const left = keys.filter((key) => key !== failed && !done.includes(key));
     return [
       [
         sentence(error),
-        done.length > 0 ? `done: ${order.filter((key) => done.includes(key)).join(", ")}` : "nothing else was changed",
+        done.length > 0 ? `done: ${keys.filter((key) => done.includes(key)).join(", ")}` : "nothing else was changed",
         ...(left.length > 0 ? [`not done: ${left.join(", ")}`] : []),
         "run the update again to go on",
       ].join("; "),
@@ -145,19 +180,6 @@ async function named<T>(key: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function look(cluster: Cluster, key: string): Promise<Errand> {
-  return named(key, async () => {
-    const node = cluster.node(key);
-    const { talos, signal } = cluster;
-    const desired = await talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal);
-    return { cluster, key, desired, before: await talos.configuration(node.address, signal) };
-  });
-}
-
-function differs({ before, desired }: Errand): boolean {
-  return fingerprint(before) !== fingerprint(desired);
-}
-
 /** Takes note of a node that runs what is declared, once it is Ready. */
 async function adopt(errand: Errand, progress: Progress): Promise<void> {
   await readyGate(errand.cluster, errand.key, { strict: false });
@@ -181,10 +203,9 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
 }
 
 /** What runs on a node that is Ready with its declared configuration and kubelet. */
-async function seen({ cluster, key, desired }: Errand): Promise<NodeRunning> {
+async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRunning> {
   const node = cluster.node(key);
   const { talos, signal } = cluster;
-  const version = await talos.version(node.address, signal);
   const schematic = await talos.schematic(node.address, signal);
   const confirmed = fingerprint(desired);
   return {

@@ -39,6 +39,8 @@ const PROMPT_MS = 10_000;
 const draft = <I>(inputs: I): Draft<I> => inputs as Draft<I>;
 
 export function conformance<I extends object, O>(name: string, subject: Subject<I, O>): void {
+  // Hundreds of runs in a row, on a machine that may be busy.
+  jest.setTimeout(180_000);
   const trial = (): { readonly world: World<I, O>; readonly heard: Heard } => {
     const world = subject.make();
     const audited: string[] = [];
