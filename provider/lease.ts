@@ -129,7 +129,8 @@ function alive(holder: LeaseRecord): boolean {
   return started !== undefined && (holder.started === "" || started === holder.started);
 }
 
-function bootId(): string {
+/** A new one after each boot of this host; empty where the system does not tell. */
+export function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   } catch {

@@ -1,6 +1,6 @@
 /** A lease in the cluster itself, against a second run from another host. */
 import { hostname, userInfo } from "node:os";
-import { LeaseHeld } from "../lease";
+import { bootId, LeaseHeld, startTime } from "../lease";
 import type { Kubernetes } from "./kubernetes";
 
 const SECONDS = 60;
@@ -17,7 +17,7 @@ export async function withClusterLease<T>(
   onAbsent: (reason: string) => void,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const me = `${userInfo().username}@${hostname()} pid ${process.pid}`;
+  const me = `${userInfo().username}@${hostname()} pid ${process.pid} boot ${bootId()}`;
   const held = await take(kubernetes, name, me, onAbsent);
   if (!held) return work(signal);
   const lost = new AbortController();
@@ -40,7 +40,7 @@ async function take(
   try {
     const seen = await kubernetes.lease(name);
     const expired = seen === undefined || seen.holder === "" || seen.renewed + seen.seconds * 1000 < Date.now();
-    if (!expired && seen.holder !== me) throw new LeaseHeld(name, seen.holder);
+    if (!expired && seen.holder !== me && !abandoned(seen.holder)) throw new LeaseHeld(name, seen.holder);
     if (await kubernetes.writeLease(name, me, SECONDS, seen)) return true;
     throw new LeaseHeld(name, (await kubernetes.lease(name))?.holder ?? "another run");
   } catch (error) {
@@ -48,6 +48,12 @@ async function take(
     onAbsent(error instanceof Error ? error.message : String(error));
     return false;
   }
+}
+
+/** A holder of this very boot of this host whose process is gone: it was killed and cannot let go any more. */
+function abandoned(holder: string): boolean {
+  const [, pid, boot] = / pid (\d+) boot (\S+)$/.exec(holder) ?? [];
+  return boot !== undefined && boot === bootId() && startTime(Number(pid)) === undefined;
 }
 
 /** An API that is away for a while (its control plane may be what changes) is no reason to stop. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Kubernetes, KubernetesLease } from "../../provider/kubernetes/kubernetes";
 import { withClusterLease } from "../../provider/kubernetes/lease";
 
@@ -46,6 +47,15 @@ test("somebody else's is respected and named", async () => {
 test("one that its holder no longer renews is taken over", async () => {
   const { kubernetes } = api({ holder: "ann@desk pid 7", renewed: Date.now() - 61_000 });
   expect(await hold(kubernetes)).toBe("done");
+});
+
+test("one of a process of this host that was killed is taken over at once, a living one is not", async () => {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  expect(await hold(api({ holder: `ann@desk pid ${2 ** 22 + 1} boot ${boot}` }).kubernetes)).toBe("done");
+  await expect(hold(api({ holder: `ann@desk pid ${2 ** 22 + 1} boot other` }).kubernetes)).rejects.toThrow(/ann@desk/);
+  await expect(hold(api({ holder: `ann@desk pid ${process.ppid} boot ${boot}` }).kubernetes)).rejects.toThrow(
+    /ann@desk/,
+  );
 });
 
 test("of two that take it at the same moment, one is refused", async () => {
