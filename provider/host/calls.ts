@@ -6,7 +6,7 @@ import { hasUnknown, unknown } from "../draft";
 import type { AnyResource, Context, Reached, State } from "../resource";
 import { diffResponse } from "./diff";
 import { partial } from "./failure";
-import { schemaProblems } from "./parse";
+import { inputProblems, schemaProblems } from "./parse";
 import { type Decoded, decode, encode } from "./values";
 
 type Plain = { readonly [key: string]: unknown };
@@ -21,8 +21,7 @@ export async function check(
 ): Promise<pb.CheckResponse> {
   const news = decode(request.getNews());
   const context = contexts(request.getUrn(), resource.limits.read, news.secretTexts);
-  const shape = schemaProblems(resource.inputs, news.value);
-  const problems = shape.length > 0 ? shape : await resource.check(news.value, context);
+  const problems = await inputProblems(resource, news.value, context);
   const response = new pb.CheckResponse();
   response.setInputs(encode(news.value, secretKeys(resource, news)));
   response.setFailuresList(problems.map((problem) => failure(problem, secretKeys(resource, news), context)));

@@ -80,7 +80,7 @@ conformance("ClusterRelease", {
       nodes: {
         "cp-1": node("cp-1", 11, "controlplane"),
         "cp-2": node("cp-2", 11, "controlplane"),
-        "w-1": { ...node("cp-1", 21, "worker"), patches: ["a: [", "b: 1"] },
+        "w-1": { ...node("cp-1", 21, "worker"), patches: ["a: [", "b: 1"], talos: "latest", zone: "a" },
       },
     },
     paths: [
@@ -89,6 +89,8 @@ conformance("ClusterRelease", {
       'nodes["w-1"].hostname',
       "configuration.worker",
       'nodes["w-1"].patches[0]',
+      'nodes["w-1"].talos',
+      'nodes["w-1"].zone',
     ],
   },
   secrets: [SECRET],
