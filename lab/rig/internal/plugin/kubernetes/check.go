@@ -45,7 +45,7 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 	if unreachable == nil && metadata["namespace"] == nil && namespaced(cluster, gvk) {
 		metadata["namespace"] = o.namespace
 	}
-	if !o.serverSideApply && (len(olds) == 0 || isManaged(olds)) {
+	if !o.serverSideApply && len(olds) == 0 || isManaged(olds) {
 		labelManaged(metadata)
 	}
 	if len(metadata) > 0 {

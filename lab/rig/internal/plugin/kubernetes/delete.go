@@ -66,6 +66,9 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 			state := olds
 			if last != nil {
 				inputs := property.MapOf(olds[hiddenInputs])
+				if len(inputs) == 0 {
+					inputs = property.FromStruct(req.GetOldInputs())
+				}
 				state = outputs(last, inputs, property.String(olds, hiddenManager), property.String(olds, hiddenAPIVersion))
 			}
 			const message = "timed out waiting for the condition"

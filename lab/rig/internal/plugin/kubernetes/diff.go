@@ -23,7 +23,7 @@ func (p *Provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 		return nil, err
 	}
 	o, _ := p.current()
-	olds, news := oldInputs(req), property.PlainMap(property.FromStruct(req.GetNews()))
+	olds, news := o.before(req), asWritten(property.FromStruct(req.GetNews()))
 	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
 	changes := property.Changes(olds, news)
 	if len(changes) == 0 {
@@ -43,11 +43,20 @@ func (p *Provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 	return response, nil
 }
 
-func oldInputs(req *pulumirpc.DiffRequest) property.Map {
-	if inputs := property.PlainMap(property.FromStruct(req.GetOldInputs())); len(inputs) > 0 {
+// before is what there was at the places the program asked for: with server-side apply that of the live
+// object, so that another's change shows; else what was asked for last.
+func (o options) before(req *pulumirpc.DiffRequest) property.Map {
+	olds := property.FromStruct(req.GetOlds())
+	inputs := property.Object(olds, hiddenInputs)
+	if len(inputs) == 0 {
+		return asWritten(property.FromStruct(req.GetOldInputs()))
+	}
+	inputs = asWritten(inputs)
+	delete(property.MapOf(inputs["metadata"]), "resourceVersion")
+	if !o.serverSideApply {
 		return inputs
 	}
-	return property.Object(property.FromStruct(req.GetOlds()), hiddenInputs)
+	return drifted(inputs, asWritten(olds))
 }
 
 // keepsGivenName tells whether old and new object would collide: then the old one must go first.

@@ -34,6 +34,11 @@ func toObject(m property.Map) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: content}
 }
 
+// asWritten are plain inputs, with the API's own spelling of schema extensions.
+func asWritten(inputs property.Map) property.Map {
+	return fromObject(toObject(inputs))
+}
+
 // toJSON makes whole numbers integers: the wire has only floating point, the API distinguishes.
 func toJSON(value any) any {
 	switch v := value.(type) {

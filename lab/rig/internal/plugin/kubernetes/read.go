@@ -68,7 +68,9 @@ func (p *Provider) readLive(ctx context.Context, o options, c *cluster, req *pul
 		inputs, manager = drifted(inputs, fromObject(live)), o.manager(olds, live)
 	}
 	state := outputs(live, inputs, manager, apiVersion)
-	inputs, _ = state[hiddenInputs].(property.Map)
+	if live.GetKind() == "Secret" {
+		inputs, _ = state[hiddenInputs].(property.Map)
+	}
 	if !annotated(live, annotationSkipAwait) {
 		if reasons, bad := unready(ctx, c, live); bad {
 			text := fmt.Sprintf("Resource '%s' was created but failed to initialize", live.GetName())
@@ -95,9 +97,22 @@ func drifted(inputs, live property.Map) property.Map {
 	for key, value := range inputs {
 		if now, present := live[key]; present {
 			out[key] = driftedValue(value, now)
+		} else if isZero(property.Plain(value)) {
+			out[key] = value // the API server does not store what means nothing
 		}
 	}
 	return out
+}
+
+func isZero(value any) bool {
+	switch v := value.(type) {
+	case property.Map:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	default:
+		return v == nil || v == false || v == 0.0 || v == ""
+	}
 }
 
 func driftedValue(input, live any) any {

@@ -150,13 +150,17 @@ const (
 
 var endpointSlices = schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}
 
+// settleTime is how long a selector may match nothing before that is taken for intended.
+const settleTime = 10 * time.Second
+
 func serviceReady(ctx context.Context, c *cluster, live *unstructured.Unstructured) verdict {
 	kind := text(live, "spec", "type")
 	selector, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector")
-	var reasons []string
 	needsTargets := len(selector) > 0 && kind != "ExternalName" && text(live, "spec", "clusterIP") != "None"
-	targeted := hasTargets(ctx, c, live)
-	if !targeted && (needsTargets || kind == "LoadBalancer") {
+	endpoints, targets := countTargets(ctx, c, live)
+	settled := endpoints == 0 && time.Since(live.GetCreationTimestamp().Time) > settleTime
+	var reasons []string
+	if targets == 0 && (needsTargets || kind == "LoadBalancer") {
 		reasons = append(reasons, noTargets)
 	}
 	addresses, _, _ := unstructured.NestedSlice(live.Object, "status", "loadBalancer", "ingress")
@@ -164,27 +168,29 @@ func serviceReady(ctx context.Context, c *cluster, live *unstructured.Unstructur
 	if !addressed {
 		reasons = append(reasons, noAddress)
 	}
-	return ready(addressed && (targeted || !needsTargets), reasons...)
+	return ready(addressed && (targets > 0 || settled || !needsTargets), reasons...)
 }
 
-func hasTargets(ctx context.Context, c *cluster, service *unstructured.Unstructured) bool {
+// countTargets counts a Service's endpoints, and those that are ready.
+func countTargets(ctx context.Context, c *cluster, service *unstructured.Unstructured) (all, readyOnes int) {
 	client, err := c.client(endpointSlices, service.GetNamespace())
 	if err != nil {
-		return false
+		return 0, 0
 	}
 	slices, err := client.List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + service.GetName()})
 	if err != nil {
-		return false
+		return 0, 0
 	}
 	for _, slice := range slices.Items {
 		endpoints, _, _ := unstructured.NestedSlice(slice.Object, "endpoints")
 		for _, endpoint := range endpoints {
+			all++
 			if entry, ok := endpoint.(property.Map); ok && property.Bool(property.Object(entry, "conditions"), "ready") {
-				return true
+				readyOnes++
 			}
 		}
 	}
-	return false
+	return all, readyOnes
 }
 
 func ingressReady(_ context.Context, _ *cluster, live *unstructured.Unstructured) verdict {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -68,9 +69,6 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 		return outputs(u.live, news, u.manager, property.String(olds, hiddenAPIVersion))
 	}
 	if err := u.run(ctx); err != nil {
-		if u.preview {
-			return nil, unknownf("%s", u.failed(err))
-		}
 		return nil, host.InitFailed(req.GetId(), state(), nil, u.failed(err), []string{u.failed(err)})
 	}
 	if u.preview {
@@ -155,15 +153,20 @@ func (u *update) send(ctx context.Context) (*unstructured.Unstructured, error) {
 	return u.client.Apply(ctx, u.object.GetName(), u.object, options)
 }
 
-// handover is the patch that gives what this plugin once wrote without server-side apply to the
-// manager that applies from now on; nil when nothing is left to give.
+// handover is the patch that gives what this plugin, or a person with kubectl, wrote without server-side
+// apply to the manager that applies from now on; nil when nothing is left to give.
 func (u *update) handover() ([]byte, error) {
+	givers := sets.New[string]()
 	for _, entry := range u.live.GetManagedFields() {
-		if entry.Manager == clientManager && entry.Operation == metav1.ManagedFieldsOperationUpdate && u.manager != clientManager {
-			return csaupgrade.UpgradeManagedFieldsPatch(u.live, sets.New(clientManager), u.manager)
+		byHand := entry.Manager == clientManager || strings.HasPrefix(entry.Manager, "kubectl-")
+		if byHand && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && entry.Manager != u.manager {
+			givers.Insert(entry.Manager)
 		}
 	}
-	return nil, nil
+	if len(givers) == 0 {
+		return nil, nil
+	}
+	return csaupgrade.UpgradeManagedFieldsPatch(u.live, givers, u.manager)
 }
 
 // patch is the way without server-side apply: the difference between what was asked for before and

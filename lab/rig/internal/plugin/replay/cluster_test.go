@@ -88,7 +88,7 @@ current-context: admin
 		t.Fatal(err)
 	}
 	run("kwok", "--kubeconfig="+kubeconfig, "--config="+stages,
-		"--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--node-lease-duration-seconds=0")
+		"--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--node-lease-duration-seconds=40")
 	cluster.addNode(t)
 	return cluster
 }

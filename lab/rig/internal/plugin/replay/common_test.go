@@ -14,12 +14,13 @@ import (
 var (
 	// Loopback addresses of the recordings, moved to those this package may use.
 	addresses = strings.NewReplacer("127.0.10.", "127.81.10.", "127.0.99.", "127.81.99.",
-		"127.0.0.1:26443", clusterHost+":6443", "127.0.0.1:26444", clusterHost+":26444")
+		"127.0.0.1:26443", clusterHost+":6443", "127.0.0.1:26444", clusterHost+":26444",
+		"https://localhost:26443", "https://"+clusterHost+":6443/", "<kubeconfig>", "<dir>/work/kubeconfig-e")
 	// folder is where recorded commands ran and recorded charts lay.
 	folder = filepath.Join(os.TempDir(), "standin-replay")
 	// The recorded credentials were blanked, so this run's take their place.
-	authority   = regexp.MustCompile(`certificate-authority-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
-	credentials = regexp.MustCompile(`client-certificate-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e), client-key-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
+	authority  = regexp.MustCompile(`certificate-authority-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
+	clientData = regexp.MustCompile(`client-certificate-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e), client-key-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
 )
 
 // addKind: the engine's log leaves out enum zeroes, the other recordings do not.
@@ -29,13 +30,14 @@ var addKind = Normalisation{
 }
 
 func ownAddresses(line string) string {
-	line = strings.ReplaceAll(line, "<dir>", folder)
-	line = authority.ReplaceAllString(addresses.Replace(line), "insecure-skip-tls-verify: true")
-	return credentials.ReplaceAllString(line, "token: "+token)
+	line = strings.ReplaceAll(addresses.Replace(line), "<dir>", folder)
+	line = authority.ReplaceAllString(line, "insecure-skip-tls-verify: true")
+	return clientData.ReplaceAllString(line, "token: "+token)
 }
 
 var bridgedNormalisations = []Normalisation{
 	{Value: regexp.MustCompile(`<[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*-[0-9]+>|PLACEHOLDER-`), Reason: "keys, tokens and hashes are random, and were blanked in the recording"},
+	{Path: regexp.MustCompile(`kubeconfigRaw`), Reason: "the recorded text is another program's"},
 	{Path: regexp.MustCompile(`machineConfigurationHash$`), Reason: "a digest over random keys"},
 }
 

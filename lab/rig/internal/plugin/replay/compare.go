@@ -23,15 +23,14 @@ func NewBindings() *Bindings { return &Bindings{values: map[string]string{}} }
 // occurs in many texts by chance.
 const shortest = 8
 
+// bind remembers the first value seen: what was sent with it once must stay the same.
 func (b *Bindings) bind(recorded, actual string) {
-	if recorded == actual || recorded == "" {
+	if _, known := b.values[recorded]; known || recorded == actual || recorded == "" {
 		return
 	}
-	if _, known := b.values[recorded]; !known {
-		b.order = append(b.order, recorded)
-		sort.Slice(b.order, func(i, j int) bool { return len(b.order[i]) > len(b.order[j]) })
-	}
 	b.values[recorded] = actual
+	b.order = append(b.order, recorded)
+	sort.Slice(b.order, func(i, j int) bool { return len(b.order[i]) > len(b.order[j]) })
 }
 
 func (b *Bindings) apply(value any) any {
