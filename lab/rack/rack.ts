@@ -25,7 +25,7 @@ export type RackChange = "already running" | "started" | "restarted";
 
 /**
  * Makes sure that the site's machines run. The rig is a process of its own that outlives this one; it is started again
- * only when its binaries or the hardware changed, which is a power cut to every machine.
+ * only when the hardware or the programs of its control planes changed, which is a power cut to every machine.
  */
 export async function startRack(instance: Instance, plan: SitePlan, tools: Tools): Promise<RackChange> {
   const wanted = render(instance, plan, tools);
