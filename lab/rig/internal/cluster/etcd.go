@@ -31,6 +31,9 @@ type Etcd struct {
 	unit    *process.Unit
 	program func() (string, error)
 
+	// reconciling lets one goroutine at a time write the member's files.
+	reconciling sync.Mutex
+
 	mu sync.Mutex
 	// initial is the initial-cluster argument of a member without data; empty otherwise.
 	initial string
@@ -112,6 +115,9 @@ func (e *Etcd) stop() {
 
 // reconcile makes the process follow the configuration.
 func (e *Etcd) reconcile(cfg config.Provider) error {
+	e.reconciling.Lock()
+	defer e.reconciling.Unlock()
+
 	e.mu.Lock()
 	wanted, initial, state := e.wanted, e.initial, e.state
 	e.mu.Unlock()
@@ -126,11 +132,12 @@ func (e *Etcd) reconcile(cfg config.Provider) error {
 	}
 
 	dir := filepath.Join(e.session.RunDir(), "etcd")
-	if err = e.writeSecrets(cfg, dir); err != nil {
+	inputs := fingerprint(e.session.Spec.Address, e.session.Hostname(), string(cfg.Cluster().Etcd().CA().Crt))
+
+	if err = writeOnce(dir, inputs, func() (files, error) { return e.secrets(cfg) }); err != nil {
 		return err
 	}
 
-	address := e.session.Spec.Address
 	args := map[string][]string{
 		"name":                        {e.session.Hostname()},
 		"data-dir":                    {e.DataDir()},
@@ -163,35 +170,28 @@ func (e *Etcd) reconcile(cfg config.Provider) error {
 
 	e.unit.Want(&process.Command{
 		Path: path, Args: flags(args), Env: []string{"GOGC=50", "GOMAXPROCS=2"},
-		Inputs: fingerprint(address, string(cfg.Cluster().Etcd().CA().Crt)),
+		Inputs: inputs,
 	})
 
 	return nil
 }
 
-func (e *Etcd) writeSecrets(cfg config.Provider, dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "peer.key")); err == nil {
-		return nil
-	}
-
+// secrets are the certificates of the member, for its clients and its peers.
+func (e *Etcd) secrets(cfg config.Provider) (files, error) {
 	ca := cfg.Cluster().Etcd().CA()
 	names := pki.Names{e.session.Spec.Address, "127.0.0.1", "localhost", e.session.Hostname()}
-
-	server, err := pki.Issue(ca, pki.Leaf{Name: e.session.Hostname(), Usage: pki.BothAuth, Names: names})
-	if err != nil {
-		return err
-	}
-
-	peer, err := pki.Issue(ca, pki.Leaf{Name: e.session.Hostname(), Usage: pki.BothAuth, Names: names})
-	if err != nil {
-		return err
-	}
-
 	out := files{"ca.crt": ca.Crt}
-	out.add("server", server)
-	out.add("peer", peer)
 
-	return out.write(dir)
+	for _, name := range []string{"server", "peer"} {
+		pair, err := pki.Issue(ca, pki.Leaf{Name: e.session.Hostname(), Usage: pki.BothAuth, Names: names})
+		if err != nil {
+			return nil, err
+		}
+
+		out.add(name, pair)
+	}
+
+	return out, nil
 }
 
 // waiting says what a member that does not run yet waits for.
