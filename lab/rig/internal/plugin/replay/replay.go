@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"sort"
 	"strings"
 	"time"
 
@@ -50,6 +51,8 @@ type Player struct {
 	New            func() pulumirpc.ResourceProviderServer
 	Normalisations []Normalisation
 	Exceptions     []Exception
+	// LinesUnordered compares errors by their lines, in any order.
+	LinesUnordered bool
 	// Before repeats what was done to the cluster by hand before an entry; first says whether the entry
 	// is the first of its step.
 	Before func(e *Entry, first bool) error
@@ -125,7 +128,7 @@ func (p *Player) one(ctx context.Context, server pulumirpc.ResourceProviderServe
 	c := &comparison{bindings: bindings, normalisations: p.Normalisations}
 	switch {
 	case entry.wantedError() != "":
-		c.compare("error", strings.TrimSpace(entry.wantedError()), strings.TrimSpace(failed.Message()))
+		c.compare("error", p.comparable(entry.wantedError()), p.comparable(failed.Message()))
 		c.compareDetails(entry, failed)
 	case failed.Code() != 0:
 		c.differences = append(c.differences, "official succeeded, stand-in failed: "+failed.Message())
@@ -133,6 +136,15 @@ func (p *Player) one(ctx context.Context, server pulumirpc.ResourceProviderServe
 		c.compare("", withoutEmpty(entry.Response), withoutEmpty(actual))
 	}
 	return c.differences
+}
+
+func (p *Player) comparable(message string) string {
+	if !p.LinesUnordered {
+		return strings.TrimSpace(message)
+	}
+	lines := strings.Split(strings.TrimSpace(message), "\n")
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
 }
 
 // withoutEmpty drops what the recording's log left out: enum zeroes and empty members at the top.
