@@ -14,6 +14,16 @@ export interface PoolClaim {
   readonly dnsName?: string;
   /** Description for NetBox's record, at most 200 letters. In place. @default - site/pool/owner/purpose */
   readonly description?: string;
+  /** Interface that NetBox shall show the address on; made there, with its MAC, when missing. In place. @default - none */
+  readonly register?: PoolPort;
+}
+
+/** An interface in NetBox. */
+export interface PoolPort {
+  readonly device: string;
+  readonly interface: string;
+  /** Ethernet address. @default - not registered */
+  readonly mac?: string;
 }
 
 /** How long a freed address of a static pool is kept back. */
@@ -44,6 +54,8 @@ export interface PoolInputs {
   readonly reserved?: { readonly [what: string]: string };
   /** Only for static pools; NetBox gives a freed address away at once. */
   readonly quarantine?: Quarantine;
+  /** Slugs of device type and role for devices that have to be made in NetBox. @default - registered devices must exist */
+  readonly deviceKind?: { readonly type: string; readonly role: string };
   /** What is wanted, by owner. The keys shape the graph. */
   readonly claims: { readonly [owner: string]: PoolClaim };
 }
@@ -73,6 +85,8 @@ export interface PoolOutputs {
   readonly pending: readonly string[];
   /** Ids of former claims whose record could not be taken back yet; the next update does. */
   readonly orphans: readonly string[];
+  /** Interfaces of former claims that could not be taken back yet; the next update does. */
+  readonly strays: readonly PoolPort[];
 }
 
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
@@ -107,6 +121,7 @@ export class IpPool extends pulumi.CustomResource {
         asOf: undefined,
         pending: undefined,
         orphans: undefined,
+        strays: undefined,
       },
       pluginOptions(opts),
     );

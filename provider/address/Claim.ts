@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readableClaim } from "../../components/address/claim";
 import type { ClaimInputs, ClaimOutputs } from "../../components/address/IpClaim";
@@ -51,7 +52,7 @@ export function claim(backend: Backend): Resource<ClaimInputs, ClaimOutputs> {
       const before = inputs as unknown as Readonly<Record<string, unknown>>;
       const after = draft as Readonly<Record<string, unknown>>;
       const changes = [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key): Change[] => {
-        if (!hasUnknown(after[key]) && before[key] === after[key]) return [];
+        if (!hasUnknown(after[key]) && isDeepStrictEqual(before[key], after[key])) return [];
         const kind = before[key] === undefined ? "add" : after[key] === undefined ? "delete" : "update";
         return [{ path: propertyPath(key), kind }];
       });
@@ -119,7 +120,10 @@ function poolOf({ site, pool, owner, prefix, range, vrf, ...fields }: ClaimInput
 function asPoolState({ inputs, outputs }: { inputs: ClaimInputs; outputs: ClaimOutputs }): PoolState {
   const addresses = outputs.ip === "" ? {} : { [inputs.owner]: outputs.ip };
   const pending = outputs.recorded ? [] : [inputs.owner];
-  return { inputs: poolOf(inputs), outputs: { addresses, generation: 1, resting: [], pending, orphans: [] } };
+  return {
+    inputs: poolOf(inputs),
+    outputs: { addresses, generation: 1, resting: [], pending, orphans: [], strays: [] },
+  };
 }
 
 function ownOutputs({ owner }: ClaimInputs, { addresses, pending }: PoolState["outputs"]): ClaimOutputs {

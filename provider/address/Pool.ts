@@ -104,7 +104,9 @@ function unfinished({ inputs, outputs }: PoolState): Change[] {
   );
   return [
     ...open.map((owner): Change => ({ path: propertyPath("claims", owner), kind: "update" })),
-    ...(outputs.orphans.length > 0 ? [{ path: "orphans", kind: "update", output: true } as const] : []),
+    ...(["orphans", "strays"] as const)
+      .filter((name) => outputs[name].length > 0)
+      .map((path): Change => ({ path, kind: "update", output: true })),
   ];
 }
 

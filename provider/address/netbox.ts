@@ -1,7 +1,7 @@
 import { allocate } from "../../components/address/allocate";
 import { formatAddress, parseAddress } from "../../components/address/cidr";
 import { readableClaim } from "../../components/address/claim";
-import type { PoolInputs, PoolOutputs } from "../../components/address/IpPool";
+import type { PoolInputs, PoolOutputs, PoolPort } from "../../components/address/IpPool";
 import { type Problem, ProblemError } from "../../components/problem";
 import { type Unknown, unknown } from "../draft";
 import { ensureClaims, type NetBoxClaim, releaseClaims } from "../netbox/claims";
@@ -22,6 +22,7 @@ import { setupProblems, stackField } from "../netbox/setup";
 import type { Context } from "../resource";
 import { type Backend, type PoolState, stackOf } from "./backend";
 import type { Connect } from "./connect";
+import { type Ports, registerPorts, strayPorts, unregisterPorts } from "./ports";
 import { reservations, reserve, reservedProblems } from "./reservations";
 import { claimIds, identityOf, readPool } from "./shape";
 
@@ -72,28 +73,32 @@ export function netboxBackend(connect: Connect): Backend {
     apply: (inputs, prior, context) =>
       using(context, async (netbox) => {
         const source = await sourceOf(netbox, inputs);
-        const claims = netboxClaims(inputs, prior, context);
         const reserved = await reserve(netbox, source, inputs, context);
         // With a gateway that nobody wrote down, NetBox would give it to the first claim.
-        const held =
-          reserved.failures.length > 0
-            ? reserved
-            : await ensureClaims(netbox, source, [...claims.values()], context.signal);
+        const safe = reserved.failures.length === 0;
+        const ports = safe ? await registerPorts(netbox, inputs, context.signal) : noPorts;
+        const claims = netboxClaims(inputs, prior, ports, context);
+        const held = safe ? await ensureClaims(netbox, source, [...claims.values()], context.signal) : reserved;
         for (const warning of held.warnings) context.log.warn(warning);
-        const failures = [...held.failures];
-        if (!prior && failures.length > 0 && !held.touched && !reserved.touched) throw new Error(failures.join("\n"));
+        const failures = [...ports.failures, ...held.failures];
+        const touched =
+          held.touched || reserved.touched || Object.values(inputs.claims).some(({ register }) => register);
+        if (!prior && failures.length > 0 && !touched) throw new Error(failures.join("\n"));
 
         const given: Record<string, string> = {};
         for (const [owner, { id }] of claims) {
           const kept = held.addresses.get(id) ?? prior?.outputs.addresses[owner];
           if (kept !== undefined) given[owner] = kept;
         }
+        const settled = (owner: string, id: string) =>
+          held.settled.has(id) && ports.ids.has(owner) === (inputs.claims[owner]?.register !== undefined);
         const outputs: PoolOutputs = {
           addresses: given,
           generation: (prior?.outputs.generation ?? 0) + 1,
           resting: [],
-          pending: [...claims].flatMap(([owner, { id }]) => (held.settled.has(id) ? [] : [owner])),
+          pending: [...claims].flatMap(([owner, { id }]) => (settled(owner, id) ? [] : [owner])),
           orphans: prior ? await releaseOld(netbox, inputs, prior, context, failures) : [],
+          strays: prior ? await unregisterOld(netbox, inputs, prior, context, failures) : [],
         };
         return { outputs, ...(failures.length > 0 && { failures }) };
       }),
@@ -115,8 +120,17 @@ export function netboxBackend(connect: Connect): Backend {
     release: ({ inputs, outputs }, context) =>
       using(context, async (netbox) => {
         await releaseRecorded(netbox, [...ownIds(inputs, context), ...outputs.orphans], inputs, context);
+        const failures: string[] = [];
+        const ports = strayPorts(undefined, inputs, outputs.strays);
+        await unregisterPorts(netbox, ownerOf(inputs, context), ports, context.signal, failures);
+        if (failures.length > 0) throw new Error(failures.join("\n"));
       }),
   };
+}
+
+/** Whose interfaces a pool registers. */
+function ownerOf({ site }: PoolInputs, { urn }: Context): { site: string; stack: string } {
+  return { site, stack: stackOf(urn) };
 }
 
 /** Every record that a pool keeps: its claims' and its reserved addresses'. */
@@ -182,8 +196,19 @@ async function checkPool(netbox: NetBox, inputs: PoolInputs, context: Context): 
   return problems;
 }
 
-function netboxClaims(inputs: PoolInputs, prior: PoolState | undefined, context: Context): Map<string, NetBoxClaim> {
+const noPorts: Ports = { ids: new Map(), failures: [] };
+
+function netboxClaims(
+  inputs: PoolInputs,
+  prior: PoolState | undefined,
+  ports: Ports,
+  context: Context,
+): Map<string, NetBoxClaim> {
   const before = prior && claimIds(prior.inputs);
+  const interfaceOf = (owner: string) => {
+    const interfaceId = ports.ids.get(owner);
+    return interfaceId === undefined ? {} : { interfaceId };
+  };
   return new Map(
     [...claimIds(inputs)].map(([owner, id]) => {
       const { address, dnsName, description } = inputs.claims[owner] ?? {};
@@ -198,6 +223,7 @@ function netboxClaims(inputs: PoolInputs, prior: PoolState | undefined, context:
         ...(last !== undefined && { last }),
         ...(dnsName !== undefined && { dnsName }),
         ...(description !== undefined && { description }),
+        ...interfaceOf(owner),
       };
       return [owner, claim];
     }),
@@ -224,6 +250,19 @@ async function releaseOld(
     failures.push(`addresses no longer claimed: ${error instanceof Error ? error.message : String(error)}`);
     return old;
   }
+}
+
+/** Takes back interfaces that no claim names any more, once their addresses are. Returns what could not be. */
+async function unregisterOld(
+  netbox: NetBox,
+  inputs: PoolInputs,
+  prior: PoolState,
+  context: Context,
+  failures: string[],
+): Promise<PoolPort[]> {
+  const old = strayPorts(inputs, prior.inputs, prior.outputs.strays);
+  if (failures.length > 0) return old;
+  return unregisterPorts(netbox, ownerOf(prior.inputs, context), old, context.signal, failures);
 }
 
 async function releaseRecorded(

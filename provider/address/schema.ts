@@ -4,12 +4,22 @@ import { durationSeconds } from "../wait";
 
 const name = z.string().min(1).max(100);
 
+const port = z.strictObject({
+  device: name,
+  interface: name,
+  mac: z
+    .string()
+    .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, "is not a MAC address such as 52:54:00:12:34:56")
+    .exactOptional(),
+});
+
 /** Fields of a claim beside its identity. */
 export const claimFields = {
   purpose: name.exactOptional(),
   address: z.string().exactOptional(),
   dnsName: z.string().max(255).exactOptional(),
   description: z.string().max(200, "is longer than the 200 letters NetBox keeps").exactOptional(),
+  register: port.exactOptional(),
 };
 
 const claim = z.strictObject(claimFields) satisfies z.ZodType<PoolClaim>;
@@ -32,6 +42,7 @@ export const poolInputs: z.ZodType<PoolInputs> = z.strictObject({
         .exactOptional(),
     })
     .exactOptional(),
+  deviceKind: z.strictObject({ type: name, role: name }).exactOptional(),
   claims: z.record(name, claim),
 });
 
@@ -45,4 +56,5 @@ export const poolOutputs = z.object({
   asOf: z.string().exactOptional(),
   pending: z.array(z.string()).default([]),
   orphans: z.array(z.string()).default([]),
+  strays: z.array(port).default([]),
 }) satisfies z.ZodType<PoolOutputs, unknown>;

@@ -65,8 +65,18 @@ function hosts(text: string, path: string): Parsed<AddressRange> {
   return problem ? { problem } : { value: usable(value) };
 }
 
-function sourceProblems({ backend, range, prefix }: PoolInputs): Problem[] {
+function sourceProblems({ backend, range, prefix, claims }: PoolInputs): Problem[] {
   if (backend !== "netbox") {
+    const registered = Object.keys(claims).find((owner) => claims[owner]?.register !== undefined);
+    if (registered !== undefined) {
+      return [
+        {
+          path: `claims.${registered}.register`,
+          reason: "has no meaning in a static pool",
+          fix: "remove it, or use backend netbox",
+        },
+      ];
+    }
     if (prefix !== undefined) {
       return [
         {

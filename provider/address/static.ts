@@ -46,6 +46,7 @@ export function staticBackend(ledger: Ledger, now: () => Date = () => new Date()
           resting,
           pending: [],
           orphans: [],
+          strays: [],
           ...(resting.length > 0 && { asOf: now().toISOString() }),
         },
       };

@@ -33,6 +33,8 @@ export interface NetBoxClaim {
   readonly dnsName?: string;
   /** @default - the readable form */
   readonly description?: string;
+  /** Id of the interface the address is on. @default - as it is */
+  readonly interfaceId?: number;
   /** @default "active" */
   readonly status?: "active" | "reserved" | "dhcp";
 }

@@ -43,6 +43,10 @@ function body(claim: NetBoxClaim) {
     description: claim.description ?? claim.readable,
     tags: [{ slug: managedTag }, { slug: siteTag(claim.site) }],
     custom_fields: { [claimField]: claim.id, [stackField]: claim.stack },
+    ...(claim.interfaceId !== undefined && {
+      assigned_object_type: "dcim.interface",
+      assigned_object_id: claim.interfaceId,
+    }),
   };
 }
 
@@ -87,7 +91,7 @@ async function make<T extends NetBoxClaim>(
       else if (record) records.push(record);
     }
     left = left.filter(({ id }) => !found.has(id));
-    if (left.length > 0) await sleep(100 * 2 ** attempt * (0.5 + Math.random()), signal);
+    if (left.length > 0) await sleep(30 * 2 ** attempt * (0.5 + Math.random()), signal);
   }
   return { records, foreign };
 }

@@ -25,6 +25,10 @@ function difference(
   if (record.description !== description) change.description = description;
   const status = claim.status ?? "active";
   if (record.status !== status) change.status = status;
+  if (claim.interfaceId !== undefined && record.assigned_object_id !== claim.interfaceId) {
+    change.assigned_object_type = "dcim.interface";
+    change.assigned_object_id = claim.interfaceId;
+  }
   const have = record.tags.map(({ slug }) => slug);
   const lacking = [managedTag, siteTag(claim.site)].filter((slug) => !have.includes(slug));
   if (lacking.length > 0) {

@@ -56,22 +56,19 @@ export const availableSchema = z.array(z.object({ address: z.string() }));
 
 export const statusSchema = z.object({ "netbox-version": z.string() });
 
-export const named = z.object({ id: z.number(), name: z.string() });
+const tagsOf = z.array(z.object({ slug: z.string() }));
+
+/** A site or a device. */
+export const taggedSchema = z.object({ id: z.number(), name: z.string(), tags: tagsOf });
 
 export const interfaceSchema = z.object({
   id: z.number(),
   name: z.string(),
-  device: named,
-  primary_mac_address: z.object({ id: z.number(), mac_address: z.string() }).nullable(),
+  tags: tagsOf,
+  primary_mac_address: z.object({ id: z.number() }).nullable(),
 });
 
-export const macAddressSchema = z.object({
-  id: z.number(),
-  mac_address: z.string(),
-  assigned_object_type: z.string().nullable(),
-  assigned_object_id: z.number().nullable(),
-  description: z.string().default(""),
-});
+export const macAddressSchema = z.object({ id: z.number(), assigned_object_id: z.number().nullable(), tags: tagsOf });
 
 /** A page of a list. */
 export const pageSchema = z.object({ next: z.string().nullable(), results: z.array(z.unknown()) });

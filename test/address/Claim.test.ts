@@ -26,7 +26,7 @@ describe("Claim", () => {
     const { outputs, id } = await resource.create(inputs, listen().context);
     expect([id, outputs]).toEqual(["home/nodes/db/address", { ip: "10.0.3.1", recorded: true }]);
     await resource.delete(id, { inputs, outputs }, listen().context);
-    expect(snapshot()).toEqual([]);
+    expect(snapshot()).toEqual([[], []]);
   });
 
   test("a record that is gone is taken again at the same address", async () => {

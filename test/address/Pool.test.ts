@@ -74,6 +74,33 @@ const netboxInputs: PoolInputs = {
   claims: { "cp-1": { dnsName: "cp-1.home" }, "cp-2": {}, vip: { purpose: "vip", address: "10.0.3.20" } },
 };
 
+const port = (device: string, last: string) => ({ device, interface: "net0", mac: `52:54:00:00:00:${last}` });
+const registered: PoolInputs = {
+  ...netboxInputs,
+  deviceKind: { type: "node", role: "node" },
+  claims: {
+    "cp-1": { register: port("cp-1", "01") },
+    "cp-2": { register: port("cp-2", "02") },
+    "cp-3": { register: port("cp-3", "03") },
+  },
+};
+const reregistered: PoolInputs = {
+  ...registered,
+  claims: { "cp-1": { register: port("cp-1", "11") }, "cp-2": {}, "cp-4": { register: port("cp-4", "04") } },
+};
+
+conformance("Pool (netbox, registered)", {
+  make: netbox,
+  inputs: registered,
+  changed: reregistered,
+  bad: {
+    inputs: { ...registered, claims: { a: { register: { device: "", interface: "net0", mac: "52:54" } } } },
+    paths: ["claims.a.register.device", "claims.a.register.mac"],
+  },
+  secrets: [],
+  privileged: [],
+});
+
 conformance("Pool (netbox)", {
   make: netbox,
   inputs: netboxInputs,
@@ -229,7 +256,7 @@ describe("Pool (netbox)", () => {
     const heard = listen();
     await world.resource.preview(netboxInputs as never, undefined, heard.context);
     expect(heard.lines).toEqual(["cp-1, cp-2: next free, not reserved: 10.0.3.1, 10.0.3.2"]);
-    expect(world.snapshot()).toEqual([]);
+    expect(world.local.records()).toEqual([]);
   });
 
   test("a refresh after NetBox lost everything keeps the addresses in mind, and the update takes them back", async () => {
@@ -247,7 +274,7 @@ describe("Pool (netbox)", () => {
   test("reserved addresses are written down and go with the pool", async () => {
     const world = netbox();
     const state = await create(world);
-    expect(world.snapshot()[0]).toMatchObject({
+    expect(world.local.records()[0]).toMatchObject({
       address: "10.0.3.1/27",
       status: "reserved",
       description: "reserved: network.gateway",
@@ -255,8 +282,41 @@ describe("Pool (netbox)", () => {
     expect(state.outputs.addresses).toEqual({ "cp-1": "10.0.3.2", "cp-2": "10.0.3.3", vip: "10.0.3.20" });
     const heard = listen();
     await world.resource.delete("home/nodes", state, heard.context);
-    expect(world.snapshot()).toEqual([]);
+    expect(world.local.records()).toEqual([]);
     expect(heard.acts.map(({ act, target }) => [act, target])).toEqual([["release-address", "home/nodes"]]);
+  });
+
+  test("registers site, device, interface and MAC, links the address, and takes back only what it made", async () => {
+    const world = netbox();
+    const { local } = world;
+    local.send("POST", "dcim/sites/", { name: "home", slug: "home" });
+    local.send("POST", "dcim/devices/", {
+      name: "cp-3",
+      site: { slug: "home" },
+      device_type: { slug: "node" },
+      role: { slug: "node" },
+    });
+    const state = await create(world, registered);
+    expect(local.ports().sort()).toEqual([
+      "cp-1/net0 52:54:00:00:00:01 (1) 10.0.3.2/27",
+      "cp-2/net0 52:54:00:00:00:02 (1) 10.0.3.3/27",
+      "cp-3/net0 52:54:00:00:00:03 (1) 10.0.3.4/27",
+    ]);
+    const { outputs } = await world.resource.update("home/nodes", state, reregistered, listen().context);
+    expect(local.ports().sort()).toEqual([
+      "cp-1/net0 52:54:00:00:00:11 (1) 10.0.3.2/27",
+      "cp-4/net0 52:54:00:00:00:04 (1) 10.0.3.5/27",
+    ]);
+    await world.resource.delete("home/nodes", { inputs: reregistered, outputs }, listen().context);
+    expect(local.store.all("devices").map(({ name }) => name)).toEqual(["cp-3"]);
+    expect([local.ports(), local.records(), local.store.all("mac-addresses")]).toEqual([[], [], []]);
+  });
+
+  test("a device that does not exist is not made without its type and role", async () => {
+    const world = netbox();
+    const { deviceKind: _, ...inputs } = registered;
+    const { failures } = await world.resource.create(inputs, listen().context);
+    expect(failures?.[0]).toBe("cp-1/net0: NetBox has no device cp-1 in the site home");
   });
 
   test("a pool that is too full is refused at preview with who uses it, and NetBox is unchanged", async () => {
@@ -272,7 +332,7 @@ describe("Pool (netbox)", () => {
       },
     ]);
     await expect(world.resource.create(inputs, listen().context)).rejects.toThrow("has 1 of 2 addresses left");
-    expect(world.snapshot()).toHaveLength(1);
+    expect(world.local.records()).toHaveLength(1);
   });
 
   test("a pool smaller than its claims, a missing prefix and a missing VRF are problems with a path", async () => {

@@ -60,7 +60,7 @@ function stackFile(pool: object): string {
 function stateFile(inputs: object, addresses: Record<string, string>): string {
   const file = join(dir, "state.json");
   const urn = "urn:pulumi:lab::plinth::plinth:site:Site$plinth:address:Pool::site-pool-nodes";
-  const outputs = { ...inputs, addresses, generation: 1, resting: [], pending: [], orphans: [] };
+  const outputs = { ...inputs, addresses, generation: 1, resting: [], pending: [], orphans: [], strays: [] };
   const resource = { urn, type: "plinth:address:Pool", custom: true, inputs, outputs };
   writeFileSync(file, JSON.stringify({ version: 3, deployment: { resources: [resource] } }));
   return file;

@@ -58,6 +58,7 @@ test("50 programs at a time claim from one prefix: 50 different addresses, and n
       resting: [],
       pending: [],
       orphans: [],
+      strays: [],
       addresses: { ...results[index]?.outputs.addresses },
     });
     await Promise.all(

@@ -19,5 +19,5 @@ export function netboxWorld() {
       get: (client, name) => (name === "close" ? () => undefined : Reflect.get(client, name)),
     });
   });
-  return { backend, recorder, local, snapshot: () => local.records() };
+  return { backend, recorder, local, snapshot: () => [local.records(), local.ports()] };
 }

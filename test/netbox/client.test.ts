@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { minors } from "../../lab/netbox/versions";
 import { capabilitiesOf, capabilityTable } from "../../provider/netbox/capabilities";
 import { NetBox } from "../../provider/netbox/client";
@@ -99,6 +102,24 @@ describe("what a person can mend", () => {
     const failure = await failureOf(netbox.list("ipam/ip-addresses", {}, ipAddressSchema));
     expect(failure.message).toMatch(/^ipam\/ip-addresses: unexpected answer at id:/);
   });
+});
+
+test("TLS: a CA of one's own is accepted when it is given, and named as the problem when it is not", async () => {
+  const [cert, key] = ["server.crt", "server.key"].map((name) =>
+    readFileSync(join(__dirname, "fixture", name), "utf8"),
+  );
+  const web = createTlsServer({ cert, key }, (_request, response) =>
+    response.writeHead(200, { "Content-Type": "application/json" }).end('{"netbox-version":"4.6.8"}'),
+  );
+  await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
+  open.push(() => void web.close());
+  const url = `https://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  const patience = { signal: new AbortController().signal, pauseMs: 5 };
+  const trusting = NetBox.connect({ url, token: tokens.admin, caCertificate: cert ?? "" }, patience);
+  open.push(() => trusting.close());
+  expect((await trusting.capabilities()).minor).toBe("4.6");
+  const problem = asProblem(await failureOf(client(url).capabilities()));
+  expect(problem).toMatchObject({ path: "netbox.caCertificate", fix: "give the PEM of the CA that signed it" });
 });
 
 describe("time and number", () => {

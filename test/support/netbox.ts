@@ -23,6 +23,9 @@ export class LocalNetBox {
     this.send("POST", "extras/custom-fields/", { ...field, name: "plinth_stack" });
     for (const slug of ["managed-by-plinth", "plinth-site-home"])
       this.send("POST", "extras/tags/", { name: slug, slug });
+    this.send("POST", "dcim/manufacturers/", { name: "Sim", slug: "sim" });
+    this.send("POST", "dcim/device-types/", { manufacturer: { slug: "sim" }, model: "Node", slug: "node" });
+    this.send("POST", "dcim/device-roles/", { name: "Node", slug: "node" });
   }
 
   /** A client of its own. */
@@ -70,5 +73,22 @@ export class LocalNetBox {
         custom_fields,
       }))
       .sort((a, b) => String(a.address).localeCompare(String(b.address), "en", { numeric: true }));
+  }
+
+  /** Devices with their interfaces, MACs and addresses, as `cp-1/net0 52:54:…:01 10.0.3.2/27`. */
+  ports() {
+    const of = (table: string, id: number) => this.store.all(table).filter((row) => row.assigned_object_id === id);
+    const list = this.store.all("devices").flatMap((device) =>
+      this.store
+        .all("interfaces")
+        .filter((port) => port.device === device.id)
+        .map(({ id, name, primary_mac_address }) => {
+          const primary = this.store.get("mac-addresses", Number(primary_mac_address))?.mac_address ?? "-";
+          const macs = of("mac-addresses", id).length;
+          const addresses = of("ip-addresses", id).map(({ address }) => address);
+          return `${String(device.name)}/${String(name)} ${String(primary)} (${macs}) ${addresses.join(" ")}`;
+        }),
+    );
+    return list.sort();
   }
 }
