@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import semver from "semver";
 import { lock } from "../lock";
@@ -67,10 +67,12 @@ async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: Abor
     );
     try {
       if (!isComplete(recipe, target)) await compile(recipe, folder, target, go, ticker, signal);
+      prune(home);
     } finally {
       held.release();
     }
   }
+  utimesSync(target, new Date(), new Date());
   const pinned = requirements(readFileSync(join(folder, "go.mod"), "utf8"));
   return Object.fromEntries(
     Object.entries(recipe.binaries).map(([name, path]) => {
@@ -78,6 +80,15 @@ async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: Abor
       return [name, { path: join(target, name), version, origin: "built" as const }];
     }),
   );
+}
+
+/** Removes builds that no checkout has used for a month: every use renews the folder's time. */
+function prune(home: string): void {
+  const oldest = Date.now() - 30 * 24 * 3600 * 1000;
+  for (const name of readdirSync(home)) {
+    const folder = join(home, name);
+    if (statSync(folder).mtimeMs < oldest) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Version of the module that holds a package: the longest required path that is a prefix of it. */
