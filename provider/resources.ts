@@ -1,6 +1,5 @@
 /** Every resource type this provider serves. */
-import { claimResource } from "./address/Claim";
-import { poolResource } from "./address/Pool";
+import { claimResource, poolResource } from "./address/real";
 import { realDrivers } from "./drivers";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";

@@ -50,7 +50,7 @@ export function authenticate(header: string | undefined, tokens: readonly Token[
 export function authorize(token: Token, permission: string): void {
   const writes = !permission.includes(".view_");
   if (writes && token.write === false) throw detail(403, denied);
-  if (!token.permissions.includes("*") && !token.permissions.includes(permission)) throw detail(403, denied);
+  if (!may(token, permission)) throw detail(403, denied);
 }
 
 /** Whether the token may do it. */

@@ -2,7 +2,7 @@ import type { PoolInputs } from "../../components/address/IpPool";
 import type { NodePlan, SitePlan } from "../../components/site/plan";
 import type { AddressPlan } from "../../components/site/pools";
 import type { PoolState } from "../../provider/address/backend";
-import { poolResource } from "../../provider/address/Pool";
+import { poolResource } from "../../provider/address/real";
 import { planPool } from "../../provider/address/static";
 import { storedPools } from "../../provider/address/stored";
 import type { Context } from "../../provider/resource";

@@ -7,10 +7,9 @@ import { ProblemError } from "../../components/problem";
 import { hasUnknown, known } from "../draft";
 import { type Change, propertyPath, type Resource } from "../resource";
 import type { Backend, PoolState } from "./backend";
-import { connectNetBox } from "./connect";
-import { netboxBackend } from "./netbox";
 import { claimFields } from "./schema";
 import { readPool } from "./shape";
+import type { Siblings } from "./siblings";
 
 const name = z.string().min(1).max(100);
 
@@ -30,7 +29,7 @@ const claimOutputs = z.object({ ip: z.string().default(""), recorded: z.boolean(
 const identity = ["site", "pool", "owner", "vrf", "purpose"] as const;
 
 /** `plinth:address:Claim`: a pool of one claim, without the pool. */
-export function claim(backend: Backend): Resource<ClaimInputs, ClaimOutputs> {
+export function claim(backend: Backend, siblings: Siblings): Resource<ClaimInputs, ClaimOutputs> {
   return {
     type: "plinth:address:Claim",
     inputs: claimInputs,
@@ -43,9 +42,15 @@ export function claim(backend: Backend): Resource<ClaimInputs, ClaimOutputs> {
       if (inputs === undefined) return [];
       const asPool = poolOf(inputs);
       const { problems } = readPool(asPool);
-      const found = problems.length > 0 ? problems : await backend.check(asPool, context);
+      const found =
+        problems.length > 0
+          ? problems
+          : [...siblings.problems(context.urn, asPool), ...(await backend.check(asPool, context))];
       // What a pool says of its claim, a claim says of itself.
-      return found.map((problem) => ({ ...problem, path: problem.path.replace(`claims.${inputs.owner}.`, "") }));
+      return found.map((problem) => ({
+        ...problem,
+        path: problem.path.replace(`claims.${inputs.owner}`, "").replace(/^\./, ""),
+      }));
     },
 
     diff({ inputs, outputs }, draft) {
@@ -129,6 +134,3 @@ function asPoolState({ inputs, outputs }: { inputs: ClaimInputs; outputs: ClaimO
 function ownOutputs({ owner }: ClaimInputs, { addresses, pending }: PoolState["outputs"]): ClaimOutputs {
   return { ip: addresses[owner] ?? "", recorded: !pending.includes(owner) };
 }
-
-/** The claim as the provider serves it. */
-export const claimResource = claim(netboxBackend(connectNetBox));

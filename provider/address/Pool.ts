@@ -4,18 +4,18 @@ import { ProblemError } from "../../components/problem";
 import { hasUnknown, known } from "../draft";
 import { type Change, propertyPath, type Resource } from "../resource";
 import type { Backend, PoolState } from "./backend";
-import { connectNetBox } from "./connect";
-import { fileLedger } from "./ledger";
-import { netboxBackend } from "./netbox";
 import { poolInputs, poolOutputs } from "./schema";
 import { readPool } from "./shape";
-import { staticBackend } from "./static";
+import type { Siblings } from "./siblings";
 
 /** Inputs that are part of every claim's identity, or say who keeps the addresses. */
 const fixed = ["site", "name", "vrf", "backend"] as const;
 
 /** `plinth:address:Pool`: every claim of a pool, and the address each of them has. */
-export function pool(backends: Readonly<Record<PoolBackend, Backend>>): Resource<PoolInputs, PoolOutputs> {
+export function pool(
+  backends: Readonly<Record<PoolBackend, Backend>>,
+  siblings: Siblings,
+): Resource<PoolInputs, PoolOutputs> {
   const backendOf = ({ backend }: PoolInputs) => backends[backend ?? "static"];
   return {
     type: "plinth:address:Pool",
@@ -28,7 +28,8 @@ export function pool(backends: Readonly<Record<PoolBackend, Backend>>): Resource
       const inputs = known<PoolInputs>(draft);
       if (inputs === undefined) return [];
       const { problems } = readPool(inputs);
-      return problems.length > 0 ? problems : backendOf(inputs).check(inputs, context);
+      if (problems.length > 0) return problems;
+      return [...siblings.problems(context.urn, inputs), ...(await backendOf(inputs).check(inputs, context))];
     },
 
     async diff(prior, draft, context) {
@@ -137,6 +138,3 @@ function silent<T extends { readonly log: object }>(context: T): T {
   const nothing = () => undefined;
   return { ...context, log: { info: nothing, warn: nothing, progress: nothing } };
 }
-
-/** The pool as the provider serves it. */
-export const poolResource = pool({ static: staticBackend(fileLedger()), netbox: netboxBackend(connectNetBox) });

@@ -1,12 +1,13 @@
 import type { ClaimInputs } from "../../components/address/IpClaim";
 import { claim } from "../../provider/address/Claim";
+import { Siblings } from "../../provider/address/siblings";
 import { conformance } from "../provider/conformance";
 import { listen } from "../provider/context";
 import { netboxWorld } from "./world";
 
 function world() {
   const { backend, ...rest } = netboxWorld();
-  return { resource: claim(backend), ...rest };
+  return { resource: claim(backend, new Siblings()), ...rest };
 }
 
 const inputs: ClaimInputs = { site: "home", pool: "nodes", owner: "db", prefix: "10.0.3.0/27", dnsName: "db.home" };

@@ -3,6 +3,7 @@ import { type PoolState, stackOf } from "../../provider/address/backend";
 import type { Ledger, LedgerEntry } from "../../provider/address/ledger";
 import { netboxBackend } from "../../provider/address/netbox";
 import { pool } from "../../provider/address/Pool";
+import { Siblings } from "../../provider/address/siblings";
 import { staticBackend } from "../../provider/address/static";
 import { conformance } from "../provider/conformance";
 import { listen } from "../provider/context";
@@ -34,7 +35,7 @@ function staticWorld(now: () => Date = () => new Date("2026-11-21T00:00:00Z")) {
   const memory = new MemoryLedger();
   const ledger = recorder.wrap<Ledger>(memory, new Set(["enter", "leave"]));
   return {
-    resource: pool({ static: staticBackend(ledger, now), netbox: never }),
+    resource: pool({ static: staticBackend(ledger, now), netbox: never }, new Siblings()),
     recorder,
     memory,
     snapshot: () => [...memory.pools.values()],
@@ -62,7 +63,7 @@ conformance("Pool (static)", {
 
 function netbox() {
   const { backend, ...rest } = netboxWorld();
-  return { resource: pool({ static: staticBackend(new MemoryLedger()), netbox: backend }), ...rest };
+  return { resource: pool({ static: staticBackend(new MemoryLedger()), netbox: backend }, new Siblings()), ...rest };
 }
 
 const netboxInputs: PoolInputs = {
@@ -205,6 +206,34 @@ describe("Pool (static)", () => {
       listen().context,
     );
     expect([...world.memory.pools.values()].map(({ pool: name }) => name)).toEqual(["lan"]);
+  });
+
+  test("two pools of one program may share neither a claim nor an address", async () => {
+    const { resource } = staticWorld();
+    const declare = (name: string, inputs: PoolInputs) => {
+      const { context } = listen();
+      return resource.check(inputs as never, {
+        ...context,
+        urn: `urn:pulumi:test::test::plinth:address:Pool::${name}`,
+      });
+    };
+    expect(await declare("one", { ...staticInputs, claims: claims("a") })).toEqual([]);
+    expect(await declare("one", { ...staticInputs, claims: claims("a") })).toEqual([]);
+    expect(
+      (await declare("two", { ...staticInputs, claims: claims("a") })).map(({ path, reason }) => `${path}: ${reason}`),
+    ).toEqual([
+      "claims.a: the claim home/nodes/a/address is declared twice: one has it too",
+      "range: overlaps 10.0.3.4-10.0.3.20 of the static pool one",
+    ]);
+    expect(
+      await declare("three", {
+        ...staticInputs,
+        name: "lan",
+        range: "10.0.4.4-10.0.4.9",
+        reserved: {},
+        claims: claims("a"),
+      }),
+    ).toEqual([]);
   });
 
   test("a site, name, VRF or backend that changes is refused while there are claims", async () => {

@@ -1,6 +1,6 @@
 import type { PoolInputs } from "../../../components/address/IpPool";
 import type { PoolState } from "../../../provider/address/backend";
-import { poolResource } from "../../../provider/address/Pool";
+import { poolResource } from "../../../provider/address/real";
 import type { Context } from "../../../provider/resource";
 
 /** One operation on a pool, in a process of its own so that it can be killed. */
