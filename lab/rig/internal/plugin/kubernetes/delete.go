@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
@@ -52,31 +53,41 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 		policy = metav1.DeletionPropagation(wanted)
 	}
 	err = client.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})
-	if err == nil && !annotated(old, annotationSkipAwait) {
-		limit := waitLimit(old, req.GetTimeout(), deletionLimit)
-		var last *unstructured.Unstructured
-		gone := poll(ctx, limit, func(ctx context.Context) bool {
-			live, err := client.Get(ctx, name, metav1.GetOptions{})
-			if err == nil {
-				last = live
-			}
-			return apierrors.IsNotFound(err) || err == nil && old.GetUID() != "" && live.GetUID() != old.GetUID()
-		})
-		if !gone {
-			state := olds
-			if last != nil {
-				inputs := property.MapOf(olds[hiddenInputs])
-				if len(inputs) == 0 {
-					inputs = property.FromStruct(req.GetOldInputs())
-				}
-				state = outputs(last, inputs, property.String(olds, hiddenManager), property.String(olds, hiddenAPIVersion))
-			}
-			const message = "timed out waiting for the condition"
-			return nil, host.InitFailed(req.GetId(), state, nil, message, []string{message})
-		}
+	if apierrors.IsNotFound(err) || err == nil && annotated(old, annotationSkipAwait) {
+		return &emptypb.Empty{}, nil
 	}
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err != nil {
 		return nil, unknownf("deleting %q: %v", req.GetId(), err)
 	}
+	if last, gone := awaitGone(ctx, client, old, name, req.GetTimeout()); !gone {
+		return nil, stillThere(req, olds, last)
+	}
 	return &emptypb.Empty{}, nil
+}
+
+// awaitGone waits until an object is gone, or another one has its name. Otherwise it returns the object
+// as last seen.
+func awaitGone(ctx context.Context, client dynamic.ResourceInterface, old *unstructured.Unstructured, name string, requested float64) (last *unstructured.Unstructured, gone bool) {
+	gone = poll(ctx, waitLimit(old, requested, deletionLimit), func(ctx context.Context) bool {
+		live, err := client.Get(ctx, name, metav1.GetOptions{})
+		if err == nil {
+			last = live
+		}
+		return apierrors.IsNotFound(err) || err == nil && old.GetUID() != "" && live.GetUID() != old.GetUID()
+	})
+	return last, gone
+}
+
+// stillThere keeps an object in the state that something holds back, with what it is now.
+func stillThere(req *pulumirpc.DeleteRequest, olds property.Map, last *unstructured.Unstructured) error {
+	const message = "timed out waiting for the condition"
+	state := olds
+	if last != nil {
+		inputs := property.MapOf(olds[hiddenInputs])
+		if len(inputs) == 0 {
+			inputs = property.FromStruct(req.GetOldInputs())
+		}
+		state = outputs(last, inputs, property.String(olds, hiddenManager), property.String(olds, hiddenAPIVersion))
+	}
+	return host.InitFailed(req.GetId(), state, nil, message, []string{message})
 }

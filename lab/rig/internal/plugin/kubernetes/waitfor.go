@@ -52,6 +52,9 @@ func parseExpression(expression string) (readiness, error) {
 		}, nil
 	case "jsonpath":
 		path, value, given := cutAfterBrace(rest)
+		if path == "" {
+			return nil, fmt.Errorf("annotation %s: %q is no path like {.status.phase}", annotationWaitFor, rest)
+		}
 		parsed := jsonpath.New(annotationWaitFor)
 		if err := parsed.Parse(path); err != nil {
 			return nil, fmt.Errorf("annotation %s: %w", annotationWaitFor, err)

@@ -79,9 +79,9 @@ func planApply(olds, planned property.Map) error {
 		}
 		return nil
 	}
-	text, err := patchText(property.String(planned, "machineConfigurationInput"), property.Strings(planned, "configPatches"))
+	text, err := configurationOf(olds, planned)
 	if err != nil {
-		return fmt.Errorf("1 error occurred:\n\t* : %w\n\n", err) //nolint:staticcheck // the official words
+		return err
 	}
 	digest := sha256.Sum256([]byte(text))
 	planned["machineConfiguration"] = text
@@ -102,6 +102,21 @@ func planApply(olds, planned property.Map) error {
 	}
 	planned["resolvedApplyMode"] = resolved
 	return nil
+}
+
+// configurationOf patches the configuration, unless it was made from the same parts before: with many
+// machines, most of a preview would be spent on it.
+func configurationOf(olds, planned property.Map) (string, error) {
+	made := property.String(olds, "machineConfiguration")
+	if made != "" && property.Equal(olds["machineConfigurationInput"], planned["machineConfigurationInput"]) &&
+		property.Equal(olds["configPatches"], planned["configPatches"]) {
+		return made, nil
+	}
+	text, err := patchText(property.String(planned, "machineConfigurationInput"), property.Strings(planned, "configPatches"))
+	if err != nil {
+		return "", fmt.Errorf("1 error occurred:\n\t* : %w\n\n", err) //nolint:staticcheck // the official words
+	}
+	return text, nil
 }
 
 func apply(ctx context.Context, planned property.Map, operation string) error {
