@@ -26,6 +26,7 @@ export function kubernetes(kubeconfig: string): Kubernetes {
           ready: condition?.status === "True",
           reason: condition?.message ?? "it has not reported its condition yet",
           kubelet: node.status?.nodeInfo?.kubeletVersion ?? "",
+          bootId: node.status?.nodeInfo?.bootID ?? "",
         };
       });
     },

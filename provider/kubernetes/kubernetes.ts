@@ -8,6 +8,8 @@ interface KubernetesNode {
   readonly reason: string;
   /** Version of its kubelet, as `v1.36.3`. */
   readonly kubelet: string;
+  /** Boot id of the machine as its kubelet reported it last; empty if it has not. */
+  readonly bootId: string;
 }
 
 /** A `coordination.k8s.io/v1` Lease, as far as it matters here. */

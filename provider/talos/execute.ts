@@ -81,7 +81,10 @@ const actions = {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
       return runs === fingerprint(desired) ? { done: runs } : { missing: "it still runs another configuration" };
     });
-    await readyGate(cluster, key, { strict: errand.wasReady === true });
+    await readyGate(cluster, key, {
+      strict: errand.wasReady === true,
+      ...(errand.reboots && errand.bootId !== undefined && { endedBoot: errand.bootId }),
+    });
     return errand.reboots ? "rebooted, configured and Ready" : "configured and Ready";
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };

@@ -74,14 +74,24 @@ function hostOf(url: string): string {
   }
 }
 
-/** The node is registered, Ready (or waits for its network plugin only), and runs the declared kubelet. */
-export function readyGate(cluster: Cluster, key: string, options: { readonly strict: boolean }): Promise<string> {
+/** What counts as Ready. */
+interface Readiness {
+  /** A node that only waits for its network plugin is not Ready. */
+  readonly strict: boolean;
+  /** Boot that has ended: a kubelet that still reports it is Ready by an old word. @default - any boot will do */
+  readonly endedBoot?: string;
+}
+
+/** The node is registered, Ready, and runs the declared kubelet. */
+export function readyGate(cluster: Cluster, key: string, { strict, endedBoot }: Readiness): Promise<string> {
   const { hostname, kubernetes } = cluster.node(key);
   return cluster.wait(`${key} Ready`, cluster.readySeconds, async () => {
     const nodes = await cluster.kubernetes.nodes(cluster.signal);
     const node = nodes.find(({ name }) => name === hostname);
     if (node === undefined) return { missing: `it has not registered as Node ${hostname}` };
-    const up = node.ready || (!options.strict && WAITS_FOR_NETWORK.test(node.reason));
+    if (node.bootId !== "" && node.bootId === endedBoot)
+      return { missing: "its kubelet has not reported since the reboot" };
+    const up = node.ready || (!strict && WAITS_FOR_NETWORK.test(node.reason));
     if (!up) return { missing: `Node ${hostname} is not Ready: ${node.reason}` };
     if (node.kubelet !== kubernetes) return { missing: `its kubelet is ${node.kubelet}, not ${kubernetes}` };
     return { done: node.kubelet };

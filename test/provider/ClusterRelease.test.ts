@@ -145,8 +145,10 @@ describe("ClusterRelease", () => {
       ...inputs,
       nodes: { ...inputs.nodes, "w-2": node("w-2", 22, "worker", { machine: { sysctls: { "vm.x": "1" } } }) },
     };
-    const reached = await resource.update("demo", state, one, listen().context);
+    const heard = listen();
+    const reached = await resource.update("demo", state, one, heard.context);
     expect(cluster.byKey("w-2").boots).toBe(2);
+    expect(heard.lines).toContain("w-2 Ready: its kubelet has not reported since the reboot");
     expect(reached.outputs.journal.at(-1)?.detail).toBe("rebooted, configured and Ready");
   });
 

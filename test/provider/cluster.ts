@@ -18,6 +18,8 @@ export interface FakeNode {
   etcd: boolean;
   ready: boolean;
   leader: boolean;
+  /** Boot that its kubelet has reported to Kubernetes; it does so some time after the boot. */
+  reported: number;
 }
 
 type Tree = { [key: string]: unknown };
@@ -58,6 +60,7 @@ export class FakeCluster {
       etcd: false,
       ready: true,
       leader: false,
+      reported: 1,
       ...node,
     });
     return this;
@@ -80,7 +83,7 @@ export class FakeCluster {
   }
 
   snapshot(): unknown {
-    return [...this.nodes.values()].map(({ boots: _, ...node }) => node);
+    return [...this.nodes.values()].map(({ boots: _, reported: __, ...node }) => node);
   }
 
   private reach(address: string): FakeNode {
@@ -160,7 +163,13 @@ export class FakeCluster {
         up();
         return [...cluster.nodes.values()]
           .filter(({ configuration }) => configuration !== undefined)
-          .map(({ hostname, ready, kubelet }) => ({ name: hostname, ready, kubelet, reason: "kubelet is stopped" }));
+          .map((node) => {
+            const { hostname: name, ready, kubelet } = node;
+            const bootId = `boot-${node.reported}`;
+            // The next look finds a kubelet that has reported its boot.
+            node.reported = node.boots;
+            return { name, ready, kubelet, bootId, reason: "kubelet is stopped" };
+          });
       },
       async deleteNode() {
         up();
