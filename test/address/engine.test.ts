@@ -129,6 +129,7 @@ test("NetBox: what is wrong is said at preview, each with its path, and NetBox i
   const { server, records, env } = await netbox("10.83.4.0/24");
   const { range: _, ...rest } = home;
   const program = { pools: { nodes: { ...rest, backend: "netbox" as const, prefix: "10.83.4.0/24" } } };
+  const db = { site: "home", pool: "nodes", owner: "db", prefix: "10.83.4.0/24" };
   const cases: [Record<string, string>, Program, string][] = [
     [{ ...env, PLINTH_NETBOX_URL: "http://127.0.0.1:9" }, program, "netbox.url"],
     [{ ...env, PLINTH_NETBOX_TOKEN: "f".repeat(40) }, program, "netbox.token"],
@@ -148,6 +149,7 @@ test("NetBox: what is wrong is said at preview, each with its path, and NetBox i
       "2001:db8::1 is IPv6, the pool is not",
     ],
     [env, { pools: { nodes: { ...program.pools.nodes, site: "away" } } }, "NetBox has no tag plinth-site-away"],
+    [env, { claims: { one: db, two: db } }, "the claim home/nodes/db/address is declared twice:"],
   ];
   try {
     for (const [environment, asked, message] of cases) {
