@@ -7,7 +7,9 @@ package cluster
 import (
 	"context"
 	"net/http"
+	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/cosi-project/runtime/pkg/state"
@@ -121,6 +123,19 @@ func (a *Agent) unit(name string) *process.Unit {
 
 func (a *Agent) goRun(task func()) { a.tasks.Go(task) }
 
+// CheckImage says why an image cannot be had. Only images that are programs here are known; all
+// others are taken to exist.
+func (a *Agent) CheckImage(image string) error {
+	name, _, _ := strings.Cut(path.Base(image), ":")
+	if _, known := a.tools[name]; !known {
+		return nil
+	}
+
+	_, err := a.binary(name, image)
+
+	return err
+}
+
 // binary finds the program for an image, by the image's tag.
 func (a *Agent) binary(program, image string) (string, error) {
 	return a.tools.Find(program, machine.ImageVersion(image))
@@ -172,6 +187,9 @@ func (a *Agent) reconcileAPIServer(cfg config.Provider) error {
 
 	path, err := a.binary("kube-apiserver", cfg.Cluster().APIServer().Image())
 	if err != nil {
+		// The old program is gone and the image of the new one cannot be pulled.
+		a.apiServer.Want(nil)
+
 		return err
 	}
 
@@ -198,20 +216,15 @@ func (a *Agent) reconcileControllers(cfg config.Provider) {
 		{a.scheduler, cfg.Cluster().Scheduler().Image(), schedulerCommand},
 		{a.kwok, "", kwokCommand},
 	} {
-		if !holds {
-			program.unit.Want(nil)
-
-			continue
-		}
-
 		path, err := a.binary(program.unit.Name(), program.image)
-		if err == nil {
-			var command *process.Command
-			if command, err = program.command(a.Session, cfg, path); err == nil {
-				program.unit.Want(command)
-			}
+
+		var command *process.Command
+
+		if err == nil && holds {
+			command, err = program.command(a.Session, cfg, path)
 		}
 
+		program.unit.Want(command)
 		a.complain(program.unit.Name(), err)
 	}
 }

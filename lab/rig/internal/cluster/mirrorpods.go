@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"plinth.dev/lab/rig/internal/process"
 )
@@ -73,10 +74,18 @@ func (k *kubelet) syncMirrorPods(ctx context.Context, node *corev1.Node, cfg con
 
 		wanted := mirrorPod(node, component)
 
+		if k.agent.Failure(component.Name) != "" {
+			// A program that cannot run is no running pod.
+			if err := deletePod(ctx, pods, wanted.Name); err != nil {
+				return err
+			}
+
+			continue
+		}
+
 		current, err := pods.Get(ctx, wanted.Name, metav1.GetOptions{})
 		if err == nil && current.Annotations[mirrorAnnotation] != wanted.Annotations[mirrorAnnotation] {
-			now := int64(0)
-			if err = pods.Delete(ctx, wanted.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}); err == nil {
+			if err = deletePod(ctx, pods, wanted.Name); err == nil {
 				_, err = pods.Create(ctx, wanted, metav1.CreateOptions{})
 			}
 		}
@@ -92,6 +101,17 @@ func (k *kubelet) syncMirrorPods(ctx context.Context, node *corev1.Node, cfg con
 	}
 
 	return nil
+}
+
+func deletePod(ctx context.Context, pods typedcorev1.PodInterface, name string) error {
+	now := int64(0)
+
+	err := pods.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil
+	}
+
+	return err
 }
 
 func mirrorPod(node *corev1.Node, component Component) *corev1.Pod {

@@ -17,6 +17,7 @@ import (
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
@@ -42,6 +43,8 @@ func TestCluster(t *testing.T) {
 		{"pods run", checkPods},
 		{"a reboot keeps the machine in the cluster", checkReboot},
 		{"no quorum, no API", checkQuorum},
+		{"the virtual address moves", checkFailover},
+		{"a missing image keeps its program down", checkMissingImage},
 		{"a member that was removed by a reset joins again", checkReset},
 		{"the rack resumes", checkResume},
 		{"nothing is left running", checkNothingLeft},
@@ -373,6 +376,63 @@ func checkQuorum(_ *testing.T, b *bench, kube *kubernetes.Clientset) {
 	b.must(b.control(http.MethodDelete, "/machines/m13/faults/off", nil))
 	b.eventually(60*time.Second, func() error { return b.nodesReady(kube, 5) })
 	b.eventually(20*time.Second, func() error { return b.members(13, 3) })
+}
+
+func checkFailover(_ *testing.T, b *bench, kube *kubernetes.Clientset) {
+	holder := b.status().Clusters[0].Holder
+
+	b.must(b.control(http.MethodPost, "/machines/"+holder+"/power", map[string]any{"state": "off"}))
+	b.eventually(30*time.Second, func() error {
+		cluster := b.status().Clusters[0]
+		if cluster.Holder == holder || len(cluster.APIServers) != 2 {
+			return fmt.Errorf("the address has not moved: %+v", cluster)
+		}
+
+		// A service account is the work of a running controller manager.
+		_, err := kube.CoreV1().Namespaces().Create(b.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "moved"}}, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+
+		_, err = kube.CoreV1().ServiceAccounts("moved").Get(b.ctx, "default", metav1.GetOptions{})
+
+		return err
+	})
+	b.must(b.control(http.MethodPost, "/machines/"+holder+"/power", map[string]any{"state": "on"}))
+	b.eventually(60*time.Second, func() error { return b.nodesReady(kube, 5) })
+	b.eventually(20*time.Second, func() error { return b.members(11, 3) })
+}
+
+func checkMissingImage(_ *testing.T, b *bench, kube *kubernetes.Clientset) {
+	image := "registry.k8s.io/kube-apiserver:v1.35.0"
+
+	_, err := b.talos(12).MachineClient.ImagePull(b.ctx, &machineapi.ImagePullRequest{Reference: image}) //nolint:staticcheck // what upgrades call
+	expectCode(b.T, err, 5, "there is no kube-apiserver v1.35.0 here")
+
+	b.apply(b.talos(12), b.config(12, talosmachine.TypeControlPlane, func(cfg *configuration) {
+		cfg.ClusterConfig.APIServerConfig.ContainerImage = image
+	}), auto)
+	b.eventually(20*time.Second, func() error {
+		if b.running(12, "kube-apiserver") != "" {
+			return fmt.Errorf("the API server still runs")
+		}
+
+		_, err := kube.CoreV1().Pods("kube-system").Get(b.ctx, "kube-apiserver-node-12", metav1.GetOptions{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("its pod is still there: %w", err)
+		}
+
+		return nil
+	})
+
+	b.apply(b.talos(12), b.config(12, talosmachine.TypeControlPlane, nil), auto)
+	b.eventually(30*time.Second, func() error {
+		if servers := b.status().Clusters[0].APIServers; len(servers) != 3 {
+			return fmt.Errorf("API servers: %v", servers)
+		}
+
+		return nil
+	})
 }
 
 func checkReset(_ *testing.T, b *bench, kube *kubernetes.Clientset) {

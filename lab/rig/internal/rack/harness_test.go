@@ -25,7 +25,7 @@ import (
 	"plinth.dev/lab/rig/internal/spec"
 )
 
-// kubernetesVersion is the one the tools are expected to have; RIG_KUBERNETES names another.
+// kubernetesVersion is the one of the tools the project builds.
 const kubernetesVersion = "1.36.3"
 
 // tools returns real programs, or skips the test when there are none.
@@ -40,6 +40,10 @@ func tools(t *testing.T) spec.Tools {
 	found := spec.Tools{}
 	for _, program := range spec.Programs {
 		found[program] = spec.Binaries{"": filepath.Join(folder, program)}
+	}
+
+	if err := found.Identify(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 
 	return found

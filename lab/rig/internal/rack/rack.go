@@ -113,14 +113,14 @@ func (r *Rack) reachable(m *machine.Machine) bool {
 	case s.Stage() == machine.StageFailed || m.Faults.Has(fault.Refuse):
 		return true
 	case s.Config() != nil && !s.ControlPlane() && r.registry.Authority(s.ClusterID()) == nil:
-		return !r.controlPlaneComing(s.ClusterID())
+		return !r.somebodyBoots()
 	}
 
 	return r.api.Listening(m)
 }
 
-// controlPlaneComing says whether a machine that is on has yet to show what it is.
-func (r *Rack) controlPlaneComing(string) bool {
+// somebodyBoots says whether a machine that is on has yet to show what it is.
+func (r *Rack) somebodyBoots() bool {
 	for _, m := range r.hub.Machines() {
 		s := m.Session()
 		if m.Store.Disk().Powered && (s == nil || s.Stage() == machine.StageBooting) {

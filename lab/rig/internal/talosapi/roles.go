@@ -75,9 +75,15 @@ func hasRole(ctx context.Context, role string) bool { return slices.Contains(rol
 
 // admit waits while the machine hangs and says whether the caller may call the method.
 func (n *node) admit(ctx context.Context, method string) error {
-	for n.session.Faults.Has(fault.Hang) {
+	for {
+		changed := n.session.Faults.Changed()
+
+		if !n.session.Faults.Has(fault.Hang) {
+			break
+		}
+
 		select {
-		case <-n.session.Faults.Changed():
+		case <-changed:
 		case <-ctx.Done():
 			return status.FromContextError(ctx.Err()).Err()
 		}

@@ -75,10 +75,26 @@ func (s *machineService) Upgrade(_ context.Context, request *machineapi.UpgradeR
 	return &machineapi.UpgradeResponse{Messages: []*machineapi.Upgrade{{Ack: "Upgrade request received", ActorId: actor}}}, nil
 }
 
-// ImagePull answers the older way of pulling; there is no registry to ask.
-func (s *machineService) ImagePull(context.Context, *machineapi.ImagePullRequest) (*machineapi.ImagePullResponse, error) {
-	if s.session.Faults.Has(fault.DiskFull) {
-		return nil, errDiskFull
+// pull says whether an image can be had: there is no registry, but programs may be missing.
+func (n *node) pull(image string) error {
+	switch {
+	case n.agent == nil:
+		return errNotRunning
+	case n.session.Faults.Has(fault.DiskFull):
+		return errDiskFull
+	}
+
+	if err := n.agent.CheckImage(image); err != nil {
+		return status.Errorf(codes.NotFound, "failed to pull image %q: %v", image, err)
+	}
+
+	return nil
+}
+
+// ImagePull is the older way of pulling.
+func (s *machineService) ImagePull(_ context.Context, request *machineapi.ImagePullRequest) (*machineapi.ImagePullResponse, error) {
+	if err := s.pull(request.Reference); err != nil {
+		return nil, err
 	}
 
 	return &machineapi.ImagePullResponse{Messages: []*machineapi.ImagePull{{}}}, nil
@@ -92,8 +108,8 @@ type imageService struct {
 
 // Pull reports the image as present.
 func (s *imageService) Pull(request *machineapi.ImageServicePullRequest, stream grpc.ServerStreamingServer[machineapi.ImageServicePullResponse]) error {
-	if s.session.Faults.Has(fault.DiskFull) {
-		return errDiskFull
+	if err := s.pull(request.ImageRef); err != nil {
+		return err
 	}
 
 	return stream.Send(&machineapi.ImageServicePullResponse{
