@@ -140,7 +140,7 @@ describe("time and number", () => {
     const failure = await failureOf(client(url).post("ipam/ip-addresses", { address: "10.0.0.1/24" }, ipAddressSchema));
     expect(failure.kind).toBe("unknown");
     expect(failure.message).toContain("did not answer within 300 ms");
-    expect(Date.now() - begun).toBeLessThan(1500);
+    expect(Date.now() - begun).toBeLessThan(3000);
   });
 
   test("an abort ends the request at once", async () => {
@@ -151,7 +151,7 @@ describe("time and number", () => {
     const begun = Date.now();
     setTimeout(() => controller.abort(new Error("cancelled")), 20);
     await expect(call).rejects.toThrow("cancelled");
-    expect(Date.now() - begun).toBeLessThan(250);
+    expect(Date.now() - begun).toBeLessThan(1000);
   });
 
   test("no more requests at a time than allowed", async () => {
