@@ -81,9 +81,29 @@ export function classify(stderr: string): TalosFailure {
   return FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? "other";
 }
 
-/** The one sentence of an error: gRPC's wrapping and the usage text left out. */
+/** What an error says, in one line: gRPC's wrapping and the usage text left out, several errors joined. */
 export function errorSentence(stderr: string): string {
-  const line = stderr.split("\n").find((text) => /error|fail|rpc/i.test(text)) ?? stderr.trim().split("\n")[0] ?? "";
-  const descriptions = [...line.matchAll(/desc = "?(.*?)"?$/g)];
-  return (descriptions.at(-1)?.[1] ?? line).replace(/^.*desc = "?/, "").trim();
+  const several = [...stderr.matchAll(/^\s*\* (.+)$/gm)].flatMap((match) => match[1] ?? []);
+  const lines = stderr.trim().split("\n");
+  const first = lines.find((text) => /error|fail|rpc/i.test(text)) ?? lines[0] ?? "";
+  const said = several.length > 0 ? several : [first];
+  return [
+    ...new Set(
+      said.map((line) =>
+        line
+          .replace(/^.*desc = "?/, "")
+          .replace(/"$/, "")
+          .trim(),
+      ),
+    ),
+  ].join("; ");
+}
+
+/** Without gRPC's frame, and without Go's guesses about certificates. */
+function plain(line: string): string {
+  return line
+    .replace(/^.*desc = "?/, "")
+    .replace(/ \(possibly because of .*$/, "")
+    .replace(/"$/, "")
+    .trim();
 }

@@ -103,6 +103,21 @@ describe("a call", () => {
 });
 
 describe("reading talosctl's output", () => {
+  test.each([
+    [
+      'error: rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.0.0.1:50000: connect: connection refused"',
+      "transport: Error while dialing: dial tcp 10.0.0.1:50000: connect: connection refused",
+    ],
+    [
+      "error applying new configuration: 2 errors occurred:\n\t* 10.0.0.1: rpc error: code = InvalidArgument desc = no machine type\n\t* cluster is missing\n\n",
+      "no machine type; cluster is missing",
+    ],
+    ["flag provided but not defined", "flag provided but not defined"],
+    ["", ""],
+  ])("the sentence of %j", (stderr, sentence) => {
+    expect(parse.errorSentence(stderr)).toBe(sentence);
+  });
+
   test("members of etcd", () => {
     const text = [
       "NODE        ID                 HOSTNAME   PEER URLS                  CLIENT URLS                LEARNER",
