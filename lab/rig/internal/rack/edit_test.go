@@ -3,16 +3,17 @@ package rack
 import (
 	"time"
 
+	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	documents "github.com/siderolabs/talos/pkg/machinery/config/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configpatcher"
 	"github.com/siderolabs/talos/pkg/machinery/config/container"
 	"github.com/siderolabs/talos/pkg/machinery/config/encoder"
-	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 	"github.com/siderolabs/talos/pkg/machinery/role"
 	"go.yaml.in/yaml/v4"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // configuration is what tests change in a machine's configuration.
@@ -58,12 +59,17 @@ func (b *bench) edit(provider config.Provider, hostname string, change func(*con
 	return raw
 }
 
-// readerAccess is a client configuration whose certificate may only read.
-func (b *bench) readerAccess() *clientconfig.Config {
+// readerAccess is a client configuration the machine issues, whose certificate may only read.
+func (b *bench) readerAccess(host int) *clientconfig.Config {
 	b.Helper()
 
-	pair, err := secrets.NewAdminCertificateAndKey(time.Now(), b.input.Options.SecretsBundle.Certs.OS, role.MakeSet(role.Reader), time.Hour)
+	response, err := b.talos(host).GenerateClientConfiguration(b.ctx, &machineapi.GenerateClientConfigurationRequest{
+		Roles: []string{string(role.Reader)}, CrtTtl: durationpb.New(time.Hour),
+	})
 	b.must(err)
 
-	return clientconfig.NewConfig("reader", nil, b.input.Options.SecretsBundle.Certs.OS.Crt, pair)
+	access, err := clientconfig.FromBytes(response.Messages[0].Talosconfig)
+	b.must(err)
+
+	return access
 }

@@ -134,7 +134,7 @@ func TestRolesComeFromTheCertificateAlone(t *testing.T) {
 	b := newBench(t, 4, noTools(), 11)
 	b.configured(11, talosmachine.TypeControlPlane, nil)
 
-	access := b.readerAccess()
+	access := b.readerAccess(11)
 
 	c, err := client.New(b.ctx, client.WithConfig(access), client.WithEndpoints(b.address(11)))
 	b.must(err)
