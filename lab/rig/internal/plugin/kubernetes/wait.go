@@ -39,14 +39,16 @@ func awaitReady(ctx context.Context, c *cluster, live *unstructured.Unstructured
 	if err != nil {
 		return live, &failure{message: err.Error()}
 	}
-	now := verdict{}
+	now, seen := verdict{}, false
 	ended := poll(ctx, waitLimit(live, requested, byDefault), func(ctx context.Context) bool {
 		fresh, err := client.Get(ctx, live.GetName(), metav1.GetOptions{})
 		if err != nil {
-			now = verdict{reasons: []string{err.Error()}}
+			if !seen { // what was last known of the object says more than an interrupted question
+				now = verdict{reasons: []string{err.Error()}}
+			}
 			return false
 		}
-		live = fresh
+		live, seen = fresh, true
 		now = check(ctx, c, live)
 		return now.ready || now.failed
 	})
