@@ -14,7 +14,7 @@ export interface StoredPool extends PoolState {
 const resource = z.looseObject({
   urn: z.string(),
   type: z.string(),
-  inputs: z.unknown(),
+  inputs: z.unknown().optional(),
   outputs: z.record(z.string(), z.unknown()).optional(),
 });
 const deployment = z.looseObject({ resources: z.array(resource).default([]) });

@@ -61,8 +61,13 @@ function stateFile(inputs: object, addresses: Record<string, string>): string {
   const file = join(dir, "state.json");
   const urn = "urn:pulumi:lab::plinth::plinth:site:Site$plinth:address:Pool::site-pool-nodes";
   const outputs = { ...inputs, addresses, generation: 1, resting: [], pending: [], orphans: [], strays: [] };
+  const stack = {
+    urn: "urn:pulumi:lab::plinth::pulumi:pulumi:Stack::plinth-lab",
+    type: "pulumi:pulumi:Stack",
+    custom: false,
+  };
   const resource = { urn, type: "plinth:address:Pool", custom: true, inputs, outputs };
-  writeFileSync(file, JSON.stringify({ version: 3, deployment: { resources: [resource] } }));
+  writeFileSync(file, JSON.stringify({ version: 3, deployment: { resources: [resource, stack] } }));
   return file;
 }
 
