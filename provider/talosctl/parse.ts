@@ -87,16 +87,7 @@ export function errorSentence(stderr: string): string {
   const lines = stderr.trim().split("\n");
   const first = lines.find((text) => /error|fail|rpc/i.test(text)) ?? lines[0] ?? "";
   const said = several.length > 0 ? several : [first];
-  return [
-    ...new Set(
-      said.map((line) =>
-        line
-          .replace(/^.*desc = "?/, "")
-          .replace(/"$/, "")
-          .trim(),
-      ),
-    ),
-  ].join("; ");
+  return [...new Set(said.map(plain))].join("; ");
 }
 
 /** Without gRPC's frame, and without Go's guesses about certificates. */

@@ -112,6 +112,10 @@ describe("reading talosctl's output", () => {
       "error applying new configuration: 2 errors occurred:\n\t* 10.0.0.1: rpc error: code = InvalidArgument desc = no machine type\n\t* cluster is missing\n\n",
       "no machine type; cluster is missing",
     ],
+    [
+      'error: rpc error: code = Unavailable desc = "tls: failed to verify certificate: x509: certificate signed by unknown authority (possibly because of x)"',
+      "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+    ],
     ["flag provided but not defined", "flag provided but not defined"],
     ["", ""],
   ])("the sentence of %j", (stderr, sentence) => {
