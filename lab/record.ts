@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../package.json";
 import { reset } from "./commands/down";
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     await reset(instance, ticker);
     await up(instance, { ticker, signal: new AbortController().signal });
     mkdirSync(folder, { recursive: true });
-    copyFileSync(stateFile(instance), join(folder, "state.json"));
+    writeFileSync(join(folder, "state.json"), portable(readFileSync(stateFile(instance), "utf8")));
     copyFileSync(instance.stackFile, join(folder, "Pulumi.lab.yaml"));
     copyFileSync(instance.at("passphrase"), join(folder, "passphrase"));
     ticker.line(`recorded ${folder}`);
@@ -28,6 +28,16 @@ async function main(): Promise<void> {
     await reset(instance, ticker);
     ticker.close();
   }
+}
+
+/** A state without the places in source files that the engine notes, which are paths of this computer. */
+function portable(state: string): string {
+  const drop = new Set(["sourcePosition", "stackTrace"]);
+  return `${JSON.stringify(
+    JSON.parse(state, (key, value) => (drop.has(key) ? undefined : value)),
+    undefined,
+    2,
+  )}\n`;
 }
 
 void main();

@@ -3,7 +3,7 @@ import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
-import type { AddressPlan } from "../../components/site/pools";
+import { addressText, endpointText } from "../../components/site/pools";
 
 /** `plinth plan`: what a site file means, before anything is made. */
 export function registerPlan(program: Command): void {
@@ -24,7 +24,6 @@ const SHOW = {
 };
 
 function planText(plan: SitePlan): string {
-  const api = `https://${addressText(plan.endpoint.address)}:${plan.endpoint.port}`;
   const rows = plan.nodes.map((node) => [
     node.key,
     node.type,
@@ -35,7 +34,7 @@ function planText(plan: SitePlan): string {
   ]);
   return [
     `${plan.name} (${plan.domain}) · ${plan.provider} · Talos ${plan.talos.version}, contract ${plan.talos.configContract} · Kubernetes ${plan.kubernetes.version}`,
-    `API ${api}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
+    `API ${endpointText(plan.endpoint)}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
@@ -51,8 +50,4 @@ function table(rows: readonly (readonly string[])[]): string[] {
       .join("  ")
       .trimEnd(),
   );
-}
-
-function addressText(address: AddressPlan): string {
-  return "literal" in address ? address.literal : `pool ${address.claim.pool}`;
 }

@@ -34,7 +34,12 @@ export class Facts extends pulumi.ComponentResource {
     new k8s.core.v1.ConfigMap(
       `${name}-site`,
       {
-        metadata: { name: "site", namespace: namespace.metadata.name },
+        // A label changes in place; in the data every new version of plinth would replace the object.
+        metadata: {
+          name: "site",
+          namespace: namespace.metadata.name,
+          labels: { "app.kubernetes.io/version": version },
+        },
         data: {
           name: plan.name,
           domain: plan.domain,
@@ -42,7 +47,6 @@ export class Facts extends pulumi.ComponentResource {
           talos: plan.talos.version,
           kubernetes: plan.kubernetes.version,
           nodes: plan.nodes.map((node) => node.hostname).join(" "),
-          plinth: version,
         },
       },
       // A ConfigMap whose data changes is replaced; with a fixed name the old one has to go first.

@@ -1,5 +1,5 @@
 import type { NodePlan, SitePlan } from "./plan";
-import type { AddressPlan } from "./pools";
+import { addressText, endpointText } from "./pools";
 
 /**
  * A picture of a site as SVG: the API address over the control planes, every machine in its failure domain, the network
@@ -68,7 +68,7 @@ function drawEndpoint(plan: SitePlan, domains: readonly Domain[], left: number, 
   return [
     ...wires,
     `<rect class="bar" x="${middle - 180}" y="48" width="360" height="40" rx="8"/>`,
-    `<text x="${middle}" y="65" text-anchor="middle" class="name">Kubernetes API https://${xml(addressText(plan.endpoint.address))}:${plan.endpoint.port}</text>`,
+    `<text x="${middle}" y="65" text-anchor="middle" class="name">Kubernetes API ${xml(endpointText(plan.endpoint))}</text>`,
     `<text x="${middle}" y="81" text-anchor="middle" class="quiet">${kind}</text>`,
   ];
 }
@@ -99,10 +99,6 @@ function drawNetwork(plan: SitePlan, width: number, y: number): string[] {
     `<text x="${MARGIN + 14}" y="${y + 32}" class="name">${xml(cidr)}</text>`,
     `<text x="${MARGIN + 14}" y="${y + 50}" class="quiet">${xml(`${way} · pods ${pods} · services ${services}`)}</text>`,
   ];
-}
-
-function addressText(address: AddressPlan): string {
-  return "literal" in address ? address.literal : `from pool ${address.claim.pool}`;
 }
 
 function xml(text: string): string {

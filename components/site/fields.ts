@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { parseAddress, parseCidr, parseRange } from "../address/cidr";
+import { formatAddress, parseAddress, parseCidr, parseRange } from "../address/cidr";
 import { CONTRACTS } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
 
 /**
  * Field types of the site file. Each refuses a bad value by itself with what is wrong and what to do, so that one pass
- * reports every bad field; rules between fields live in rules.ts.
+ * reports every bad field; rules between fields live in rules/.
  */
 
 /** A custom zod issue that carries the way out beside the reason. */
@@ -42,8 +42,12 @@ export const domainName = z.string().superRefine((value, ctx) => {
 
 /** IP address, IPv4 or IPv6. */
 export const ipAddress = z.string().superRefine((value, ctx) => {
-  const { problem } = parseAddress(value, "");
-  if (problem) complain(ctx, problem.reason, problem.fix);
+  const parsed = parseAddress(value, "");
+  if (parsed.problem) complain(ctx, parsed.problem.reason, parsed.problem.fix);
+  // One address has one text, so that comparing texts compares addresses.
+  else if (formatAddress(parsed.value) !== value) {
+    complain(ctx, `"${value}" is not the canonical form of an address`, `did you mean ${formatAddress(parsed.value)}?`);
+  }
 });
 
 /** Network in CIDR notation without host bits. */
@@ -64,13 +68,23 @@ export const host = z.string().superRefine((value, ctx) => {
   complain(ctx, `"${value}" is neither a host name nor an IP address`, "write it as time.example.org or 10.0.0.1");
 });
 
+/** Registry or Image Factory: a host with an optional port. */
+export const registry = z.string().superRefine((value, ctx) => {
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/.test(value)) return;
+  complain(
+    ctx,
+    `"${value}" is not a registry`,
+    "write host or host:port, as in factory.talos.dev or registry.local:5000",
+  );
+});
+
 /** Proxy URL. */
 export const proxyUrl = z.string().superRefine((value, ctx) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
     complain(ctx, `"${value}" is not a proxy URL`, "write it as http://proxy.example.org:3128");
-  } else if (url.password !== "") {
-    complain(ctx, "a proxy URL holds a password", "leave user and password out of the site file");
+  } else if (url.password !== "" || url.username !== "") {
+    complain(ctx, "a proxy URL holds a user or a password", "leave both out of the site file");
   }
 });
 

@@ -4,7 +4,7 @@ import { ProblemError } from "../problem";
 
 /** The site object of a stack file, as written. Throws a ProblemError when the file is no stack file of a site. */
 export function readSiteFile(file: string): unknown {
-  const document = parseDocument(readFileSync(file, "utf8"), { prettyErrors: true });
+  const document = parseDocument(read(file), { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new ProblemError(
       `${file} is not YAML:`,
@@ -26,4 +26,15 @@ export function readSiteFile(file: string): unknown {
     ]);
   }
   return site;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).message;
+    throw new ProblemError("There is nothing to read:", [
+      { path: file, reason, fix: "name a stack file that you may read" },
+    ]);
+  }
 }

@@ -103,7 +103,7 @@ function byRoleAndKey(a: NodePlan, b: NodePlan): number {
 }
 
 function planEndpoint(vip: AddressSpec | undefined, nodes: readonly NodePlan[]): SitePlan["endpoint"] {
-  if (vip !== undefined) return { address: planAddress(vip, "kubernetes-api", "vip"), vip: true, port: API_PORT };
+  if (vip !== undefined) return { address: planAddress(vip, "network.vip", "vip"), vip: true, port: API_PORT };
   const only = nodes[0];
   if (only === undefined) throw new Error("unreachable: a checked site has a control plane");
   return { address: only.address, vip: false, port: API_PORT };

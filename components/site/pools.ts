@@ -36,6 +36,10 @@ export function planPools(
     ...(spec.network.gateway === undefined
       ? []
       : [{ what: "network.gateway", address: { literal: spec.network.gateway } }]),
+    ...[...spec.network.nameservers, ...spec.network.ntp].map((literal) => ({
+      what: `the server ${literal}`,
+      address: { literal },
+    })),
     ...(endpoint.vip ? [{ what: "network.vip", address: endpoint.address, dnsName: `api.${spec.domain}` }] : []),
     ...nodes.map((node) => ({
       what: `machines.${node.key}`,
@@ -59,6 +63,17 @@ export function planPools(
       },
     ]),
   );
+}
+
+/** An address for people: as it is written, or where it will come from. */
+export function addressText(address: AddressPlan): string {
+  return "literal" in address ? address.literal : `from pool ${address.claim.pool}`;
+}
+
+/** URL of the Kubernetes API, for people while its address is still to be claimed. */
+export function endpointText({ address, port }: { readonly address: AddressPlan; readonly port: number }): string {
+  const host = addressText(address);
+  return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function reservedOf(uses: readonly Use[], network: string): Record<string, string> {

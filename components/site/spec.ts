@@ -10,6 +10,7 @@ import {
   name,
   proxyUrl,
   range,
+  registry,
   taint,
   version,
 } from "./fields";
@@ -98,7 +99,7 @@ const talos = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, "a schematic id is 64 lower-case hex digits")
     .optional()
     .describe("Image Factory schematic id to use instead of extensions and kernelArgs. Default: computed from them."),
-  factory: host
+  factory: registry
     .default("factory.talos.dev")
     .describe("Image Factory or registry that serves installer images. A change takes effect at the next install."),
   onDestroy: z

@@ -20,6 +20,10 @@ test.each(["", "config: {}", "config:\n  other:site: {}\n", "[]"])("%j describes
   expect(() => read(text)).toThrow(/describes no site:\n {2}- config\.plinth:site: is missing/);
 });
 
+test("a file that is not there is a problem, not a crash", () => {
+  expect(() => readSiteFile(path.join(folder, "none.yaml"))).toThrow(/none\.yaml: ENOENT.*\(name a stack file/);
+});
+
 test("broken YAML names the line", () => {
   expect(() => read("config:\n  plinth:site: {name: a\n")).toThrow(/is not YAML:\n {2}- .*line \d/);
 });

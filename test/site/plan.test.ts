@@ -60,18 +60,19 @@ test("a claim keeps pool, owner and purpose", () => {
     exclude: [],
     reserved: {
       "network.gateway": "127.77.0.1",
+      "the server 127.77.0.1": "127.77.0.1",
       "machines.cp-1": "127.77.0.11",
       "machines.cp-2": "127.77.0.12",
       "machines.cp-3": "127.77.0.13",
       "machines.worker-2": "127.77.0.22",
     },
     claims: {
-      "kubernetes-api": { purpose: "vip", address: "127.77.0.110", dnsName: "api.lab.example.org" },
+      "network.vip": { purpose: "vip", address: "127.77.0.110", dnsName: "api.lab.example.org" },
       "worker-1": { purpose: "node", dnsName: "worker-1.lab.example.org" },
     },
   });
   expect(endpoint.address).toEqual({
-    claim: { pool: "nodes", owner: "kubernetes-api", purpose: "vip", address: "127.77.0.110" },
+    claim: { pool: "nodes", owner: "network.vip", purpose: "vip", address: "127.77.0.110" },
   });
 });
 

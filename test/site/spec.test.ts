@@ -223,9 +223,35 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ["pools.nodes.range: is missing (write first and last address, as in 10.0.3.4-10.0.3.20)"],
   ],
   [
+    "a static pool inside a NetBox prefix",
+    (s) =>
+      Object.assign(s, {
+        pools: { a: { range: "127.77.0.100-127.77.0.110" }, b: { backend: "netbox", prefix: "127.77.0.0/24" } },
+      }),
+    ["pools.b.prefix: overlaps pools.a.range (give each pool addresses of its own)"],
+  ],
+  [
+    "a NetBox pool of another network",
+    (s) => Object.assign(s, { pools: { a: { backend: "netbox", prefix: "192.168.0.0/24" } } }),
+    ["pools.a.prefix: lies outside network.cidr 127.77.0.0/24 (choose addresses of that network)"],
+  ],
+  [
+    "a pool with two sources",
+    (s) =>
+      Object.assign(s, {
+        pools: { a: { backend: "netbox", prefix: "127.77.0.0/24", range: "127.77.0.4-127.77.0.9" } },
+      }),
+    ["pools.a.prefix: stands beside range (name one NetBox prefix, as in 10.0.3.0/24, or one NetBox IP range)"],
+  ],
+  [
+    "an address with a space around it",
+    (s) => Object.assign(s.machines["cp-1"], { address: "127.77.0.11 " }),
+    ['machines.cp-1.address: "127.77.0.11 " is not the canonical form of an address (did you mean 127.77.0.11?)'],
+  ],
+  [
     "proxy with a password",
     (s) => Object.assign(s.network, { proxy: { http: "http://me:secret@proxy:3128" } }),
-    ["network.proxy.http: a proxy URL holds a password (leave user and password out of the site file)"],
+    ["network.proxy.http: a proxy URL holds a user or a password (leave both out of the site file)"],
   ],
   [
     "a lab on a real network",
@@ -254,6 +280,23 @@ test("loopback addresses are for the lab alone", () => {
       "machines.controller-0.address: 127.0.0.5 is a loopback address (use an address of the machines' real network; loopback is for provider: lab)",
     ]),
   );
+});
+
+test("machines on IPv6 need pods and services on IPv6", () => {
+  expect(problems((site) => Object.assign(site.network, { cidr: "fd00:77::/64" }), "home")).toEqual(
+    expect.arrayContaining([
+      "network.pods: 10.244.0.0/16 is IPv4, and network.cidr is IPv6 (write an IPv6 network)",
+      "network.services: 10.96.0.0/12 is IPv4, and network.cidr is IPv6 (write an IPv6 network)",
+    ]),
+  );
+});
+
+test("disks of the same kind, chosen by properties, are no duplicates; a registry may have a port", () => {
+  const edit = (site: Raw) => {
+    for (const key of ["cp-1", "cp-2"]) site.machines[key].disk = { selector: { model: "serial-ata*" } };
+    site.talos.factory = "registry.local:5000";
+  };
+  expect(problems(edit)).toEqual([]);
 });
 
 test("all problems come at once, in the order of the file", () => {

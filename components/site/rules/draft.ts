@@ -21,7 +21,8 @@ export interface DraftMachine {
   readonly hostname: string;
   readonly mac?: string;
   readonly address?: Located<Address>;
-  readonly disk: string;
+  /** WWID or serial number; undefined for a selector, which other machines may share. */
+  readonly disk?: string;
 }
 
 /** What of a site file is sound enough to compare. */
@@ -37,7 +38,8 @@ export interface Draft {
   readonly pools: readonly {
     readonly key: string;
     readonly raw: Record<string, unknown>;
-    readonly range?: Located<AddressRange>;
+    /** Its range, or its NetBox prefix. */
+    readonly extent?: Located<AddressRange>;
   }[];
   readonly machines: readonly DraftMachine[];
   readonly talos: Record<string, unknown>;
@@ -60,6 +62,11 @@ function located<T>(
 ): Located<T> | undefined {
   const parsed = typeof value === "string" ? parse(value, path).value : undefined;
   return parsed === undefined ? undefined : { path, value: parsed };
+}
+
+function diskIdentity({ wwid, serial }: Record<string, unknown>): string | undefined {
+  if (typeof wwid === "string") return `wwid ${wwid}`;
+  return typeof serial === "string" ? `serial ${serial}` : undefined;
 }
 
 /** Takes from a raw site file what is sound by itself. */
@@ -91,18 +98,21 @@ export function readDraft(raw: unknown): Draft {
       return typeof pool === "string" ? [{ path: `${path}.pool`, value: pool }] : [];
     }),
     pools: Object.entries(record(site.pools)).map(([key, value]) => {
-      const range = located(record(value).range, `pools.${key}.range`, parseRange);
-      return { key, raw: record(value), ...(range && { range }) };
+      const pool = record(value);
+      const extent =
+        located(pool.range, `pools.${key}.range`, parseRange) ?? located(pool.prefix, `pools.${key}.prefix`, parseCidr);
+      return { key, raw: pool, ...(extent && { extent }) };
     }),
     machines: machines.map(({ key, machine }) => {
       const address = located(machine.address, `machines.${key}.address`, parseAddress);
+      const disk = diskIdentity(record(machine.disk));
       return {
         key,
         role: machine.role,
         hostname: typeof machine.hostname === "string" ? machine.hostname : key,
         ...(typeof machine.mac === "string" && { mac: machine.mac.toLowerCase() }),
         ...(address && { address }),
-        disk: JSON.stringify(record(machine.disk)),
+        ...(disk !== undefined && { disk }),
       };
     }),
     talos: record(site.talos),

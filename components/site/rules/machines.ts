@@ -8,7 +8,7 @@ export function checkIdentities({ machines }: Draft): Problem[] {
     ...machines.flatMap(({ key }) => checkKey(key)),
     ...duplicates(machines, "mac", "MAC address", (machine) => machine.mac),
     ...duplicates(machines, "hostname", "hostname", (machine) => machine.hostname),
-    ...duplicates(machines, "disk", "disk", (machine) => (/wwid|serial/.test(machine.disk) ? machine.disk : undefined)),
+    ...duplicates(machines, "disk", "disk", (machine) => machine.disk),
   ];
 }
 

@@ -24,6 +24,14 @@ export function checkNetworks({ networks, cidr, gateway }: Draft): Problem[] {
       });
     }
   });
+  for (const network of networks) {
+    if (!cidr || network.value.family === cidr.value.family) continue;
+    problems.push({
+      path: network.path,
+      reason: `${formatCidr(network.value)} is IPv${network.value.family}, and network.cidr is IPv${cidr.value.family}`,
+      fix: `write an IPv${cidr.value.family} network`,
+    });
+  }
   const services = networks.find((network) => network.path === "network.services");
   if (services && services.value.family === 4 && services.value.prefixLength > 24) {
     problems.push({
