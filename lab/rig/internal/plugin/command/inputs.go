@@ -54,6 +54,8 @@ func (t table) check(owner string, inputs property.Map) []*pulumirpc.CheckFailur
 			fail(key, "Unrecognized field '%s' on '%s'", key, owner)
 		case got != wanted && got != "":
 			fail(key, "Field '%s' on '%s' must be a '%s'; got '%s' instead", key, owner, wanted, got)
+		case key != "triggers" && !onlyTexts(value):
+			fail(key, "every entry of '%s' on '%s' must be a text", key, owner)
 		case key == "logging" && value != "none":
 			fail(key, "the command stand-in shows no output while a command runs, so logging can only be \"none\"")
 		}
@@ -77,4 +79,25 @@ func typeOf(value any) string {
 	default:
 		return ""
 	}
+}
+
+// onlyTexts tells whether a list or an object holds nothing but texts, which is all a process can be given.
+func onlyTexts(value any) bool {
+	var items []any
+	switch v := value.(type) {
+	case []any:
+		items = v
+	case property.Map:
+		for _, item := range v {
+			items = append(items, item)
+		}
+	}
+	for _, item := range items {
+		switch item.(type) {
+		case string, property.Unknown:
+		default:
+			return false
+		}
+	}
+	return true
 }

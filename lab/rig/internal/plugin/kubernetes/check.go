@@ -58,6 +58,10 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 		canonicalQuantities(news)
 	}
 	response := &pulumirpc.CheckResponse{Inputs: property.ToStruct(news)}
+	if gvk.Kind == "Job" && annotated(toObject(news), annotationReplace) {
+		response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
+			Property: "metadata.annotations", Reason: "the kubernetes stand-in does not implement " + annotationReplace + " on a Job"})
+	}
 	for _, key := range unknownAnnotations(toObject(news).GetAnnotations()) {
 		response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
 			Property: "metadata.annotations", Reason: fmt.Sprintf("the kubernetes stand-in knows no annotation %q", key)})

@@ -21,6 +21,8 @@ var knownOptions = map[string]bool{
 	"kubeClientSettings": true,
 }
 
+var knownClientSettings = map[string]bool{"qps": true, "burst": true, "timeout": true}
+
 // options is the provider's configuration.
 type options struct {
 	kubeconfig, context, cluster string

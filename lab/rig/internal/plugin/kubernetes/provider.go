@@ -37,7 +37,18 @@ func New() *Provider {
 // CheckConfig echoes the configuration after refusing options nobody here would honour.
 func (p *Provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	response := &pulumirpc.CheckResponse{Inputs: req.GetNews()}
-	for _, key := range property.Keys(property.FromStruct(req.GetNews())) {
+	news := property.FromStruct(req.GetNews())
+	settings := property.Object(news, "kubeClientSettings")
+	if text := property.String(news, "kubeClientSettings"); text != "" {
+		settings = decodeNested(text)
+	}
+	for _, key := range property.Keys(settings) {
+		if !knownClientSettings[key] {
+			response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
+				Property: "kubeClientSettings", Reason: fmt.Sprintf("the kubernetes stand-in knows no client setting %q", key)})
+		}
+	}
+	for _, key := range property.Keys(news) {
 		if !knownOptions[key] {
 			response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
 				Property: key, Reason: fmt.Sprintf("the kubernetes stand-in knows no provider option %q", key)})

@@ -28,6 +28,10 @@ var releaseInputs = property.Map{
 	"chart": nil, "name": nil, "namespace": nil, "timeout": nil, "values": nil, "maxHistory": nil, "repositoryOpts": nil,
 }
 
+var repositoryOptions = map[string]bool{
+	"repo": true, "username": true, "password": true, "caFile": true, "certFile": true, "keyFile": true,
+}
+
 // onlyDefault are inputs that must stay as they are by default, since nothing here acts on them.
 var onlyDefault = []string{"dependencyUpdate", "keyring", "lint", "postrender", "verify"}
 
@@ -56,6 +60,11 @@ func (p *Provider) checkRelease(_ context.Context, req *pulumirpc.CheckRequest) 
 	for _, key := range onlyDefault {
 		if !property.Equal(news[key], releaseInputs[key]) {
 			fail(key, "the kubernetes stand-in does not implement %s", key)
+		}
+	}
+	for _, key := range property.Keys(property.Object(news, "repositoryOpts")) {
+		if !repositoryOptions[key] {
+			fail("repositoryOpts", "the kubernetes stand-in knows no repository option %q", key)
 		}
 	}
 	completeRelease(o, req, name, olds, news)
