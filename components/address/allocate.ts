@@ -103,7 +103,9 @@ export function allocate(request: AllocationRequest): AllocationPlan {
     else given.set(claim.key, claim.address);
   }
 
-  const taken = [...given.values(), ...held.values()].map(single);
+  // Whatever is held or rests stays closed, also what a claim leaves behind that moves to the address it asks for.
+  const closed = [...request.existing, ...request.resting].map(({ address }) => address);
+  const taken = [...given.values(), ...closed].map(single);
   const open = subtract(request.ranges, [...request.reserved.map(({ range }) => range), ...taken]);
   const free = open.reduce((sum, range) => sum + capacity(range), 0n);
   if (BigInt(newcomers.length) > free) {

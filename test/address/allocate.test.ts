@@ -142,6 +142,19 @@ describe("allocation, for any pool", () => {
 });
 
 describe("allocation of a new pool", () => {
+  test("an address that its claim leaves for another one is not given away in the same change", () => {
+    const existing = [{ id: "id-a", address: address("10.0.0.1") }];
+    const moved = run(request("10.0.0.1-10.0.0.9", [claim("a", "10.0.0.5"), claim("b")], { existing }));
+    expect(moved).toMatchObject({ given: { a: "10.0.0.5", b: "10.0.0.2" }, problems: [] });
+  });
+
+  test("what a claim left behind rests, although the claim itself has another address", () => {
+    const resting = [{ id: "id-a", address: address("10.0.0.1"), until: "tomorrow" }];
+    const existing = [{ id: "id-a", address: address("10.0.0.5") }];
+    const later = run(request("10.0.0.1-10.0.0.9", [claim("a", "10.0.0.5"), claim("b")], { existing, resting }));
+    expect(later.given).toEqual({ a: "10.0.0.5", b: "10.0.0.2" });
+  });
+
   test("follows the names as people count", () => {
     const { given, free } = run(request("10.0.0.4-10.0.0.20", [claim("cp-10"), claim("cp-2"), claim("cp-1")]));
     expect(given).toEqual({ "cp-1": "10.0.0.4", "cp-2": "10.0.0.5", "cp-10": "10.0.0.6" });
