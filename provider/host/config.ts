@@ -1,13 +1,28 @@
 import { z } from "zod";
 
-/** A service the provider talks to by HTTP. */
-const service = z.strictObject({
-  url: z.url({ protocol: /^https?$/, error: "is not an http or https URL" }),
-  /** Secret. */
-  token: z.string().min(1).optional(),
-  /** PEM of the CA its certificate chains to. @default - the system's CAs */
-  caCertificate: z.string().optional(),
-});
+/**
+ * A service the provider talks to by HTTP. A default provider gets each object of the stack file as JSON text, and as
+ * one secret when anything in it is secret.
+ */
+const service = z.preprocess(
+  fromJson,
+  z.strictObject({
+    url: z.url({ protocol: /^https?$/, error: "is not an http or https URL" }),
+    /** Secret. */
+    token: z.string().min(1).optional(),
+    /** PEM of the CA its certificate chains to. @default - the system's CAs */
+    caCertificate: z.string().optional(),
+  }),
+);
+
+function fromJson(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
 
 /**
  * Configuration of the provider. Only values known at preview belong here: with an unknown one the engine skips
@@ -22,3 +37,8 @@ export const providerConfig = z.strictObject({
   site: z.unknown().optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;
+
+/** Secret texts of a configuration, for redaction: they need not stand alone in what the engine marked as secret. */
+export function configSecrets({ netbox, bootServer }: ProviderConfig): string[] {
+  return [netbox?.token, bootServer?.token].filter((token) => token !== undefined);
+}

@@ -3,7 +3,7 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { version } from "../../package.json";
 import type { ProviderConfig } from "./config";
-import { providerConfig } from "./config";
+import { configSecrets, providerConfig } from "./config";
 import { changesBetween, diffResponse } from "./diff";
 import { schemaProblems } from "./parse";
 import { decode, encode } from "./values";
@@ -60,5 +60,6 @@ export function configure(request: pb.ConfigureRequest): {
   const response = new pb.ConfigureResponse();
   response.setAcceptsecrets(true);
   response.setSupportspreview(true);
-  return { response, config: providerConfig.parse(args.value), secrets: args.secretTexts };
+  const config = providerConfig.parse(args.value);
+  return { response, config, secrets: [...args.secretTexts, ...configSecrets(config)] };
 }

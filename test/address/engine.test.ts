@@ -26,8 +26,14 @@ interface Program {
   readonly claims?: Readonly<Record<string, object>>;
 }
 
-function run(operation: string, program: Program, env: Record<string, string> = {}, stack = "test"): Promise<Ended> {
-  const job = { operation, stack, dir: project.dir, env: { ...project.env, ...env }, ...program };
+function run(
+  operation: string,
+  program: Program,
+  env: Record<string, string> = {},
+  stack = "test",
+  config: Record<string, string> = {},
+): Promise<Ended> {
+  const job = { operation, stack, dir: project.dir, env: { ...project.env, ...env }, config, ...program };
   const host = spawn(process.execPath, [join(__dirname, "fixture", "host.cjs"), JSON.stringify(job)], {
     env: { ...process.env, ...job.env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -120,6 +126,25 @@ test("NetBox: nothing reserved at preview, the same addresses after it lost them
 
     expect((await run("destroy", program, env)).code).toBe(0);
     expect((await records()).map(({ description }) => description)).toEqual(["newcomer"]);
+  } finally {
+    await server.close();
+  }
+});
+
+test("NetBox: URL and token come from the stack's configuration, and the token stays secret", async () => {
+  const { server, env } = await netbox("10.83.6.0/24");
+  const config = {
+    "plinth:netbox.url": env.PLINTH_NETBOX_URL,
+    "plinth:netbox.token": env.PLINTH_NETBOX_TOKEN,
+  };
+  const db = { site: "home", pool: "nodes", owner: "db", prefix: "10.83.6.0/24" };
+  try {
+    const up = await run("up", { claims: { db } }, {}, "test", config);
+    if (up.code !== 0) throw new Error(up.output);
+    expect(up).toMatchObject({ result: { outputs: { db: "10.83.6.1" } } });
+    expect(project.stateText() + up.output).not.toContain(env.PLINTH_NETBOX_TOKEN);
+    // A destroy runs no program: it knows NetBox from the state.
+    expect((await run("destroy", {})).code).toBe(0);
   } finally {
     await server.close();
   }
