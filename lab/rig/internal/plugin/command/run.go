@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,13 +58,33 @@ func run(ctx context.Context, state property.Map, command string) (string, strin
 	// The whole group goes, so that nothing a command started outlives its time or this plugin.
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	process.Cancel = func() error { return syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
-	var stdout, stderr, both bytes.Buffer
+	var stdout, stderr bytes.Buffer
+	var both transcript
 	process.Stdout = io.MultiWriter(&stdout, &both)
 	process.Stderr = io.MultiWriter(&stderr, &both)
 	if err := process.Run(); err != nil {
 		return "", "", fmt.Errorf("%w: running %q:\n%s", err, command, both.String())
 	}
 	return strings.TrimSuffix(stdout.String(), "\n"), strings.TrimSuffix(stderr.String(), "\n"), nil
+}
+
+// transcript is what a command printed on both streams, which are read side by side.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+// String is called once the command has ended.
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 func environment(state property.Map) []string {

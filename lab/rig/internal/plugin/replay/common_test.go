@@ -17,7 +17,7 @@ var (
 		"127.0.0.1:26443", clusterHost+":6443", "127.0.0.1:26444", clusterHost+":26444",
 		"https://localhost:26443", "https://"+clusterHost+":6443/", "<kubeconfig>", "<dir>/work/kubeconfig-e")
 	// folder is where recorded commands ran and recorded charts lay.
-	folder = filepath.Join(os.TempDir(), "standin-replay")
+	folder = filepath.Join(os.TempDir(), fmt.Sprintf("standin-replay-%d", os.Getpid()))
 	// The recorded credentials were blanked, so this run's take their place.
 	authority  = regexp.MustCompile(`certificate-authority-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
 	clientData = regexp.MustCompile(`client-certificate-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e), client-key-data: (<|\\u003c)[a-z0-9-]+(>|\\u003e)`)
