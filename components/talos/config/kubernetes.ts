@@ -1,6 +1,7 @@
 import type { NodeModel } from "./model";
 import { configDocument } from "./network";
 import { isAny } from "./system";
+import { kubeletExtraConfig, selfTaints } from "./taints";
 import type { ConfigDocument } from "./yaml";
 
 /** Taint that the generated base puts on every control plane. */
@@ -11,7 +12,7 @@ export function kubernetesDocuments(model: NodeModel): readonly ConfigDocument[]
   const controlPlane = model.type === "controlplane";
   const documents = [
     node(model),
-    some("KubeletConfig", { extraArgs: model.kubelet?.extraArgs }),
+    some("KubeletConfig", { extraArgs: model.kubelet?.extraArgs, config: kubeletExtraConfig(model) }),
     some("KubeNetworkConfig", { podSubnets: model.podSubnets, serviceSubnets: model.serviceSubnets }),
   ];
   if (controlPlane) {
@@ -36,7 +37,7 @@ function node(model: NodeModel): readonly ConfigDocument[] {
     annotations: model.annotations,
     labels: model.labels,
     nodeIP: { validSubnets: model.kubelet?.nodeSubnets },
-    taints: { ...untainted, ...model.taints },
+    taints: { ...untainted, ...selfTaints(model) },
   });
 }
 

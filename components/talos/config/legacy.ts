@@ -1,5 +1,6 @@
 import type { DiskModel, InterfaceModel, NodeModel, VlanModel } from "./model";
 import type { Has } from "./render";
+import { kubeletExtraConfig, selfTaints } from "./taints";
 import type { ConfigDocument } from "./yaml";
 
 /** The fields of the v1alpha1 document, less those that the contract has moved to documents. */
@@ -16,10 +17,14 @@ function machine(model: NodeModel, has: Has): ConfigDocument {
       ? {}
       : {
           install: install(model),
-          kubelet: { extraArgs: model.kubelet?.extraArgs, nodeIP: { validSubnets: model.kubelet?.nodeSubnets } },
+          kubelet: {
+            extraArgs: model.kubelet?.extraArgs,
+            extraConfig: kubeletExtraConfig(model),
+            nodeIP: { validSubnets: model.kubelet?.nodeSubnets },
+          },
           nodeAnnotations: model.annotations,
           nodeLabels: model.labels,
-          nodeTaints: model.taints,
+          nodeTaints: selfTaints(model),
           sysctls: model.sysctls,
         }),
   };
