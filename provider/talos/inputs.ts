@@ -36,6 +36,7 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   nodes: z.record(z.string(), node),
   timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
+  allow: z.array(z.string().min(1)).readonly().exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */
