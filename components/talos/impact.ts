@@ -98,13 +98,13 @@ export function impactProblems(
     ...losing.map(({ key, impact }) => ({
       path: `nodes[${JSON.stringify(key)}].configuration.${impact.path}`,
       reason: `the change loses data: ${impact.reason}`,
-      fix: `take it back, or allow ${impact.path} by name for this one update`,
+      fix: `take it back, or allow ${impact.path} by name (talos.allow) for this one update`,
     })),
     ...(controlPlanes.size > 1
       ? rebooting.map(({ key, impact }) => ({
           path: `nodes[${JSON.stringify(key)}].configuration.${impact.path}`,
           reason: `the change reboots ${controlPlanes.size} control planes: ${impact.reason}`,
-          fix: `change one control plane at a time, or allow ${impact.path} by name for this one update`,
+          fix: `change one control plane at a time, or allow ${impact.path} by name (talos.allow) for this one update`,
         }))
       : []),
   ];
