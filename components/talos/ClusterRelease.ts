@@ -76,6 +76,7 @@ export interface ReleaseStep {
   readonly node: string;
   readonly action:
     | "gate"
+    | "forfeit"
     | "apply"
     | "verify"
     | "adopt"

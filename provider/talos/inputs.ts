@@ -62,6 +62,7 @@ export const releaseOutputs = z.object({
         node: z.string(),
         action: z.enum([
           "gate",
+          "forfeit",
           "apply",
           "verify",
           "adopt",

@@ -3,6 +3,7 @@ import { clusterRelease } from "../../provider/talos/ClusterRelease";
 import { FakeCluster, merge, SECRET } from "./cluster";
 import { conformance } from "./conformance";
 import { listen } from "./context";
+import { FAULTS } from "./faults";
 
 const controlplane = JSON.stringify({
   cluster: { id: "demo-id" },
@@ -150,6 +151,73 @@ describe("ClusterRelease", () => {
     expect(cluster.byKey("w-2").boots).toBe(2);
     expect(heard.lines).toContain("w-2 Ready: its kubelet has not reported since the reboot");
     expect(reached.outputs.journal.at(-1)?.detail).toBe("rebooted, configured and Ready");
+  });
+
+  describe("a change that reboots control planes", () => {
+    const rebooting = (): ClusterReleaseInputs => {
+      const nodes = Object.entries(small(inputs).nodes).map(([key, each]) => [
+        key,
+        each.type === "worker"
+          ? each
+          : { ...each, patches: [...each.patches, JSON.stringify({ machine: { udev: { rules: ["a"] } } })] },
+      ]);
+      return { ...small(inputs), nodes: Object.fromEntries(nodes), allow: ["machine.udev"] };
+    };
+    const begin = async () => {
+      const cluster = machines(small(inputs));
+      cluster.rebootsFor = "udev";
+      const resource = clusterRelease(cluster.drivers);
+      const { outputs } = await resource.create(small(inputs), listen().context);
+      const heard = listen([SECRET]);
+      cluster.recorder.onAbort = heard.abort;
+      return { cluster, resource, state: { inputs: small(inputs), outputs }, heard };
+    };
+    const boots = (cluster: FakeCluster) => ["cp-1", "cp-2", "cp-3", "w-1"].map((key) => cluster.byKey(key).boots);
+
+    test("goes to etcd's leader last, which hands its leadership on first, on record", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures).toBeUndefined();
+      expect(journal(reached.outputs)).toEqual([
+        ...["cp-2", "cp-3"].flatMap((key) => ["gate", "apply", "verify", "gate"].map((step) => `${key} ${step} done`)),
+        ...["gate", "forfeit", "apply", "verify", "gate"].map((step) => `cp-1 ${step} done`),
+      ]);
+      expect(heard.acts.map(({ target, detail }) => `${target} ${detail}`)).toContain(
+        "demo/cp-1 hands on etcd's leadership before it reboots",
+      );
+      expect(cluster.byKey("cp-1").leader).toBe(false);
+      expect(boots(cluster)).toEqual([2, 2, 2, 1]);
+    });
+
+    test("does not reboot a leader that keeps its leadership", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      cluster.clings = true;
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures?.join()).toMatch(
+        /^cp-1: another etcd leader than cp-1: not within 1 s; last seen: it still leads; done: cp-2, cp-3; run the update/,
+      );
+      expect(boots(cluster)).toEqual([1, 2, 2, 1]);
+    });
+
+    test.each(FAULTS)(
+      "%s at every call: the next run finishes, and no node reboots twice",
+      async (kind) => {
+        const clean = await begin();
+        const from = clean.cluster.recorder.calls.length;
+        await clean.resource.update("demo", clean.state, rebooting(), clean.heard.context);
+        for (let at = from; at < clean.cluster.recorder.calls.length; at++) {
+          const { cluster, resource, state, heard } = await begin();
+          cluster.recorder.fault = { at, kind };
+          const first = await resource.update("demo", state, rebooting(), heard.context).catch(() => undefined);
+          cluster.recorder.fault = undefined;
+          const prior = first === undefined ? state : { inputs: rebooting(), outputs: first.outputs };
+          const second = await resource.update("demo", prior, rebooting(), listen().context);
+          expect([at, second.failures ?? [], second.outputs.phase]).toEqual([at, [], "converged"]);
+          expect([at, boots(cluster)]).toEqual([at, [2, 2, 2, 1]]);
+        }
+      },
+      180_000,
+    );
   });
 
   test("stops at the first node that fails, keeps the rest, and the next update goes on", async () => {

@@ -49,6 +49,8 @@ export class FakeCluster {
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   ghost = false;
+  /** etcd's leader stays leader whatever it is told. */
+  clings = false;
   alarm: string | undefined;
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
@@ -73,7 +75,7 @@ export class FakeCluster {
   }
 
   get drivers(): Drivers {
-    const mutating = new Set(["apply", "bootstrap", "reset", "deleteNode"]);
+    const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
       kubernetes: () => this.kubernetes(),
@@ -117,6 +119,13 @@ export class FakeCluster {
         return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
+      async forfeitLeadership(address) {
+        const node = cluster.reach(address);
+        const next = cluster.members.find((each) => each !== node);
+        if (next === undefined || !node.leader || cluster.clings) return;
+        node.leader = false;
+        next.leader = true;
+      },
       async bootstrap(address) {
         const node = cluster.reach(address);
         if (node.etcd) throw new TalosError("exists", address, "etcd data directory is not empty");
