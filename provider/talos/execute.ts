@@ -95,7 +95,7 @@ const actions = {
         const now = await cluster.talos.bootId(address, cluster.signal);
         return now === errand.bootId ? { missing: "it has not rebooted yet" } : { done: now };
       });
-      errand.version = await cluster.talos.version(address, cluster.signal);
+      await sameSlot(errand);
     }
     await cluster.wait(`${key} runs the new configuration`, cluster.readySeconds, async () => {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
@@ -108,6 +108,23 @@ const actions = {
     return errand.reboots ? "rebooted, configured and Ready" : "configured and Ready";
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };
+
+/**
+ * A configuration change boots the slot that ran before. Another version means that the boot loader took the other slot:
+ * an image that was installed and waited there, or the one before, because this one failed to boot. The nodes after it
+ * would meet the same.
+ */
+async function sameSlot(errand: Errand): Promise<void> {
+  const { cluster, key, version: before } = errand;
+  const { address, talos: declared } = cluster.node(key);
+  errand.version = await cluster.wait(`${key} tells its version`, cluster.readySeconds, async () => ({
+    done: await cluster.talos.version(address, cluster.signal),
+  }));
+  if (errand.version === before || errand.version === declared) return;
+  throw new Error(
+    `it came back with Talos ${errand.version}, before the reboot it ran ${before}: it booted its other slot; read why on its console (talosctl dmesg), then install Talos ${declared} on it`,
+  );
+}
 
 /** Steps of a configuration change. */
 const CONFIGURE: { readonly [type in NodeRelease["type"]]: readonly (keyof typeof actions)[] } = {

@@ -189,6 +189,16 @@ describe("ClusterRelease", () => {
       expect(boots(cluster)).toEqual([2, 2, 2, 1]);
     });
 
+    test("stops at a node that comes back on its other slot, and names it", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      cluster.otherSlot.set("cp-2", "v1.12.11");
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures?.join()).toMatch(
+        /^cp-2: it came back with Talos v1.12.11, before the reboot it ran v1.13.0: it booted its other slot; .* install Talos v1.13.0 on it; nothing else was changed; not done: cp-3, cp-1; run/,
+      );
+      expect(boots(cluster)).toEqual([1, 2, 1, 1]);
+    });
+
     test("does not reboot a leader that keeps its leadership", async () => {
       const { cluster, resource, state, heard } = await begin();
       cluster.clings = true;

@@ -48,6 +48,8 @@ export class FakeCluster {
   readonly applied: string[] = [];
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
+  /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
+  readonly otherSlot = new Map<string, string>();
   ghost = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
@@ -140,7 +142,10 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
-        if (reboots) node.boots++;
+        if (reboots) {
+          node.boots++;
+          node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
+        }
         return { reboots };
       },
       async reset(address, { graceful }) {
