@@ -7,6 +7,7 @@ import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
 import { registerRecover } from "./commands/recover";
 import { registerSchema } from "./commands/schema";
+import { registerUpgrade } from "./commands/upgrade";
 import { run } from "./run";
 
 /** The command line of plinth: thin commands over the library. */
@@ -22,5 +23,6 @@ registerLab(program);
 registerPlan(program);
 registerRecover(program);
 registerSchema(program);
+registerUpgrade(program);
 
 void run(() => program.parseAsync());

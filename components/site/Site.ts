@@ -87,6 +87,7 @@ export class Site extends pulumi.ComponentResource {
           ]),
         ),
         onDestroy: plan.talos.onDestroy,
+        allow: plan.talos.allow,
       },
       { parent: this },
     );

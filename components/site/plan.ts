@@ -38,6 +38,7 @@ export interface SitePlan {
     readonly schematic: { readonly id: string; readonly yaml?: string };
     readonly installer: string;
     readonly onDestroy: SiteSpec["talos"]["onDestroy"];
+    readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Control planes first, each group by key. */
@@ -71,6 +72,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       schematic,
       installer: installerImage(schematic.id, version, spec.talos.factory),
       onDestroy: spec.talos.onDestroy,
+      allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     nodes,

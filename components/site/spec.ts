@@ -108,6 +108,12 @@ const talos = z.strictObject({
     .describe(
       "What a destroy does to the machines: keep leaves them running, reset wipes them back to maintenance mode.",
     ),
+  allow: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Paths of machine configurations, each with everything below it, whose change may lose data or reboot several control planes, as machine.systemDiskEncryption. Meant for one update; in place.",
+    ),
 });
 
 const kubernetes = z.strictObject({

@@ -46,6 +46,11 @@ export interface ClusterReleaseInputs {
   readonly timeouts?: ReleaseTimeouts;
   /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
+  /**
+   * Paths of machine configurations, each with everything below it, whose change may lose data or reboot more than one
+   * control plane in this update, as `machine.systemDiskEncryption`. @default - no such change is made
+   */
+  readonly allow?: readonly string[];
 }
 
 /** What was last seen on a node. */
@@ -71,6 +76,7 @@ export interface ReleaseStep {
   readonly node: string;
   readonly action:
     | "gate"
+    | "forfeit"
     | "apply"
     | "verify"
     | "adopt"

@@ -43,6 +43,8 @@ export interface TalosClusterArgs {
   readonly nodes: { readonly [key: string]: TalosNodeArgs };
   /** What a destroy does to the machines. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
+  /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
+  readonly allow?: readonly string[];
 }
 
 /**
@@ -143,6 +145,8 @@ export class TalosCluster extends pulumi.ComponentResource {
         configuration,
         nodes: releaseNodes(args),
         onDestroy: args.onDestroy ?? "keep",
+        // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
+        ...((args.allow ?? []).length > 0 && { allow: args.allow }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );

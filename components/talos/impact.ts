@@ -1,6 +1,6 @@
 import type { Problem } from "../problem";
-import { type Difference, diffConfigurations, formatPath, MAIN } from "./config/diff";
-import { parseDocuments, valueAt } from "./config/yaml";
+import { type Difference, diffDocuments, formatPath, MAIN } from "./config/diff";
+import { type ConfigDocument, parseDocuments, valueAt } from "./config/yaml";
 import { DOCUMENT_EFFECTS } from "./effects/documents";
 import { FIELD_EFFECTS, IMMEDIATE_FIELDS } from "./effects/fields";
 import { EFFECTS, type Effect, type EffectRule } from "./effects/rule";
@@ -28,12 +28,41 @@ export interface Impact {
  * @throws ProblemError when a configuration cannot be read or the Talos version is not in the release table.
  */
 export function configImpact(before: string, after: string, talos: string): readonly Impact[] {
+  return documentsImpact(parseDocuments(before), parseDocuments(after), talos);
+}
+
+/** {@link configImpact} of texts that have been read. */
+export function documentsImpact(
+  before: readonly ConfigDocument[],
+  after: readonly ConfigDocument[],
+  talos: string,
+): readonly Impact[] {
   const release = talosRelease(talos);
   // Talos compares the list of features only where both configurations have one.
-  const features = [before, after].every((text) =>
-    parseDocuments(text).some((document) => valueAt(document, "machine.features") !== undefined),
+  const features = [before, after].every((documents) =>
+    documents.some((document) => valueAt(document, "machine.features") !== undefined),
   );
-  return diffConfigurations(before, after).map((difference) => impactOf(difference, release, features));
+  return diffDocuments(before, after).map((difference) => impactOf(difference, release, features));
+}
+
+/** An impact in one line: `machine.kubelet.extraArgs changed: restarts kubelet (kubelet restarts with it)`. */
+export function formatImpact(impact: Impact): string {
+  return `${impact.path} ${impact.change}: ${consequence(impact)} (${impact.reason})`;
+}
+
+function consequence({ effect, service, reboots }: Impact): string {
+  switch (effect) {
+    case "immediate":
+      return "in effect at once";
+    case "restart":
+      return `restarts ${service ?? "a service"}`;
+    case "reboot":
+      return reboots ? "reboots the node" : "in effect after a reboot";
+    case "reinstall":
+      return "in effect at the next installation";
+    case "data-loss":
+      return "LOSES DATA";
+  }
 }
 
 /** The gravest effect of a list; `immediate` when nothing changed. */
@@ -69,13 +98,13 @@ export function impactProblems(
     ...losing.map(({ key, impact }) => ({
       path: `nodes[${JSON.stringify(key)}].configuration.${impact.path}`,
       reason: `the change loses data: ${impact.reason}`,
-      fix: `take it back, or allow ${impact.path} by name for this one update`,
+      fix: `take it back, or allow ${impact.path} by name (talos.allow) for this one update`,
     })),
     ...(controlPlanes.size > 1
       ? rebooting.map(({ key, impact }) => ({
           path: `nodes[${JSON.stringify(key)}].configuration.${impact.path}`,
           reason: `the change reboots ${controlPlanes.size} control planes: ${impact.reason}`,
-          fix: `change one control plane at a time, or allow ${impact.path} by name for this one update`,
+          fix: `change one control plane at a time, or allow ${impact.path} by name (talos.allow) for this one update`,
         }))
       : []),
   ];

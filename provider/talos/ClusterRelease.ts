@@ -1,5 +1,5 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
-import type { Problem } from "../../components/problem";
+import { type Problem, refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
@@ -7,12 +7,13 @@ import { withClusterLease } from "../kubernetes/lease";
 import { type Context, propertyPath, type Reached, type Resource } from "../resource";
 import { releaseProblems } from "./check";
 import { Cluster } from "./cluster";
-import { configurationChanges, releaseChanges } from "./diff";
+import { refusedChanges, releaseChanges } from "./diff";
 import { differs, execute, Progress, survey } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
+import { previewChange } from "./preview";
 import { resetCluster, resetNode } from "./reset";
 
 type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
@@ -31,9 +32,10 @@ export function clusterRelease(drivers: Drivers): Release {
     check: (inputs) => releaseProblems(inputs),
     diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);
-      if (changes.length > 0) {
-        for (const line of configurationChanges(prior.inputs, inputs)) context.log.info(line);
-      }
+      if (changes.length === 0) return changes;
+      const { lines, problems } = previewChange(prior, inputs);
+      for (const line of lines) context.log.info(line);
+      refuse("this change of the cluster is refused", [...refusedChanges(prior, inputs), ...problems]);
       return changes;
     },
     preview: () => ({}),

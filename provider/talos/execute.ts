@@ -8,11 +8,13 @@ import type {
   NodeRunning,
   ReleaseStep,
 } from "../../components/talos/ClusterRelease";
+import { configImpact } from "../../components/talos/impact";
+import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { etcdGate, isReady, readyGate } from "./gate";
-import { type Plan, pushOf, roleConfiguration } from "./plan";
+import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
+import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
 
 /** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
@@ -46,17 +48,35 @@ interface Errand {
   readonly desired: string;
   /** What the node runs at the start. */
   readonly before: string;
+  /** Whether its etcd member led at the last gate. */
+  leads?: boolean;
   wasReady?: boolean;
   bootId?: string;
   reboots?: boolean;
 }
 
-type Action = (errand: Errand) => Promise<string>;
+/** What was done, in a few words; `undefined` if there was nothing to do. */
+type Action = (errand: Errand) => Promise<string | undefined>;
 
 const actions = {
-  async gate({ cluster, key }) {
-    await etcdGate(cluster, `around the change of ${key}`);
+  async gate(errand) {
+    const { cluster, key } = errand;
+    errand.leads = leaderOf(await etcdGate(cluster, `around the change of ${key}`)) === key;
     return "etcd is whole";
+  },
+  // A leader that just goes leaves etcd without writes until the others have noticed.
+  async forfeit(errand) {
+    const { cluster, key } = errand;
+    if (!errand.leads || cluster.controlPlanes.length === 1 || !mayReboot(errand)) return undefined;
+    const { address } = cluster.node(key);
+    await cluster.audit("configure", key, "hands on etcd's leadership before it reboots");
+    await cluster.talos.forfeitLeadership(address);
+    await cluster.wait(`another etcd leader than ${key}`, cluster.etcdSeconds, async () => {
+      const { leader, member } = await cluster.talos.etcdStatus(address, cluster.signal);
+      if (NO_LEADER.test(leader)) return { missing: "there is none yet" };
+      return leader === member ? { missing: "it still leads" } : { done: leader };
+    });
+    return "another member leads etcd";
   },
   async apply(errand) {
     const { cluster, key, desired, before } = errand;
@@ -75,7 +95,7 @@ const actions = {
         const now = await cluster.talos.bootId(address, cluster.signal);
         return now === errand.bootId ? { missing: "it has not rebooted yet" } : { done: now };
       });
-      errand.version = await cluster.talos.version(address, cluster.signal);
+      await sameSlot(errand);
     }
     await cluster.wait(`${key} runs the new configuration`, cluster.readySeconds, async () => {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
@@ -89,9 +109,26 @@ const actions = {
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };
 
+/**
+ * A configuration change boots the slot that ran before. Another version means that the boot loader took the other slot:
+ * an image that was installed and waited there, or the one before, because this one failed to boot. The nodes after it
+ * would meet the same.
+ */
+async function sameSlot(errand: Errand): Promise<void> {
+  const { cluster, key, version: before } = errand;
+  const { address, talos: declared } = cluster.node(key);
+  errand.version = await cluster.wait(`${key} tells its version`, cluster.readySeconds, async () => ({
+    done: await cluster.talos.version(address, cluster.signal),
+  }));
+  if (errand.version === before || errand.version === declared) return;
+  throw new Error(
+    `it came back with Talos ${errand.version}, before the reboot it ran ${before}: it booted its other slot; read why on its console (talosctl dmesg), then install Talos ${declared} on it`,
+  );
+}
+
 /** Steps of a configuration change. */
 const CONFIGURE: { readonly [type in NodeRelease["type"]]: readonly (keyof typeof actions)[] } = {
-  controlplane: ["gate", "apply", "verify", "gate"],
+  controlplane: ["gate", "forfeit", "apply", "verify", "gate"],
   worker: ["apply", "verify"],
 };
 
@@ -126,6 +163,12 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
 /** Whether the node runs anything else than what is declared. */
 export function differs({ before, desired }: Errand): boolean {
   return fingerprint(before) !== fingerprint(desired);
+}
+
+/** Whether the node may reboot by itself when the change is applied. A Talos that plinth does not know may. */
+function mayReboot({ before, desired, version }: Errand): boolean {
+  const release = findTalosRelease(version);
+  return release === undefined || configImpact(before, desired, release.latest).some(({ reboots }) => reboots);
 }
 
 /** Returns what failed: nothing, or one sentence that says what was done, what was not, and how to go on. */
@@ -196,7 +239,8 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {
-      progress.note(key, step, "done", await actions[step](errand));
+      const detail = await actions[step](errand);
+      if (detail !== undefined) progress.note(key, step, "done", detail);
     } catch (error) {
       progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
       throw error;

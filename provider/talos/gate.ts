@@ -4,7 +4,8 @@ import type { Look } from "../wait";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 
-const NO_LEADER = /^0*$/;
+/** Id of the leader that a member reports while it sees none. */
+export const NO_LEADER = /^0*$/;
 /** A node without its network plugin is Ready as soon as that arrives, and the plugin may come from a later layer. */
 const WAITS_FOR_NETWORK = /cni plugin not initialized|network plugin is not ready|NetworkPluginNotReady/i;
 

@@ -36,6 +36,7 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   nodes: z.record(z.string(), node),
   timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
+  allow: z.array(z.string().min(1)).readonly().exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */
@@ -61,6 +62,7 @@ export const releaseOutputs = z.object({
         node: z.string(),
         action: z.enum([
           "gate",
+          "forfeit",
           "apply",
           "verify",
           "adopt",

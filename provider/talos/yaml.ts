@@ -81,22 +81,3 @@ function withBranchesOf(value: unknown, other: unknown): unknown {
 function isBranch(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-
-/** Paths at which two lists of patches differ, each patch compared with the one at its place. */
-export function changedPatchPaths(before: readonly string[], after: readonly string[]): readonly string[] {
-  const paths = new Set<string>();
-  for (let place = 0; place < Math.max(before.length, after.length); place++) {
-    const [old = "{}", now = "{}"] = [before[place], after[place]];
-    if (old === now) continue;
-    for (const path of changedPaths(asConfiguration(old), asConfiguration(now))) paths.add(path);
-  }
-  return [...paths].sort();
-}
-
-/** A list of JSON patch operations becomes an object by path, so that its paths can be compared. */
-function asConfiguration(patch: string): string {
-  const parsed = documents(patch);
-  if (!Array.isArray(parsed[0])) return patch;
-  const operations = parsed[0] as readonly { readonly path?: string; readonly value?: unknown }[];
-  return JSON.stringify(Object.fromEntries(operations.map(({ path, value }) => [path ?? "", value ?? null])));
-}

@@ -123,6 +123,9 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
         throw error;
       }
     },
+    async forfeitLeadership(node) {
+      await call(node, ["etcd", "forfeit-leadership"], { seconds: WRITE });
+    },
     async bootstrap(node) {
       await call(node, ["bootstrap"], { seconds: WRITE });
     },

@@ -71,6 +71,8 @@ export interface Talos {
   etcdStatus(node: string, signal: AbortSignal): Promise<EtcdStatus>;
   /** Names of raised alarms, as `NOSPACE`; empty if none. */
   etcdAlarms(node: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Hands etcd's leadership to another member; returns when the node has accepted it. */
+  forfeitLeadership(node: string): Promise<void>;
   /** Starts etcd on an empty disk. */
   bootstrap(node: string): Promise<void>;
   apply(node: string, configuration: string): Promise<Applied>;

@@ -3,6 +3,7 @@ import { clusterRelease } from "../../provider/talos/ClusterRelease";
 import { type FakeCluster, merge, SECRET } from "./cluster";
 import { conformance } from "./conformance";
 import { listen } from "./context";
+import { FAULTS } from "./faults";
 import { controlplane, labels, machines, node, site, worker } from "./release";
 
 const inputs = site();
@@ -100,6 +101,83 @@ describe("ClusterRelease", () => {
     expect(reached.outputs.journal.at(-1)?.detail).toBe("rebooted, configured and Ready");
   });
 
+  describe("a change that reboots control planes", () => {
+    const rebooting = (): ClusterReleaseInputs => {
+      const nodes = Object.entries(small(inputs).nodes).map(([key, each]) => [
+        key,
+        each.type === "worker"
+          ? each
+          : { ...each, patches: [...each.patches, JSON.stringify({ machine: { udev: { rules: ["a"] } } })] },
+      ]);
+      return { ...small(inputs), nodes: Object.fromEntries(nodes), allow: ["machine.udev"] };
+    };
+    const begin = async () => {
+      const cluster = machines(small(inputs));
+      cluster.rebootsFor = "udev";
+      const resource = clusterRelease(cluster.drivers);
+      const { outputs } = await resource.create(small(inputs), listen().context);
+      const heard = listen([SECRET]);
+      cluster.recorder.onAbort = heard.abort;
+      return { cluster, resource, state: { inputs: small(inputs), outputs }, heard };
+    };
+    const boots = (cluster: FakeCluster) => ["cp-1", "cp-2", "cp-3", "w-1"].map((key) => cluster.byKey(key).boots);
+
+    test("goes to etcd's leader last, which hands its leadership on first, on record", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures).toBeUndefined();
+      expect(journal(reached.outputs)).toEqual([
+        ...["cp-2", "cp-3"].flatMap((key) => ["gate", "apply", "verify", "gate"].map((step) => `${key} ${step} done`)),
+        ...["gate", "forfeit", "apply", "verify", "gate"].map((step) => `cp-1 ${step} done`),
+      ]);
+      expect(heard.acts.map(({ target, detail }) => `${target} ${detail}`)).toContain(
+        "demo/cp-1 hands on etcd's leadership before it reboots",
+      );
+      expect(cluster.byKey("cp-1").leader).toBe(false);
+      expect(boots(cluster)).toEqual([2, 2, 2, 1]);
+    });
+
+    test("stops at a node that comes back on its other slot, and names it", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      cluster.otherSlot.set("cp-2", "v1.12.11");
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures?.join()).toMatch(
+        /^cp-2: it came back with Talos v1.12.11, before the reboot it ran v1.13.0: it booted its other slot; .* install Talos v1.13.0 on it; nothing else was changed; not done: cp-3, cp-1; run/,
+      );
+      expect(boots(cluster)).toEqual([1, 2, 1, 1]);
+    });
+
+    test("does not reboot a leader that keeps its leadership", async () => {
+      const { cluster, resource, state, heard } = await begin();
+      cluster.clings = true;
+      const reached = await resource.update("demo", state, rebooting(), heard.context);
+      expect(reached.failures?.join()).toMatch(
+        /^cp-1: another etcd leader than cp-1: not within 1 s; last seen: it still leads; done: cp-2, cp-3; run the update/,
+      );
+      expect(boots(cluster)).toEqual([1, 2, 2, 1]);
+    });
+
+    test.each(FAULTS)(
+      "%s at every call: the next run finishes, and no node reboots twice",
+      async (kind) => {
+        const clean = await begin();
+        const from = clean.cluster.recorder.calls.length;
+        await clean.resource.update("demo", clean.state, rebooting(), clean.heard.context);
+        for (let at = from; at < clean.cluster.recorder.calls.length; at++) {
+          const { cluster, resource, state, heard } = await begin();
+          cluster.recorder.fault = { at, kind };
+          const first = await resource.update("demo", state, rebooting(), heard.context).catch(() => undefined);
+          cluster.recorder.fault = undefined;
+          const prior = first === undefined ? state : { inputs: rebooting(), outputs: first.outputs };
+          const second = await resource.update("demo", prior, rebooting(), listen().context);
+          expect([at, second.failures ?? [], second.outputs.phase]).toEqual([at, [], "converged"]);
+          expect([at, boots(cluster)]).toEqual([at, [2, 2, 2, 1]]);
+        }
+      },
+      180_000,
+    );
+  });
+
   test("stops at the first node that fails, keeps the rest, and the next update goes on", async () => {
     const { cluster, resource, state } = await start();
     cluster.byKey("cp-3").kubelet = "v1.35.0";
@@ -179,8 +257,8 @@ describe("ClusterRelease", () => {
     const changes = await resource.diff(state, other, heard.context);
     expect(changes.map(({ path }) => path)).toContain('nodes["cp-1"].patches[0]');
     expect(heard.lines).toEqual([
-      "cp-1, cp-2, cp-3: configuration changes at .machine.nodeLabels.rack",
-      "w-1, w-2: configuration changes at .machine.nodeLabels.rack, .machine.token",
+      "cp-1, cp-2, cp-3, w-1, w-2: machine.nodeLabels.rack added: in effect at once (Talos applies it while running)",
+      "w-1, w-2: machine.token changed: reboots the node (read when the node boots)",
     ]);
   });
 
@@ -208,6 +286,108 @@ describe("ClusterRelease", () => {
       expect(refusal).toContain(`  - ${path}: `);
     }
     expect(refusal).toMatch(/v1.13.0 runs and v1.13.9 is asked for.*\(set it back to v1.13.0\)/);
+  });
+
+  describe("shows what a change does before it is made", () => {
+    const previewed = async (prior: ClusterReleaseInputs, wanted: ClusterReleaseInputs, talos = "v1.13.0") => {
+      const { state, resource } = await start();
+      const declared = (each: ClusterReleaseInputs): ClusterReleaseInputs => ({
+        ...each,
+        nodes: Object.fromEntries(
+          Object.entries(each.nodes).map(([key, one]) => [key, one.talos === "v1.13.0" ? { ...one, talos } : one]),
+        ),
+      });
+      const running = Object.fromEntries(
+        Object.entries(state.outputs.running).map(([key, seen]) => [key, { ...seen, talos }]),
+      );
+      const heard = listen([SECRET]);
+      const refusal = await Promise.resolve()
+        .then(() =>
+          resource.diff(
+            { inputs: declared(prior), outputs: { ...state.outputs, running } },
+            declared(wanted),
+            heard.context,
+          ),
+        )
+        .then(
+          () => undefined,
+          (error: Error) => error.message,
+        );
+      expect(JSON.stringify([heard.lines, refusal])).not.toContain(SECRET);
+      return { lines: heard.lines, refusal };
+    };
+    const on = (keys: readonly string[], patch: object): ClusterReleaseInputs => {
+      const nodes = Object.entries(inputs.nodes).map(([key, declared]) => [
+        key,
+        keys.includes(key) ? { ...declared, patches: [...declared.patches, JSON.stringify(patch)] } : declared,
+      ]);
+      return { ...inputs, nodes: Object.fromEntries(nodes) };
+    };
+    const encryption = (provider: string) => ({
+      machine: {
+        systemDiskEncryption: { ephemeral: { provider, keys: [{ slot: 0, static: { passphrase: SECRET } }] } },
+      },
+    });
+    const udev = { machine: { udev: { rules: [SECRET] } } };
+    const planes = ["cp-1", "cp-2", "cp-3"];
+
+    test("data loss is refused, even on one worker, unless it is allowed by name", async () => {
+      const [prior, wanted] = [on(["w-1"], encryption("luks2")), on(["w-1"], encryption("other"))];
+      const { lines, refusal } = await previewed(prior, wanted);
+      expect(lines).toEqual([
+        "w-1: machine.systemDiskEncryption.ephemeral.provider changed: LOSES DATA (a volume that exists keeps what it was made with; the change is real only on a wiped one)",
+      ]);
+      expect(refusal).toMatch(
+        /- nodes\["w-1"\].configuration.machine.systemDiskEncryption.ephemeral.provider: the change loses data: .* allow machine.systemDiskEncryption.ephemeral.provider by name/,
+      );
+      const allow = ["machine.systemDiskEncryption"];
+      expect((await previewed(prior, { ...wanted, allow })).refusal).toBeUndefined();
+    });
+
+    test("a reboot of one control plane is shown, of two refused, unless it is allowed by name", async () => {
+      const one = await previewed(inputs, on(["cp-1", "w-1"], udev));
+      expect(one.refusal).toBeUndefined();
+      expect(one.lines).toEqual(["cp-1, w-1: machine.udev.rules added: reboots the node (read when the node boots)"]);
+      const all = await previewed(inputs, on(planes, udev));
+      expect(all.refusal).toMatch(
+        /- nodes\["cp-3"\].configuration.machine.udev.rules: the change reboots 3 control planes/,
+      );
+      const allowed = await previewed(inputs, { ...on(planes, udev), allow: ["machine.udev"] });
+      expect(allowed.refusal).toBeUndefined();
+      expect(allowed.lines).toHaveLength(1);
+    });
+
+    test("the effect is that of the Talos which runs, whatever is declared", async () => {
+      const at = await previewed(inputs, on(planes, { machine: { token: "other" } }), "v1.14.1");
+      expect(at.lines).toEqual([
+        "cp-1, cp-2, cp-3: machine.token added: in effect at once (Talos applies it while running)",
+      ]);
+      const newer = await previewed(inputs, on(["w-1"], udev), "v1.13.99");
+      expect(newer.refusal).toBeUndefined();
+      const unheard = await previewed(inputs, on(["w-1"], udev), "v1.99.0");
+      expect(unheard.refusal).toMatch(/v1.99.0 is of a minor plinth has no data for .*components\/talos\/releases.ts/);
+    });
+
+    test("a change of version is shown as its steps, or refused with the rule that stands in the way", async () => {
+      const versions = (talos: string, kubernetes: string): ClusterReleaseInputs => ({
+        ...inputs,
+        nodes: Object.fromEntries(
+          Object.entries(inputs.nodes).map(([key, each]) => [key, { ...each, talos, kubernetes }]),
+        ),
+      });
+      const up = await previewed(inputs, versions("v1.14.1", "v1.37.0"));
+      expect(up.lines).toEqual([
+        "step 1 of 3: Talos v1.13.0 → v1.13.10 on cp-1, cp-2, cp-3, w-1, w-2",
+        "step 2 of 3: Talos v1.13.10 → v1.14.1 on cp-1, cp-2, cp-3, w-1, w-2 (changes etcd's data format: no way back but a snapshot)",
+        "step 3 of 3: Kubernetes v1.36.3 → v1.37.0",
+      ]);
+      const down = await previewed(inputs, versions("v1.12.11", "v1.35.4"));
+      expect(down.lines).toEqual([]);
+      expect(down.refusal).toMatch(/- nodes: there is no way from Talos v1.13.0 to v1.12.11: .*needs permission/);
+      expect(down.refusal).toMatch(
+        /- nodes: there is no way from Kubernetes v1.36.3 to v1.35.4: Kubernetes has no way back/,
+      );
+    });
   });
 
   test("a site of two hundred machines previews without a single process", async () => {

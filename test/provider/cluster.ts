@@ -48,7 +48,11 @@ export class FakeCluster {
   readonly applied: string[] = [];
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
+  /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
+  readonly otherSlot = new Map<string, string>();
   ghost = false;
+  /** etcd's leader stays leader whatever it is told. */
+  clings = false;
   alarm: string | undefined;
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
@@ -73,7 +77,7 @@ export class FakeCluster {
   }
 
   get drivers(): Drivers {
-    const mutating = new Set(["apply", "bootstrap", "reset", "deleteNode"]);
+    const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
       kubernetes: () => this.kubernetes(),
@@ -117,6 +121,13 @@ export class FakeCluster {
         return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
+      async forfeitLeadership(address) {
+        const node = cluster.reach(address);
+        const next = cluster.members.find((each) => each !== node);
+        if (next === undefined || !node.leader || cluster.clings) return;
+        node.leader = false;
+        next.leader = true;
+      },
       async bootstrap(address) {
         const node = cluster.reach(address);
         if (node.etcd) throw new TalosError("exists", address, "etcd data directory is not empty");
@@ -131,7 +142,10 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
-        if (reboots) node.boots++;
+        if (reboots) {
+          node.boots++;
+          node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
+        }
         return { reboots };
       },
       async reset(address, { graceful }) {

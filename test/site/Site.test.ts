@@ -111,6 +111,13 @@ test("the release owns every node, after all of them are configured", async () =
   expect(release.inputs.onDestroy).toBe("reset");
 });
 
+test("what the site file allows by name reaches the release, and nothing otherwise", async () => {
+  expect(byName((await graph()).resources, "site-release").inputs).not.toHaveProperty("allow");
+  const site = siteFile();
+  site.talos.allow = ["machine.udev"];
+  expect(byName((await graph(site)).resources, "site-release").inputs.allow).toEqual(["machine.udev"]);
+});
+
 test("the talosconfig never names the VIP", async () => {
   const { result } = await graph();
   const talosconfig = await known(pulumi.unsecret(result.talosconfig));

@@ -272,7 +272,7 @@ describe("what is not done unasked", () => {
     expect(impactProblems(nodes, [])[0]).toEqual({
       path: 'nodes["cp-1"].configuration.machine.files',
       reason: "the change reboots 2 control planes: read when the node boots",
-      fix: "change one control plane at a time, or allow machine.files by name for this one update",
+      fix: "change one control plane at a time, or allow machine.files by name (talos.allow) for this one update",
     });
     expect(impactProblems(nodes, ["machine.files"])).toEqual([]);
     expect(impactProblems(nodes, ["machine.file"])).toHaveLength(2);

@@ -20,7 +20,15 @@ export interface Difference {
  * @throws ProblemError when a text cannot be read.
  */
 export function diffConfigurations(before: string, after: string): readonly Difference[] {
-  const [old, fresh] = [byIdentity(parseDocuments(before)), byIdentity(parseDocuments(after))];
+  return diffDocuments(parseDocuments(before), parseDocuments(after));
+}
+
+/** {@link diffConfigurations} of texts that have been read. */
+export function diffDocuments(
+  before: readonly ConfigDocument[],
+  after: readonly ConfigDocument[],
+): readonly Difference[] {
+  const [old, fresh] = [byIdentity(before), byIdentity(after)];
   return [...new Set([...old.keys(), ...fresh.keys()])].sort().flatMap((identity) => {
     const [left, right] = [old.get(identity), fresh.get(identity)];
     const { kind, name } = identityOf(left ?? right ?? {});
@@ -86,7 +94,8 @@ function byIdentity(documents: readonly ConfigDocument[]): ReadonlyMap<string, C
   );
 }
 
-function identityOf(document: ConfigDocument): { readonly kind: string; readonly name: string } {
+/** What makes a document the same one in two configurations. */
+export function identityOf(document: ConfigDocument): { readonly kind: string; readonly name: string } {
   const { kind, name } = document;
   return typeof kind === "string" ? { kind, name: typeof name === "string" ? name : "" } : { kind: MAIN, name: "" };
 }

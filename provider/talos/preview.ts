@@ -1,0 +1,133 @@
+/**
+ * What a change does to the machines, for the person who reads the preview. Pure, and only texts are compared: no
+ * process is started and no node is asked, so that a preview of hundreds of nodes stays cheap. The configuration is
+ * secret: paths are named, values never.
+ */
+import type { Problem } from "../../components/problem";
+import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { roughlyPatched } from "../../components/talos/config/patch";
+import { type ConfigDocument, parseDocuments } from "../../components/talos/config/yaml";
+import { formatHop } from "../../components/talos/hop";
+import { documentsImpact, formatImpact, impactProblems, type NodeImpact } from "../../components/talos/impact";
+import { pathProblems, type UpgradePath, upgradePath } from "../../components/talos/path";
+import { CONTRACTS, findTalosRelease } from "../../components/talos/releases";
+import { type Draft, hasUnknown, known, knownEntries, unknown } from "../draft";
+import type { State } from "../resource";
+import { declaredPatches, driftOf } from "./drift";
+
+type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
+
+/** What is shown before anything happens, and what is not done unasked. */
+export interface Preview {
+  readonly lines: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>): Preview {
+  if (inputs === unknown) return { lines: [], problems: [] };
+  const impacts = nodeImpacts(prior, inputs);
+  const path = versionPath(prior, inputs);
+  const hops = path?.hops ?? [];
+  return {
+    lines: [
+      ...driftLines(prior),
+      ...unknownLines(prior, inputs),
+      ...impactLines(impacts),
+      ...hops.map((hop, place) => `step ${place + 1} of ${hops.length}: ${formatHop(hop)}`),
+    ],
+    problems: [
+      ...impactProblems(impacts, known(inputs.allow) ?? []),
+      ...(path === undefined ? [] : pathProblems("nodes", path)),
+    ],
+  };
+}
+
+/** Effects of what changes between the configurations of each node that is there before and after. */
+function nodeImpacts(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): Record<string, NodeImpact> {
+  const read = reader();
+  const found: { [key: string]: NodeImpact } = {};
+  for (const [key, node] of knownEntries(inputs.nodes)) {
+    const old = prior.inputs.nodes[key];
+    if (old === undefined || node.type !== old.type) continue;
+    const [before, patchesBefore] = [prior.inputs.configuration[old.type], declaredPatches(old)];
+    // What is not known yet counts as unchanged; the update itself asks again with everything known.
+    const after = known<ClusterReleaseInputs["configuration"]>(inputs.configuration)?.[old.type] ?? before;
+    const patchesAfter = known<readonly string[]>(node.patches) ?? patchesBefore;
+    if (before === undefined || after === undefined) continue;
+    if (before === after && sameTexts(patchesBefore, patchesAfter)) continue;
+    const impacts = documentsImpact(
+      roughlyPatched(read(before), patchesBefore),
+      roughlyPatched(read(after), patchesAfter),
+      tableVersion(prior.outputs.running[key]?.talos ?? old.talos),
+    );
+    if (impacts.length > 0) found[key] = { type: old.type, impacts };
+  }
+  return found;
+}
+
+/** A patch newer than the release table behaves as its minor does; an unknown minor is refused. */
+function tableVersion(talos: string): string {
+  return findTalosRelease(talos)?.latest ?? talos;
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, place) => text === b[place]);
+}
+
+/** Hundreds of nodes share one role's configuration: it is read once. */
+function reader(): (text: string) => readonly ConfigDocument[] {
+  const read = new Map<string, readonly ConfigDocument[]>();
+  return (text) => {
+    const documents = read.get(text) ?? parseDocuments(text);
+    read.set(text, documents);
+    return documents;
+  };
+}
+
+/** One line for each change and its effect, with the nodes that share it. */
+function impactLines(impacts: Readonly<Record<string, NodeImpact>>): readonly string[] {
+  const keysByLine = new Map<string, string[]>();
+  for (const [key, node] of Object.entries(impacts)) {
+    for (const impact of node.impacts) {
+      const line = formatImpact(impact);
+      keysByLine.set(line, [...(keysByLine.get(line) ?? []), key]);
+    }
+  }
+  return [...keysByLine].map(([line, keys]) => `${keys.sort().join(", ")}: ${line}`);
+}
+
+function driftLines(prior: Prior): readonly string[] {
+  return Object.entries(prior.inputs.nodes).flatMap(([key, node]) => {
+    const drift = driftOf(node);
+    return drift === undefined ? [] : [`${key}: changed outside of plinth at ${drift}, is set back`];
+  });
+}
+
+function unknownLines(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): readonly string[] {
+  const keys = knownEntries(inputs.nodes)
+    .filter(([key, node]) => prior.inputs.nodes[key] !== undefined && hasUnknown(node.patches))
+    .map(([key]) => key);
+  return keys.length === 0 ? [] : [`${keys.join(", ")}: patches are not known yet`];
+}
+
+/** The way from the versions that run to those declared; `undefined` if none changes or they are not known yet. */
+function versionPath(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): UpgradePath | undefined {
+  const nodes = knownEntries(inputs.nodes).flatMap(([key, node]) => {
+    const runs = prior.outputs.running[key];
+    if (runs === undefined || hasUnknown([node.talos, node.kubernetes])) return [];
+    const kubernetes = runs.kubernetes ?? prior.inputs.nodes[key]?.kubernetes ?? String(node.kubernetes);
+    const wanted = { talos: String(node.talos), kubernetes: String(node.kubernetes) };
+    return [{ key, from: { talos: runs.talos, kubernetes }, wanted }];
+  });
+  const changes = nodes.some(
+    ({ from, wanted }) => from.talos !== wanted.talos || from.kubernetes !== wanted.kubernetes,
+  );
+  const [kubernetes, ...others] = new Set(nodes.map(({ wanted }) => wanted.kubernetes));
+  if (!changes || kubernetes === undefined || others.length > 0) return undefined;
+  // The contract is none of the inputs; the oldest stands in no step's way.
+  const [contract] = CONTRACTS;
+  return upgradePath(
+    { nodes: Object.fromEntries(nodes.map(({ key, from }) => [key, from])), contract },
+    { talos: Object.fromEntries(nodes.map(({ key, wanted }) => [key, wanted.talos])), kubernetes, contract },
+  );
+}
