@@ -24,6 +24,8 @@ async function records() {
   return { request, list };
 }
 
+// A run that was killed leaves an instance of an older state behind.
+beforeAll(() => mustLab(NAME, "reset"));
 afterAll(() => mustLab(NAME, "reset"));
 
 test("a rack without a written address comes up, and NetBox knows every machine", async () => {
