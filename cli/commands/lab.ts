@@ -55,7 +55,7 @@ export function registerLab(program: Command): void {
     );
 
   withInstance(lab.command("destroy"))
-    .description("let the engine delete the cluster; the instance stays")
+    .description("let the engine delete the cluster; its secrets and the instance stay")
     .action((_, command) =>
       working(command, "lab destroy", async (instance, options) => {
         const { destroyAndTell } = await import("../../lab/commands/tell.js");

@@ -49,7 +49,8 @@ export async function runEngine(stack: Stack, operation: Operation, options: Run
       async (): Promise<OutputMap> => {
         if (operation === "up") return (await stack.up(settings)).outputs;
         if (operation === "preview") await stack.preview(settings);
-        else await stack.destroy(settings);
+        // What has to survive, the secrets bundle first of all, is protected and stays.
+        else await stack.destroy({ ...settings, excludeProtected: true });
         return {};
       },
     );
