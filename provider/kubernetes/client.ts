@@ -5,6 +5,8 @@ import type { Kubernetes, KubernetesLease } from "./kubernetes";
 
 const CALL_MS = 10_000;
 const NAMESPACE = "kube-system";
+/** Annotation on a Node: the taints that plinth set. */
+const NOTE = "plinth.dev/taints";
 
 /** The API of the kubeconfig's current context. */
 export function kubernetes(kubeconfig: string): Kubernetes {
@@ -27,7 +29,27 @@ export function kubernetes(kubeconfig: string): Kubernetes {
           reason: condition?.message ?? "it has not reported its condition yet",
           kubelet: node.status?.nodeInfo?.kubeletVersion ?? "",
           bootId: node.status?.nodeInfo?.bootID ?? "",
+          taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({
+            key,
+            ...(value !== undefined && { value }),
+            effect,
+          })),
+          noted: node.metadata?.annotations?.[NOTE]?.split(" ").filter((id) => id !== ""),
         };
+      });
+    },
+    async setTaints(name, seen, next) {
+      const { core } = await connection();
+      // The test holds the whole list: a taint that somebody else set meanwhile is not lost.
+      const test = seen.taints.length === 0 ? [] : [{ op: "test", path: "/spec/taints", value: seen.taints }];
+      const annotation = `/metadata/annotations/${NOTE.replace("/", "~1")}`;
+      await core.patchNode({
+        name,
+        body: [
+          ...test,
+          { op: "add", path: "/spec/taints", value: next.taints },
+          { op: "add", path: annotation, value: (next.noted ?? []).join(" ") },
+        ],
       });
     },
     async deleteNode(name) {

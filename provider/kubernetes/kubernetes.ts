@@ -1,7 +1,20 @@
 /** What plinth's provider needs of a cluster's Kubernetes API. */
 import type { Act } from "../audit";
 
-interface KubernetesNode {
+/** A taint as the API writes it. */
+export interface KubernetesTaint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
+/** Taints of a Node, and which of them plinth noted as its own: `key:Effect`, sorted; undefined without a note. */
+export interface NodeTaints {
+  readonly taints: readonly KubernetesTaint[];
+  readonly noted: readonly string[] | undefined;
+}
+
+export interface KubernetesNode extends NodeTaints {
   readonly name: string;
   readonly ready: boolean;
   /** Message of its Ready condition, or what is missing. */
@@ -25,6 +38,8 @@ export interface KubernetesLease {
 /** Every call throws when the API does not answer within its bound. */
 export interface Kubernetes {
   nodes(signal: AbortSignal): Promise<readonly KubernetesNode[]>;
+  /** Writes taints and note of a Node as it was seen; refused by the API when somebody else changed its taints since. */
+  setTaints(name: string, seen: NodeTaints, next: NodeTaints): Promise<void>;
   /** Removes the Node object; nothing if there is none. */
   deleteNode(name: string): Promise<void>;
   lease(name: string): Promise<KubernetesLease | undefined>;

@@ -11,10 +11,12 @@ import type {
 import { configImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
+import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
 import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
+import { registeredTaints, wantedTaints } from "./taints";
 import { changedPaths, fingerprint } from "./yaml";
 
 /** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
@@ -101,10 +103,11 @@ const actions = {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
       return runs === fingerprint(desired) ? { done: runs } : { missing: "it still runs another configuration" };
     });
-    await readyGate(cluster, key, {
+    const node = await readyGate(cluster, key, {
       strict: errand.wasReady === true,
       ...(errand.reboots && errand.bootId !== undefined && { endedBoot: errand.bootId }),
     });
+    await taint(errand, node);
     return errand.reboots ? "rebooted, configured and Ready" : "configured and Ready";
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };
@@ -228,7 +231,7 @@ async function named<T>(key: string, work: () => Promise<T>): Promise<T> {
 
 /** Takes note of a node that runs what is declared, once it is Ready. */
 async function adopt(errand: Errand, progress: Progress): Promise<void> {
-  await readyGate(errand.cluster, errand.key, { strict: false });
+  await taint(errand, await readyGate(errand.cluster, errand.key, { strict: false }));
   progress.running[errand.key] = await seen(errand);
   progress.note(errand.key, "adopt", "done", "it runs what is declared");
 }
@@ -247,6 +250,15 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
     }
   }
   progress.running[key] = await seen(errand);
+}
+
+/** Brings a worker's taints to what is declared: the worker itself may not change them. */
+async function taint({ cluster, key, before, desired }: Errand, node: KubernetesNode): Promise<void> {
+  if (cluster.node(key).type !== "worker") return;
+  const next = wantedTaints(node, registeredTaints(before), registeredTaints(desired));
+  if (next === undefined) return;
+  await cluster.audit("configure", key, "changes the taints of its Node");
+  await cluster.kubernetes.setTaints(node.name, node, next);
 }
 
 /** What runs on a node that is Ready with its declared configuration and kubelet. */

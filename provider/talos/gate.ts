@@ -1,4 +1,5 @@
 /** Conditions that must hold before and after a node changes. */
+import type { KubernetesNode } from "../kubernetes/kubernetes";
 import type { EtcdStatus } from "../talosctl/talos";
 import type { Look } from "../wait";
 import { eachBounded } from "../wait";
@@ -83,8 +84,8 @@ interface Readiness {
   readonly endedBoot?: string;
 }
 
-/** The node is registered, Ready, and runs the declared kubelet. */
-export function readyGate(cluster: Cluster, key: string, { strict, endedBoot }: Readiness): Promise<string> {
+/** The node is registered, Ready, and runs the declared kubelet; returns it as it was seen. */
+export function readyGate(cluster: Cluster, key: string, { strict, endedBoot }: Readiness): Promise<KubernetesNode> {
   const { hostname, kubernetes } = cluster.node(key);
   return cluster.wait(`${key} Ready`, cluster.readySeconds, async () => {
     const nodes = await cluster.kubernetes.nodes(cluster.signal);
@@ -95,7 +96,7 @@ export function readyGate(cluster: Cluster, key: string, { strict, endedBoot }: 
     const up = node.ready || (!strict && WAITS_FOR_NETWORK.test(node.reason));
     if (!up) return { missing: `Node ${hostname} is not Ready: ${node.reason}` };
     if (node.kubelet !== kubernetes) return { missing: `its kubelet is ${node.kubelet}, not ${kubernetes}` };
-    return { done: node.kubelet };
+    return { done: node };
   });
 }
 

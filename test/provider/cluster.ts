@@ -2,7 +2,7 @@
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
-import type { Kubernetes, KubernetesLease } from "../../provider/kubernetes/kubernetes";
+import type { Kubernetes, KubernetesLease, NodeTaints } from "../../provider/kubernetes/kubernetes";
 import { type EtcdStatus, type Talos, TalosError } from "../../provider/talosctl/talos";
 import { Recorder } from "./faults";
 
@@ -50,6 +50,8 @@ export class FakeCluster {
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
   readonly otherSlot = new Map<string, string>();
+  /** Taints of Nodes by name, once somebody has set any. */
+  readonly taints = new Map<string, NodeTaints>();
   ghost = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
@@ -68,6 +70,10 @@ export class FakeCluster {
       ...node,
     });
     return this;
+  }
+
+  private taintsOf(name: string): NodeTaints {
+    return this.taints.get(name) ?? { taints: [], noted: undefined };
   }
 
   byKey(key: string): FakeNode {
@@ -182,8 +188,12 @@ export class FakeCluster {
             const bootId = `boot-${node.reported}`;
             // The next look finds a kubelet that has reported its boot.
             node.reported = node.boots;
-            return { name, ready, kubelet, bootId, reason: "kubelet is stopped" };
+            return { name, ready, kubelet, bootId, reason: "kubelet is stopped", ...cluster.taintsOf(name) };
           });
+      },
+      async setTaints(name, _seen, next) {
+        up();
+        cluster.taints.set(name, next);
       },
       async deleteNode() {
         up();
