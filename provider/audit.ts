@@ -1,7 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { stateDirectory } from "./state";
+import { whoAmI } from "./user";
 
 /** An act that can lose data, stop a service or needs a privileged credential. */
 export interface Act {
@@ -43,12 +43,13 @@ async function append(file: string, line: string): Promise<void> {
 /** Appends one JSON line per act to `file`. Appends of one line are atomic, so several processes may share it. */
 export function fileAudit(file: string, urn: string, redact: (text: string) => string): Audit {
   return async (act) => {
+    const { user, host } = whoAmI();
     const line = {
       time: new Date().toISOString(),
       ...act,
       detail: redact(act.detail),
       resource: urn,
-      by: `${userInfo().username}@${hostname()}`,
+      by: `${user}@${host}`,
       pid: process.pid,
     };
     try {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { whoAmI } from "./user";
 
 /** What is held, and against whom. */
 export interface Hold {
@@ -49,8 +50,7 @@ export async function withFileLease<T>(directory: string, hold: Hold, work: () =
     pid: process.pid,
     boot: bootId(),
     started: startTime(process.pid) ?? "",
-    host: hostname(),
-    user: userInfo().username,
+    ...whoAmI(),
     since: new Date().toISOString(),
     doing: hold.doing,
   };

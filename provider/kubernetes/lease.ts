@@ -1,6 +1,6 @@
 /** A lease in the cluster itself, against a second run from another host. */
-import { hostname, userInfo } from "node:os";
 import { bootId, LeaseHeld, startTime } from "../lease";
+import { whoAmI } from "../user";
 import type { Kubernetes } from "./kubernetes";
 
 const SECONDS = 60;
@@ -17,7 +17,8 @@ export async function withClusterLease<T>(
   onAbsent: (reason: string) => void,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const me = `${userInfo().username}@${hostname()} pid ${process.pid} boot ${bootId()}`;
+  const { user, host } = whoAmI();
+  const me = `${user}@${host} pid ${process.pid} boot ${bootId()}`;
   const held = await take(kubernetes, name, me, onAbsent);
   if (!held) return work(signal);
   const lost = new AbortController();

@@ -1,6 +1,6 @@
 /** `plinth:talos:Bootstrap`: starts etcd once for a new cluster, or adopts the etcd that already runs. */
 import { z } from "zod";
-import type { Problem } from "../../components/problem";
+import { type Problem, ProblemError } from "../../components/problem";
 import type { ClientConfiguration } from "../../components/talos/binding";
 import { type Draft, unknown } from "../draft";
 import type { Drivers } from "../drivers";
@@ -58,8 +58,9 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
 
     check: (inputs) => problems(inputs),
     diff(prior, inputs) {
-      const changes = changesBetween(prior.inputs, inputs);
       const unfinished = prior.outputs.etcdMembers.length === 0;
+      if (!unfinished) refuseMove(prior.inputs, inputs);
+      const changes = changesBetween(prior.inputs, inputs);
       return unfinished ? [...changes, { path: "etcdMembers", kind: "update", output: true }] : changes;
     },
     preview: () => ({}),
@@ -80,9 +81,11 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
       const answers = states.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
       const alive = answers.find(({ state }) => state === "Running");
       if (alive === undefined) {
-        // A control plane that does not answer may hold etcd's data; if all answer, there is nothing left to describe.
+        // Wiped machines hold nothing. Any other may hold etcd's data, also one that answers while its etcd still starts.
+        if (states.every((each) => each.status === "rejected" && isWiped(each.reason))) return undefined;
         for (const each of states) if (each.status === "rejected") throw each.reason;
-        return undefined;
+        if (prior.outputs.etcdMembers.length === 0) return prior;
+        throw new Error("etcd runs on no control plane; when all of them have started and it stays so, restore it");
       }
       const etcdMembers = await memberIds(talos, alive.node, context);
       const before = prior.outputs.etcdMembers;
@@ -94,6 +97,22 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
     // The cluster goes with its machines.
     async delete() {},
   };
+}
+
+function isWiped(error: unknown): boolean {
+  return error instanceof TalosError && error.kind === "maintenance";
+}
+
+/** Every kubeconfig, and every node, holds the address of the API: it cannot change below a running cluster yet. */
+function refuseMove(prior: BootstrapInputs, inputs: Draft<BootstrapInputs>): void {
+  if (inputs === unknown || inputs.endpoint === unknown || inputs.endpoint === prior.endpoint) return;
+  throw new ProblemError("this change of the cluster is refused", [
+    {
+      path: "endpoint",
+      reason: `not yet: the Kubernetes API of a running cluster cannot move from ${prior.endpoint} to ${inputs.endpoint}`,
+      fix: `set it back to ${prior.endpoint}`,
+    },
+  ]);
 }
 
 function problems(inputs: Draft<BootstrapInputs>): readonly Problem[] {

@@ -137,7 +137,10 @@ async function dropRemoved(
     if (cluster.inputs.onDestroy === "reset" && old.nodes[key] !== undefined) {
       await resetNode(before, key, true);
       progress.note(key, "reset", "done", "wiped, it is declared no longer");
-    } else progress.note(key, "reset", "skipped", "left running, it is declared no longer");
+    } else {
+      cluster.context.log.warn(`${key} is declared no longer and keeps running; onDestroy: reset would wipe it`);
+      progress.note(key, "reset", "skipped", "left running, it is declared no longer");
+    }
     delete progress.running[key];
   }
 }

@@ -14,13 +14,25 @@ export async function resetNode(cluster: Cluster, key: string, graceful: boolean
   if (!(await talos.inMaintenance(address, signal))) {
     const how = graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd";
     await cluster.audit("reset", key, how);
-    await talos.reset(address, { graceful });
+    try {
+      await talos.reset(address, { graceful });
+    } catch (error) {
+      if (!(graceful && error instanceof TalosError && error.kind === "unreachable" && isWorker(cluster, key)))
+        throw error;
+      // A dead worker holds no part of etcd: the cluster can do without its farewell.
+      cluster.context.log.warn(`${key} does not answer and was not wiped: wipe its disks before it is used again`);
+      return forget(cluster, hostname);
+    }
     await cluster.wait(`${key} is back in maintenance mode`, WIPE, async () =>
       (await talos.inMaintenance(address, signal)) ? { done: true } : { missing: "it wipes and reboots" },
     );
   }
   cluster.context.log.progress(`${key} is wiped`);
   await forget(cluster, hostname);
+}
+
+function isWorker(cluster: Cluster, key: string): boolean {
+  return cluster.node(key).type === "worker";
 }
 
 /** The Node object would stay NotReady for ever; when the API went with the cluster there is nothing to tidy. */

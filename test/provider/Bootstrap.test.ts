@@ -66,15 +66,27 @@ describe("Bootstrap", () => {
     await expect(bootstrap(cluster.drivers).create(inputs, listen().context)).rejects.toThrow(/another cluster/);
   });
 
-  test("is gone only when every control plane answers and none runs etcd", async () => {
+  test("is gone only when every control plane was wiped", async () => {
     const cluster = machines();
     const resource = bootstrap(cluster.drivers);
     const reached = await resource.create(inputs, listen().context);
     const state = { inputs, outputs: reached.outputs };
     for (const node of cluster.nodes.values()) node.etcd = false;
-    expect(await resource.read("demo", state, listen().context)).toBeUndefined();
+    await expect(resource.read("demo", state, listen().context)).rejects.toThrow(/etcd runs on no control plane/);
     cluster.byKey("cp-1").configuration = undefined;
     await expect(resource.read("demo", state, listen().context)).rejects.toThrow(/maintenance/);
+    for (const node of cluster.nodes.values()) node.configuration = undefined;
+    expect(await resource.read("demo", state, listen().context)).toBeUndefined();
+  });
+
+  test("the API of a running cluster does not move", async () => {
+    const cluster = machines();
+    const resource = bootstrap(cluster.drivers);
+    const { outputs } = await resource.create(inputs, listen().context);
+    const moved = { ...inputs, endpoint: "https://10.0.0.99:6443" };
+    expect(() => resource.diff({ inputs, outputs }, moved, listen().context)).toThrow(
+      /endpoint: not yet: .*10\.0\.0\.99/,
+    );
   });
 
   test("a refresh that finds none of the known members says that etcd was lost", async () => {
