@@ -1,4 +1,4 @@
-import { type ConfigDocument, isDocument, parseDocuments } from "./yaml";
+import { type ConfigDocument, isDocument } from "./yaml";
 
 /** One path in which two machine configurations differ. Values are never part of it: half of them are secret. */
 export interface Difference {
@@ -16,14 +16,7 @@ export interface Difference {
 /**
  * Every path in which two machine configurations differ. An absent value, an empty list and an empty map are the same, as
  * they are to Talos. Lists of one length are compared item by item, others as a whole.
- *
- * @throws ProblemError when a text cannot be read.
  */
-export function diffConfigurations(before: string, after: string): readonly Difference[] {
-  return diffDocuments(parseDocuments(before), parseDocuments(after));
-}
-
-/** {@link diffConfigurations} of texts that have been read. */
 export function diffDocuments(
   before: readonly ConfigDocument[],
   after: readonly ConfigDocument[],
