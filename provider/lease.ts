@@ -1,8 +1,10 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { whoAmI } from "./user";
 
@@ -72,7 +74,7 @@ async function take(file: string, mine: LeaseRecord, hold: Hold): Promise<void> 
       const holder = await readRecord(file);
       if (holder === "absent") continue;
       if (holder !== "unreadable" && alive(holder)) throw new LeaseHeld(hold.name, describe(holder));
-      await discard(file, holder === "unreadable" ? undefined : holder.id);
+      await discard(file);
     }
     throw new LeaseHeld(hold.name, "another process that takes it at the same moment");
   } finally {
@@ -90,18 +92,38 @@ async function linked(draft: string, file: string): Promise<boolean> {
   }
 }
 
-/** Moves a dead lease away; if another process has just replaced it, puts that one back. */
-async function discard(file: string, id: string | undefined): Promise<void> {
-  const away = `${file}.dead-${randomUUID()}`;
-  try {
-    await rename(file, away);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+/**
+ * Removes a lease whose holder is dead. One process at a time looks and removes: two that saw the same dead holder would
+ * otherwise remove each other's new lease.
+ */
+async function discard(file: string): Promise<void> {
+  const claim = createServer();
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await listens(
+      claim,
+      `\0plinth-lease-${createHash("sha256").update(file).digest("hex").slice(0, 32)}`,
+    );
+    if (outcome !== "taken") break;
+    // The other one only reads and removes a file.
+    if (attempt === 500) return;
+    await sleep(10);
   }
-  const moved = await readRecord(away);
-  if (typeof moved !== "string" && moved.id !== id) await linked(away, file);
-  await rm(away, { force: true });
+  try {
+    const holder = await readRecord(file);
+    if (holder === "unreadable" || (holder !== "absent" && !alive(holder))) await rm(file, { force: true });
+  } finally {
+    claim.close();
+  }
+}
+
+/** A name in the kernel's abstract socket namespace, which ends with its process; other systems have none to offer. */
+function listens(server: Server, name: string): Promise<"mine" | "taken" | "unsupported"> {
+  return new Promise((resolve) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resolve(error.code === "EADDRINUSE" ? "taken" : "unsupported"),
+    );
+    server.listen(name, () => resolve("mine"));
+  });
 }
 
 async function release(file: string, mine: LeaseRecord): Promise<void> {
