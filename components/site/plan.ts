@@ -1,7 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
-import { type Contract, defaultContract } from "../talos/releases";
+import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, MachineSpec, SiteSpec } from "./spec";
@@ -68,7 +68,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     pools: planPools(spec, nodes, endpoint),
     talos: {
       version,
-      configContract: spec.talos.configContract ?? defaultContract(version),
+      configContract: spec.talos.configContract,
       schematic,
       installer: installerImage(schematic.id, version, spec.talos.factory),
       onDestroy: spec.talos.onDestroy,

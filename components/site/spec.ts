@@ -45,7 +45,7 @@ const pool = z.strictObject({
 });
 
 const network = z.strictObject({
-  cidr: cidr.describe("Network of the machines. A change reinstalls every node."),
+  cidr: cidr.describe("Network of the machines. A change is for a new site: running machines keep their addresses."),
   gateway: ipAddress
     .optional()
     .describe("Default route. Default: none (the machines reach nothing outside). In place."),
@@ -78,12 +78,12 @@ const network = z.strictObject({
 });
 
 const talos = z.strictObject({
-  version: version.describe("Talos version that shall run. A change upgrades node by node and reboots each."),
-  configContract: contract
-    .optional()
-    .describe(
-      "Talos minor whose configuration format is written, frozen when the cluster is made. Default: the minor of talos.version.",
-    ),
+  version: version.describe(
+    "Talos version that shall run. A change of a running site is planned by plinth upgrade plan, and refused by up for now.",
+  ),
+  configContract: contract.describe(
+    "Talos minor whose configuration format is written. Begin with the minor of talos.version and leave it: an upgrade does not change it.",
+  ),
   extensions: z
     .array(z.string().min(1))
     .default([])
@@ -106,7 +106,7 @@ const talos = z.strictObject({
     .enum(["keep", "reset"])
     .default("keep")
     .describe(
-      "What a destroy does to the machines: keep leaves them running, reset wipes them back to maintenance mode.",
+      "What a destroy, and the removal of a worker, does to the machines: keep leaves them running, reset wipes them back to maintenance mode.",
     ),
   allow: z
     .array(z.string().min(1))
@@ -118,7 +118,7 @@ const talos = z.strictObject({
 
 const kubernetes = z.strictObject({
   version: version.describe(
-    "Kubernetes version that shall run. A change upgrades component by component, node by node.",
+    "Kubernetes version that shall run. A change of a running site is planned by plinth upgrade plan, and refused by up for now.",
   ),
   apiServer: z
     .strictObject({
@@ -169,9 +169,15 @@ const machine = z.strictObject({
   role: z
     .enum(["controlplane", "worker"])
     .describe("What the node is in the cluster. A change is a removal and a new node."),
-  hostname: name.optional().describe("Host and Node name. Default: the machine's key. A change re-registers the node."),
+  hostname: name
+    .optional()
+    .describe(
+      "Host and Node name. Default: the machine's key. A change is refused: remove the machine and add it under another key.",
+    ),
   mac: mac.describe("Ethernet address of the link that holds the address. In place."),
-  address: address.describe("Address of the machine: literal, or from a pool. A change moves the node."),
+  address: address.describe(
+    "Address of the machine: literal, or from a pool. A change is refused: remove the machine and add it under another key.",
+  ),
   disk: disk.describe("The one disk Talos is installed on. Used at installation only."),
   arch: z
     .enum(["amd64", "arm64"])

@@ -166,7 +166,7 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
   ],
   [
     "unknown Talos minor",
-    (s) => Object.assign(s.talos, { version: "v1.99.0", configContract: undefined }),
+    (s) => Object.assign(s.talos, { version: "v1.99.0" }),
     [expect.stringContaining("components/talos/releases.ts")],
   ],
   [
@@ -191,8 +191,21 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
   [
     "a contract newer than Talos",
     (s) => Object.assign(s.talos, { configContract: "v1.14" }),
+    ["talos.configContract: contract v1.14 is newer than talos.version v1.13.0 (write v1.13 or older)"],
+  ],
+  [
+    "no contract",
+    (s) => delete s.talos.configContract,
+    ["talos.configContract: is missing (write one of v1.11, v1.12, v1.13, v1.14)"],
+  ],
+  [
+    "a contract that cannot be generated yet",
+    (s) => {
+      Object.assign(s.talos, { version: "v1.14.1", configContract: "v1.14" });
+      s.kubernetes.version = "v1.36.3";
+    },
     [
-      "talos.configContract: contract v1.14 is newer than talos.version v1.13.0 (leave it out for a new site, or write v1.13 or older)",
+      "talos.configContract: the talos provider that plinth uses cannot generate contract v1.14 (write v1.13: newer Talos versions run it)",
     ],
   ],
   [
@@ -304,7 +317,6 @@ test("all problems come at once, in the order of the file", () => {
     site.name = "Bad Name";
     site.network.vip = "127.77.0.11";
     site.talos.version = "v9.9.9";
-    delete site.talos.configContract;
     delete site.machines["cp-3"];
     site.machines["cp-2"].mac = "nonsense";
     site.unknown = true;

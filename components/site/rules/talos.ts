@@ -1,6 +1,12 @@
 import { checkSchematic } from "../../boot/schematic";
 import type { Problem } from "../../problem";
-import { findTalosRelease, kubernetesProblems, talosProblems } from "../../talos/releases";
+import {
+  defaultContract,
+  findTalosRelease,
+  GENERATED_CONTRACT,
+  kubernetesProblems,
+  talosProblems,
+} from "../../talos/releases";
 import { compareMinors, normaliseVersion } from "../../talos/version";
 import { type Draft, list } from "./draft";
 
@@ -35,7 +41,17 @@ function checkVersions(talos: Record<string, unknown>, kubernetes: Record<string
     problems.push({
       path: "talos.configContract",
       reason: `contract ${contract} is newer than talos.version ${wanted}`,
-      fix: `leave it out for a new site, or write ${release.contract} or older`,
+      fix: `write ${defaultContract(release.latest)} or older`,
+    });
+  } else if (
+    release &&
+    typeof contract === "string" &&
+    compareMinors(contract.slice(1), GENERATED_CONTRACT.slice(1)) > 0
+  ) {
+    problems.push({
+      path: "talos.configContract",
+      reason: `the talos provider that plinth uses cannot generate contract ${contract}`,
+      fix: `write ${GENERATED_CONTRACT}: newer Talos versions run it`,
     });
   }
   return problems;
