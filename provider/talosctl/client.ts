@@ -56,19 +56,25 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     args: readonly string[],
     options: { readonly signal?: AbortSignal; readonly seconds?: number; readonly file?: string } = {},
   ): Promise<Output> => {
-    const output = await run(binary, {
-      node,
-      args: [...args, "--talosconfig", secretPath(0), "--endpoints", node, "--nodes", node],
-      secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
-      seconds: options.seconds ?? READ,
-      ...(options.signal !== undefined && { signal: options.signal }),
-    });
+    const attempt = (): Promise<Output> =>
+      run(binary, {
+        node,
+        args: [...args, "--talosconfig", secretPath(0), "--endpoints", node, "--nodes", node],
+        secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
+        seconds: options.seconds ?? READ,
+        ...(options.signal !== undefined && { signal: options.signal }),
+      });
+    const what = args.slice(0, 2).join(" ");
+    let output = await attempt();
+    if (output.code !== 0 && parse.classify(output.stderr) === "foreign") {
+      // A machine without configuration shows a certificate of its own making, like a machine of another cluster. One
+      // that takes its configuration between the two looks is neither: only a second refusal is believed.
+      const unconfigured = await inMaintenance(node, options.signal ?? AbortSignal.timeout(PROBE * 1000));
+      if (unconfigured) throw fail(node, what, "maintenance", output.stderr);
+      output = await attempt();
+    }
     if (output.code === 0) return output;
-    const kind = parse.classify(output.stderr);
-    // A machine without configuration shows a certificate of its own making, like a machine of another cluster.
-    const unconfigured =
-      kind === "foreign" && (await inMaintenance(node, options.signal ?? AbortSignal.timeout(PROBE * 1000)));
-    throw fail(node, args.slice(0, 2).join(" "), unconfigured ? "maintenance" : kind, output.stderr);
+    throw fail(node, what, parse.classify(output.stderr), output.stderr);
   };
 
   const parsed = <T>(node: string, what: string, value: T | undefined, output: Output): T => {

@@ -100,6 +100,14 @@ describe("a call", () => {
     const script = `case "$*" in *--insecure*) exit 0;; esac; echo 'x509: certificate signed by unknown authority' >&2; exit 1`;
     await expect(driver(script).version("10.0.0.1", idle)).rejects.toMatchObject({ kind: "maintenance" });
   });
+
+  test("a machine that takes its configuration between the two looks is of no other cluster", async () => {
+    const unknown = "echo 'x509: certificate signed by unknown authority' >&2; exit 1";
+    const installing = `case "$*" in *--insecure*) touch ${binary}.left; exit 1;; esac; [ -e ${binary}.left ] || { ${unknown}; }; printf 'Server:\\n\\tTag: v1.13.0\\n'`;
+    await expect(driver(installing).version("10.0.0.1", idle)).resolves.toBe("v1.13.0");
+    const foreign = `case "$*" in *--insecure*) exit 1;; esac; ${unknown}`;
+    await expect(driver(foreign).version("10.0.0.1", idle)).rejects.toMatchObject({ kind: "foreign" });
+  });
 });
 
 describe("reading talosctl's output", () => {
