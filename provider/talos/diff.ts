@@ -30,7 +30,18 @@ export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
       reason: "not yet: a control plane cannot be removed, its etcd member would stay behind",
       fix: "declare it again",
     }));
-  return [...removed, ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node))];
+  const renamed = prior.inputs.clusterName;
+  const name: readonly Problem[] =
+    inputs.clusterName === unknown || inputs.clusterName === renamed
+      ? []
+      : [
+          {
+            path: "clusterName",
+            reason: `a running cluster cannot change its name from ${renamed} to ${inputs.clusterName}`,
+            fix: `set it back to ${renamed}; another name is another cluster`,
+          },
+        ];
+  return [...name, ...removed, ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node))];
 }
 
 function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): readonly Problem[] {
@@ -43,6 +54,13 @@ function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): reado
       path: propertyPath("nodes", key, field),
       reason: `${field} of a running node cannot change from ${old[field]} to ${node[field]}`,
       fix: `set it back to ${old[field]}, or remove the node and add it under another key`,
+    });
+  }
+  if (node.schematic !== unknown && node.schematic !== old.schematic) {
+    problems.push({
+      path: propertyPath("nodes", key, "schematic"),
+      reason: "not yet: another schematic is another image, and images of a running node are not changed yet",
+      fix: `set extensions and kernel arguments back to those of schematic ${old.schematic ?? "(none)"}`,
     });
   }
   const seen = prior.outputs.running[key];

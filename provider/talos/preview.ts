@@ -37,6 +37,7 @@ export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>)
     ],
     problems: [
       ...impactProblems(impacts, known(inputs.allow) ?? []),
+      ...fixedProblems(impacts),
       ...(path === undefined ? [] : pathProblems("nodes", path)),
     ],
   };
@@ -63,6 +64,20 @@ function nodeImpacts(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, 
     if (impacts.length > 0) found[key] = { type: old.type, impacts };
   }
   return found;
+}
+
+/** What every node and every pod of a cluster was made with: Talos would take the change, and the cluster would break. */
+const FIXED = /cluster\.network\.(podSubnets|serviceSubnets|dnsDomain)|KubeNetworkConfig/;
+
+function fixedProblems(impacts: Readonly<Record<string, NodeImpact>>): readonly Problem[] {
+  const paths = new Set(Object.values(impacts).flatMap(({ impacts }) => impacts.map(({ path }) => path)));
+  return [...paths]
+    .filter((path) => FIXED.test(path))
+    .map((path) => ({
+      path: "configuration",
+      reason: `${path} is fixed when a cluster is made: its nodes and pods have addresses of the old network`,
+      fix: "set it back; another pod or service network is another cluster",
+    }));
 }
 
 /** A patch newer than the release table behaves as its minor does; an unknown minor is refused. */

@@ -140,7 +140,8 @@ describe("an edit of the site file", () => {
     site.edit((file) => {
       file.kubernetes.apiServer = { extraArgs: { "event-ttl": "2h0m0s" }, certSANs: ["api.lab.example.org"] };
       file.machines["worker-1"].labels["example.org/tier"] = "gold";
-      // A worker's kubelet may not change its own taints (NodeRestriction); control planes change theirs as admin.
+      // A control plane changes its own taints; a worker may not (NodeRestriction), and gets them through the API.
+      file.machines["worker-2"].taints.push({ key: "example.org/gpu", value: "some", effect: "NoSchedule" });
       file.machines["cp-2"].taints = [{ key: "example.org/gpu", value: "none", effect: "PreferNoSchedule" }];
     });
     const shown = await lab(NAME, ["preview"]);
@@ -159,6 +160,11 @@ describe("an edit of the site file", () => {
     const { items } = JSON.parse(await kubectl("get", "nodes", "-o", "json"));
     const node = (name: string) => items.find((item: { metadata: { name: string } }) => item.metadata.name === name);
     expect(node("worker-1").metadata.labels["example.org/tier"]).toBe("gold");
+    expect(node("worker-2").spec.taints).toContainEqual({
+      key: "example.org/gpu",
+      value: "some",
+      effect: "NoSchedule",
+    });
     expect(node("cp-2").spec.taints).toContainEqual({
       key: "example.org/gpu",
       value: "none",

@@ -267,8 +267,13 @@ describe("ClusterRelease", () => {
     const { "cp-3": _, ...rest } = inputs.nodes;
     const wanted = {
       ...inputs,
+      clusterName: "other",
       nodes: {
         ...rest,
+        "w-2": {
+          ...node("w-2", 22, "worker", { cluster: { network: { podSubnets: ["10.1.0.0/16"] } } }),
+          schematic: "ab",
+        },
         "cp-1": { ...node("cp-1", 11, "controlplane"), talos: "v1.13.9", kubernetes: "v1.37.0" },
         "w-1": { ...node("w-1", 31, "worker"), type: "controlplane" as const },
       },
@@ -282,9 +287,12 @@ describe("ClusterRelease", () => {
       'nodes["cp-1"].kubernetes',
       'nodes["w-1"].type',
       'nodes["w-1"].address',
+      'nodes["w-2"].schematic',
+      "clusterName",
     ]) {
       expect(refusal).toContain(`  - ${path}: `);
     }
+    expect(refusal).toMatch(/podSubnets.* is fixed when a cluster is made/);
     expect(refusal).toMatch(/v1.13.0 runs and v1.13.9 is asked for.*\(set it back to v1.13.0\)/);
   });
 
