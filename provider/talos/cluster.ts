@@ -5,6 +5,7 @@ import type { Drivers } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Context } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
+import { Diagnosed } from "./diagnosed";
 import { durationSeconds, type Look, waitFor } from "../wait";
 
 /** Nodes that are asked at the same time: each question is a process. */
@@ -38,6 +39,16 @@ export class Cluster {
   /** Longest wait for a node to answer or to be Ready, in seconds. */
   get readySeconds(): number {
     return durationSeconds(this.inputs.timeouts?.ready ?? "10m") ?? 600;
+  }
+
+  /** Longest wait for a node that boots another image, in seconds. */
+  get upgradeSeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.upgrade ?? "20m") ?? 1200;
+  }
+
+  /** Longest wait for a node's pods to go, in seconds. */
+  get drainSeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.drain ?? "5m") ?? 300;
   }
 
   get keys(): readonly string[] {
@@ -81,7 +92,8 @@ export class Cluster {
   }
 }
 
-/** Waiting does not help against a machine of another cluster, a refused content or a missing tool. */
+/** Waiting does not help against what has been diagnosed, a machine of another cluster, a refused content or a missing tool. */
 function isFinal(error: unknown): boolean {
+  if (error instanceof Diagnosed) return true;
   return error instanceof TalosError && ["foreign", "invalid", "tool"].includes(error.kind);
 }

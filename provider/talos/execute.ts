@@ -2,44 +2,18 @@
  * Carries a plan out, one node after the other, and stops at the first node that fails. Every action is a function
  * in one table, so that a node's steps are a list of names.
  */
-import type {
-  ClusterReleaseOutputs,
-  NodeRelease,
-  NodeRunning,
-  ReleaseStep,
-} from "../../components/talos/ClusterRelease";
+import type { NodeRelease, NodeRunning, ReleaseStep } from "../../components/talos/ClusterRelease";
 import { configImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
+import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
 import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
+import type { Progress } from "./progress";
 import { registeredTaints, wantedTaints } from "./taints";
 import { changedPaths, fingerprint } from "./yaml";
-
-/** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
-const JOURNAL = 100;
-
-/** What has been reached; grows while the plan is carried out. */
-export class Progress {
-  readonly running: { [key: string]: NodeRunning };
-  private readonly steps: ReleaseStep[] = [];
-
-  constructor(running: ClusterReleaseOutputs["running"]) {
-    this.running = { ...running };
-  }
-
-  note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
-    this.steps.push({ node, action, result, detail });
-  }
-
-  outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
-    const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { running, phase, journal: this.steps.slice(-JOURNAL) };
-  }
-}
 
 /** One node on its way: what its actions hand to each other. */
 interface Errand {
@@ -70,15 +44,7 @@ const actions = {
   async forfeit(errand) {
     const { cluster, key } = errand;
     if (!errand.leads || cluster.controlPlanes.length === 1 || !mayReboot(errand)) return undefined;
-    const { address } = cluster.node(key);
-    await cluster.audit("configure", key, "hands on etcd's leadership before it reboots");
-    await cluster.talos.forfeitLeadership(address);
-    await cluster.wait(`another etcd leader than ${key}`, cluster.etcdSeconds, async () => {
-      const { leader, member } = await cluster.talos.etcdStatus(address, cluster.signal);
-      if (NO_LEADER.test(leader)) return { missing: "there is none yet" };
-      return leader === member ? { missing: "it still leads" } : { done: leader };
-    });
-    return "another member leads etcd";
+    return handOnLeadership(cluster, key);
   },
   async apply(errand) {
     const { cluster, key, desired, before } = errand;

@@ -48,11 +48,9 @@ export function plan(
       const node = inputs.nodes[key];
       return node?.type === type && needsWork(inputs, node, running[key]);
     });
-  const planes = work("controlplane");
-  const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
   const waves: readonly Wave[] = [
-    { type: "controlplane", keys: leaderLast(planes, leader) },
-    { type: "worker", keys: work("worker").sort((a, b) => compare(domain(a), domain(b)) || compare(a, b)) },
+    { type: "controlplane", keys: leaderLast(work("controlplane"), leader) },
+    { type: "worker", keys: workerWaves(inputs, work("worker"), 1).flat() },
   ];
   return {
     waves: waves.filter((wave) => wave.keys.length > 0),
@@ -62,7 +60,22 @@ export function plan(
   };
 }
 
-function leaderLast(keys: readonly string[], leader: string | undefined): readonly string[] {
+/** Workers that may change at the same time: never of two failure domains, never more than `atOnce`. */
+export function workerWaves(
+  inputs: ClusterReleaseInputs,
+  keys: readonly string[],
+  atOnce: number,
+): readonly (readonly string[])[] {
+  const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
+  const sorted = [...keys].sort((a, b) => compare(domain(a), domain(b)) || compare(a, b));
+  return sorted.reduce<readonly (readonly string[])[]>((waves, key) => {
+    const last = waves.at(-1);
+    const fits = last !== undefined && last.length < atOnce && domain(last[0] ?? "") === domain(key);
+    return fits ? [...waves.slice(0, -1), [...last, key]] : [...waves, [key]];
+  }, []);
+}
+
+export function leaderLast(keys: readonly string[], leader: string | undefined): readonly string[] {
   if (leader === undefined || !keys.includes(leader)) return keys;
   return [...keys.filter((key) => key !== leader), leader];
 }

@@ -11,6 +11,10 @@ const READ = 10;
 const PROBE = 5;
 const WRITE = 60;
 const LOCAL = 20;
+/** An installer image over a slow line, then its installation. */
+const INSTALL = 1800;
+/** Every component of hundreds of nodes, one after the other. */
+const KUBERNETES = 6 * 3600;
 
 /** What a person needs to hear beside the error's own words. */
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
@@ -54,7 +58,12 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
   const call = async (
     node: string,
     args: readonly string[],
-    options: { readonly signal?: AbortSignal; readonly seconds?: number; readonly file?: string } = {},
+    options: {
+      readonly signal?: AbortSignal;
+      readonly seconds?: number;
+      readonly file?: string;
+      readonly onLine?: (line: string) => void;
+    } = {},
   ): Promise<Output> => {
     const attempt = (): Promise<Output> =>
       run(binary, {
@@ -63,6 +72,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
         secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
         seconds: options.seconds ?? READ,
         ...(options.signal !== undefined && { signal: options.signal }),
+        ...(options.onLine !== undefined && { onLine: options.onLine }),
       });
     const what = args.slice(0, 2).join(" ");
     let output = await attempt();
@@ -145,6 +155,30 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       const labels = ["--system-labels-to-wipe", "STATE", "--system-labels-to-wipe", "EPHEMERAL"];
       const args = ["reset", `--graceful=${graceful}`, "--reboot", "--wait=false", ...labels];
       await call(node, args, { seconds: WRITE });
+    },
+    async services(node, signal) {
+      return parse.parseServices((await call(node, ["services"], { signal })).stdout);
+    },
+    async pull(node, image) {
+      await call(node, ["image", "pull", image, "--namespace", "system"], { seconds: INSTALL });
+    },
+    async install(node, image) {
+      await call(node, ["upgrade", "--image", image, "--no-reboot", "--progress", "plain"], { seconds: INSTALL });
+    },
+    async installAndReboot(node, image) {
+      await call(node, ["upgrade", "--image", image, "--drain=false", "--wait=false"], { seconds: INSTALL });
+    },
+    async reboot(node) {
+      await call(node, ["reboot", "--drain=false", "--wait=false"], { seconds: WRITE });
+    },
+    async upgradeKubernetes(node, version, { signal, progress }) {
+      // Its output holds manifests, Secrets among them: only the lines that say what is being done are passed on.
+      const onLine = (line: string): void => {
+        const said = parse.kubernetesProgress(line);
+        if (said !== undefined) progress(redact(said));
+      };
+      const args = ["upgrade-k8s", "--to", version.replace(/^v/, ""), "--with-docs=false", "--with-examples=false"];
+      await call(node, args, { signal, seconds: KUBERNETES, onLine });
     },
     inMaintenance,
     async render(configuration, patches, signal) {
