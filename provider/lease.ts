@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bootId, startTime } from "./process";
 import { whoAmI } from "./user";
 
 /** What is held, and against whom. */
@@ -117,13 +118,14 @@ async function discard(file: string): Promise<void> {
 }
 
 /** A name in the kernel's abstract socket namespace, which ends with its process; other systems have none to offer. */
-function listens(server: Server, name: string): Promise<"mine" | "taken" | "unsupported"> {
-  return new Promise((resolve) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      resolve(error.code === "EADDRINUSE" ? "taken" : "unsupported"),
-    );
-    server.listen(name, () => resolve("mine"));
-  });
+async function listens(server: Server, name: string): Promise<"mine" | "taken" | "unsupported"> {
+  server.listen(name);
+  try {
+    await once(server, "listening");
+    return "mine";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "taken" : "unsupported";
+  }
 }
 
 async function release(file: string, mine: LeaseRecord): Promise<void> {
@@ -149,32 +151,4 @@ function alive(holder: LeaseRecord): boolean {
   if (holder.boot !== bootId()) return false;
   const started = startTime(holder.pid);
   return started !== undefined && (holder.started === "" || started === holder.started);
-}
-
-/** A new one after each boot of this host; empty where the system does not tell. */
-export function bootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    return "";
-  }
-}
-
-/**
- * When a process started, in the kernel's ticks, so that a recycled pid is not taken for the old process;
- * `undefined` if there is no such process, empty where the system does not tell.
- */
-export function startTime(pid: number): string | undefined {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
-  }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" ? undefined : (rest[18] ?? "");
-  } catch {
-    return "";
-  }
 }

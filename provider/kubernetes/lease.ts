@@ -1,5 +1,6 @@
 /** A lease in the cluster itself, against a second run from another host. */
-import { bootId, LeaseHeld, startTime } from "../lease";
+import { LeaseHeld } from "../lease";
+import { bootId, startTime } from "../process";
 import { whoAmI } from "../user";
 import type { Kubernetes } from "./kubernetes";
 

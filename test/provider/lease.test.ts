@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { LeaseHeld, startTime, withFileLease } from "../../provider/lease";
+import { LeaseHeld, withFileLease } from "../../provider/lease";
+import { startTime } from "../../provider/process";
 
 const directory = mkdtempSync(join(tmpdir(), "plinth-lease-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
