@@ -449,6 +449,25 @@ describe("ClusterRelease", () => {
     expect(Object.keys(reached.outputs.running)).not.toContain("w-2");
   });
 
+  test("a worker that does not answer is not waited for: its Node goes, and somebody is told to wipe its disks", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.nodes.delete("10.0.0.22");
+    const { "w-2": _, ...nodes } = inputs.nodes;
+    const heard = listen();
+    const reached = await resource.update("demo", state, { ...inputs, nodes }, heard.context);
+    expect(reached.failures).toBeUndefined();
+    expect(heard.lines).toContain("w-2 does not answer and was not wiped: wipe its disks before it is used again");
+    expect(cluster.forgotten).toEqual(["w-2"]);
+    expect(Object.keys(reached.outputs.running)).not.toContain("w-2");
+  });
+
+  test("a control plane that does not answer is never taken for a wiped one", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.nodes.delete("10.0.0.13");
+    await expect(resource.delete("demo", state, listen().context)).rejects.toThrow(/connection refused/);
+    expect(cluster.forgotten).not.toContain("cp-3");
+  });
+
   test("refuses to work beside another run, and says who it is", async () => {
     const { cluster, resource, state } = await start();
     cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: Date.now(), version: "1" };

@@ -44,6 +44,8 @@ export class FakeCluster {
   );
   readonly events: string[] = [];
   lease: KubernetesLease | undefined;
+  /** Names of Node objects that were deleted, in order. */
+  readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
   /** Paths of a machine configuration whose change reboots. */
@@ -163,7 +165,10 @@ export class FakeCluster {
         const next = cluster.members[0];
         if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
       },
-      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async inMaintenance(address) {
+        const node = cluster.nodes.get(address);
+        return node !== undefined && node.configuration === undefined;
+      },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
         return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
@@ -195,8 +200,9 @@ export class FakeCluster {
         up();
         cluster.taints.set(name, next);
       },
-      async deleteNode() {
+      async deleteNode(name) {
         up();
+        cluster.forgotten.push(name);
       },
       async lease() {
         up();
