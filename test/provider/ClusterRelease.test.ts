@@ -474,4 +474,26 @@ describe("ClusterRelease", () => {
     await expect(resource.update("demo", state, changed, listen().context)).rejects.toThrow(/ann@desk pid 7/);
     expect(cluster.applied).toEqual([]);
   });
+
+  test("destroys nothing beside another run", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: Date.now(), version: "1" };
+    await expect(resource.delete("demo", state, listen().context)).rejects.toThrow(/ann@desk pid 7/);
+    expect(cluster.recorder.changes).toEqual([]);
+  });
+
+  test("stops before the next node when somebody else has taken the lease that it could not renew", async () => {
+    const { cluster, resource, state } = await start();
+    const late = Date.now() + 120_000;
+    cluster.onApplied = () => {
+      jest.spyOn(Date, "now").mockImplementation(() => late);
+      cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: late, version: "9" };
+    };
+    const reached = await resource.update("demo", state, changed, listen().context);
+    jest.restoreAllMocks();
+    expect(reached.failures?.join()).toMatch(
+      /^cp-3: plinth-cluster-demo is being changed by ann@desk pid 7; .*; done: cp-2;/,
+    );
+    expect(cluster.applied).toEqual(["cp-2"]);
+  });
 });

@@ -48,6 +48,8 @@ export class FakeCluster {
   readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
+  /** Called after each `apply`. */
+  onApplied: () => void = () => undefined;
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
@@ -150,6 +152,7 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
+        cluster.onApplied();
         if (reboots) {
           node.boots++;
           node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
