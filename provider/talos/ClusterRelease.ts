@@ -5,7 +5,7 @@ import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
 import { type Context, propertyPath, type Reached, type Resource } from "../resource";
-import { releaseProblems } from "./check";
+import { releaseProblems, toolProblems } from "./check";
 import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
 import { differs, execute, Progress, survey } from "./execute";
@@ -29,7 +29,9 @@ export function clusterRelease(drivers: Drivers): Release {
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
-    check: (inputs) => releaseProblems(inputs),
+    async check(inputs, { signal }) {
+      return [...releaseProblems(inputs), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
+    },
     diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;

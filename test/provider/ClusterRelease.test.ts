@@ -398,7 +398,18 @@ describe("ClusterRelease", () => {
     });
   });
 
-  test("a site of two hundred machines previews without a single process", async () => {
+  test("says at preview that talosctl is missing or too old, once for all nodes", async () => {
+    const { cluster, resource } = await start();
+    const problems = async () =>
+      (await resource.check(inputs, listen().context)).map(({ path, reason }) => `${path}: ${reason}`);
+    expect(await problems()).toEqual([]);
+    cluster.talosctl = "v1.12.0";
+    expect(await problems()).toEqual(["talosctl: talosctl v1.12.0 is too old for Talos v1.13.0"]);
+    cluster.talosctl = undefined;
+    expect(await problems()).toEqual(["talosctl: there is none"]);
+  });
+
+  test("a site of two hundred machines previews without asking a single node", async () => {
     const nodes = Object.fromEntries(
       Array.from({ length: 200 }, (_, place) => {
         const key = `n-${place}`;

@@ -60,6 +60,8 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** Version of the talosctl on this host; `undefined` without one. */
+  talosctl: string | undefined = "v1.14.1";
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -90,6 +92,7 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
       pollMs: 1,
