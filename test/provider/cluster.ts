@@ -1,4 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -56,6 +57,8 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -133,6 +136,10 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
