@@ -45,8 +45,12 @@ export class FakeCluster {
   );
   readonly events: string[] = [];
   lease: KubernetesLease | undefined;
+  /** Names of Node objects that were deleted, in order. */
+  readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
+  /** Called after each `apply`. */
+  onApplied: () => void = () => undefined;
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
@@ -59,6 +63,8 @@ export class FakeCluster {
   alarm: string | undefined;
   /** What a snapshot of etcd holds. */
   etcdBytes: Buffer = Buffer.alloc(0);
+  /** Version of the talosctl on this host; `undefined` without one. */
+  talosctl: string | undefined = "v1.14.1";
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -89,6 +95,7 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
       pollMs: 1,
@@ -155,6 +162,7 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
+        cluster.onApplied();
         if (reboots) {
           node.boots++;
           node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
@@ -170,7 +178,10 @@ export class FakeCluster {
         const next = cluster.members[0];
         if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
       },
-      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async inMaintenance(address) {
+        const node = cluster.nodes.get(address);
+        return node !== undefined && node.configuration === undefined;
+      },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
         return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
@@ -202,8 +213,9 @@ export class FakeCluster {
         up();
         cluster.taints.set(name, next);
       },
-      async deleteNode() {
+      async deleteNode(name) {
         up();
+        cluster.forgotten.push(name);
       },
       async lease() {
         up();
