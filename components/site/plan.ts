@@ -1,4 +1,5 @@
 import type { PoolInputs } from "../address/IpPool";
+import type { Backup } from "../backup/spec";
 import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import type { Contract } from "../talos/releases";
@@ -41,6 +42,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** Where etcd's snapshots go. */
+  readonly backup?: Backup;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -75,6 +78,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
+    ...(spec.backup !== undefined && { backup: spec.backup }),
     nodes,
     warnings: warnings(nodes),
   };

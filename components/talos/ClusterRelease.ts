@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -76,6 +77,8 @@ export interface ClusterReleaseInputs {
   readonly allow?: readonly string[];
   /** How versions change. @default - as its members say */
   readonly upgrade?: UpgradeSettings;
+  /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /** What was last seen on a node. */
@@ -131,8 +134,8 @@ export interface PastUpgrade {
   readonly nodes: readonly string[];
   /** Whether etcd's data format changed with it. */
   readonly etcdFormat: boolean;
-  /** Name of the etcd snapshot taken right before it. */
-  readonly snapshot: string;
+  /** Name of the etcd snapshot taken right before it; absent when the run that took it was killed. */
+  readonly snapshot?: string;
   /** When it was finished, as ISO 8601. */
   readonly at: string;
 }

@@ -238,6 +238,12 @@ export function etcdMinor(release: TalosRelease): string {
   return minorOf(known(release.etcd.latest));
 }
 
+/** Whether etcd writes another data format under the one Talos than under the other. */
+export function changesEtcdFormat(from: string, to: string): boolean {
+  const [source, target] = [findTalosRelease(from), findTalosRelease(to)];
+  return source !== undefined && target !== undefined && etcdMinor(source) !== etcdMinor(target);
+}
+
 function older(a: Version, b: Version): Version {
   return compareVersions(a, b) <= 0 ? a : b;
 }

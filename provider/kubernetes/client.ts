@@ -42,7 +42,8 @@ export function kubernetes(kubeconfig: string): Kubernetes {
     },
     async setMark(name, mark, unschedulable) {
       const { core } = await connection();
-      const cordon = unschedulable === undefined ? [] : [{ op: "add", path: "/spec/unschedulable", value: unschedulable }];
+      const cordon =
+        unschedulable === undefined ? [] : [{ op: "add", path: "/spec/unschedulable", value: unschedulable }];
       const value = mark === undefined ? "" : JSON.stringify(mark);
       await core.patchNode({ name, body: [...cordon, { op: "add", path: annotationPath(MARK), value }] });
     },

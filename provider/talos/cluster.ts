@@ -1,13 +1,13 @@
 /** One cluster during one call: what is declared, how it is reached, and for how long it is waited for. */
 import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
 import type { Act } from "../audit";
-import type { Drivers } from "../drivers";
+import type { Drivers, Snapshots } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
-import { Diagnosed } from "./diagnosed";
 import { durationSeconds, type Look, waitFor } from "../wait";
+import { Diagnosed } from "./diagnosed";
 
 /** Nodes that are asked at the same time: each question is a process. */
 export const PARALLEL = 8;
@@ -15,6 +15,7 @@ export const PARALLEL = 8;
 export class Cluster {
   readonly talos: Talos;
   readonly kubernetes: Kubernetes;
+  readonly snapshots: Snapshots;
 
   constructor(
     readonly inputs: ClusterReleaseInputs,
@@ -25,6 +26,7 @@ export class Cluster {
   ) {
     this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
+    this.snapshots = drivers.snapshots;
   }
 
   /** The same cluster under its lease. */

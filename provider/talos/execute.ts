@@ -13,7 +13,7 @@ import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
 import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
 import type { Progress } from "./progress";
 import { registeredTaints, wantedTaints } from "./taints";
-import { changedPaths, fingerprint } from "./yaml";
+import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
 /** One node on its way: what its actions hand to each other. */
 interface Errand {
@@ -21,6 +21,8 @@ interface Errand {
   readonly key: string;
   /** Talos version that ran when last looked at. */
   version: string;
+  /** Kubernetes version that its configuration names. */
+  readonly kubernetes?: string;
   readonly desired: string;
   /** What the node runs at the start. */
   readonly before: string;
@@ -126,7 +128,8 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
       talos.configuration(node.address, signal),
     ]),
   );
-  return { cluster, key, version, desired, before };
+  const kubernetes = kubeletVersion(before);
+  return { cluster, key, version, ...(kubernetes !== undefined && { kubernetes }), desired, before };
 }
 
 /** Whether the node runs anything else than what is declared. */

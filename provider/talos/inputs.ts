@@ -1,5 +1,6 @@
 /** The boundary of the Talos resources: schemas of their inputs and outputs. */
 import { z } from "zod";
+import { backupSchema } from "../../components/backup/spec";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import { durationSeconds } from "../wait";
 
@@ -34,9 +35,31 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   kubeconfig: z.string().min(1),
   configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
   nodes: z.record(z.string(), node),
-  timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
+  timeouts: z
+    .strictObject({
+      etcd: duration.exactOptional(),
+      ready: duration.exactOptional(),
+      upgrade: duration.exactOptional(),
+      drain: duration.exactOptional(),
+    })
+    .exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),
+  upgrade: z
+    .strictObject({
+      factory: z.string().min(1).exactOptional(),
+      workersAtOnce: z.int().min(1).exactOptional(),
+      together: z.boolean().exactOptional(),
+      services: z.array(z.string().min(1)).readonly().exactOptional(),
+      available: z
+        .strictObject({
+          talos: z.array(version).readonly().exactOptional(),
+          kubernetes: z.array(version).readonly().exactOptional(),
+        })
+        .exactOptional(),
+    })
+    .exactOptional(),
+  backup: backupSchema.exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */
@@ -61,6 +84,7 @@ export const releaseOutputs = z.object({
       z.object({
         node: z.string(),
         action: z.enum([
+          "preflight",
           "gate",
           "forfeit",
           "apply",
@@ -72,6 +96,7 @@ export const releaseOutputs = z.object({
           "drain",
           "reboot",
           "uncordon",
+          "record",
           "kubernetes",
         ]),
         result: z.enum(["done", "failed", "skipped"]),
@@ -80,4 +105,19 @@ export const releaseOutputs = z.object({
     )
     .readonly()
     .default([]),
+  upgrades: z
+    .array(
+      z.object({
+        axis: z.enum(["talos", "kubernetes"]),
+        from: z.string(),
+        to: z.string(),
+        nodes: z.array(z.string()).readonly(),
+        etcdFormat: z.boolean(),
+        snapshot: z.string().exactOptional(),
+        at: z.string(),
+      }),
+    )
+    .readonly()
+    .default([]),
+  rolledOut: z.string().exactOptional(),
 }) satisfies z.ZodType<ClusterReleaseOutputs>;

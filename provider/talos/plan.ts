@@ -67,12 +67,13 @@ export function workerWaves(
   atOnce: number,
 ): readonly (readonly string[])[] {
   const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
-  const sorted = [...keys].sort((a, b) => compare(domain(a), domain(b)) || compare(a, b));
-  return sorted.reduce<readonly (readonly string[])[]>((waves, key) => {
+  const waves: string[][] = [];
+  for (const key of [...keys].sort((a, b) => compare(domain(a), domain(b)) || compare(a, b))) {
     const last = waves.at(-1);
-    const fits = last !== undefined && last.length < atOnce && domain(last[0] ?? "") === domain(key);
-    return fits ? [...waves.slice(0, -1), [...last, key]] : [...waves, [key]];
-  }, []);
+    if (last !== undefined && last.length < atOnce && domain(last[0] ?? "") === domain(key)) last.push(key);
+    else waves.push([key]);
+  }
+  return waves;
 }
 
 export function leaderLast(keys: readonly string[], leader: string | undefined): readonly string[] {

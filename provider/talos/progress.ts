@@ -38,6 +38,11 @@ export class Progress {
     this.upgrades = [...(goesOn ? this.upgrades.slice(0, -1) : this.upgrades), whole].slice(-UPGRADES);
   }
 
+  /** Names of the snapshots that the record speaks of: they are needed to undo what was made. */
+  get snapshots(): ReadonlySet<string> {
+    return new Set(this.upgrades.flatMap(({ snapshot }) => snapshot ?? []));
+  }
+
   outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
     const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
     return {

@@ -1,4 +1,7 @@
 /** The one real implementation of {@link Talos}: the official talosctl. */
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ClientConfiguration } from "../../components/talos/binding";
 import { traced } from "../trace";
@@ -15,6 +18,8 @@ const LOCAL = 20;
 const INSTALL = 1800;
 /** Every component of hundreds of nodes, one after the other. */
 const KUBERNETES = 6 * 3600;
+/** A database of etcd's largest size, 8 GB, over a slow line. */
+const TRANSFER = 1800;
 
 /** What a person needs to hear beside the error's own words. */
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
@@ -63,6 +68,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       readonly seconds?: number;
       readonly file?: string;
       readonly onLine?: (line: string) => void;
+      readonly open?: number;
     } = {},
   ): Promise<Output> => {
     const attempt = (): Promise<Output> =>
@@ -70,6 +76,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
         node,
         args: [...args, "--talosconfig", secretPath(0), "--endpoints", node, "--nodes", node],
         secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
+        ...(options.open !== undefined && { files: [options.open] }),
         seconds: options.seconds ?? READ,
         ...(options.signal !== undefined && { signal: options.signal }),
         ...(options.onLine !== undefined && { onLine: options.onLine }),
@@ -141,6 +148,18 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     },
     async forfeitLeadership(node) {
       await call(node, ["etcd", "forfeit-leadership"], { seconds: WRITE });
+    },
+    async etcdSnapshot(node, into, signal) {
+      // talosctl writes `<path>.part` and renames it. Through a link both names lead to the nameless file, so that what
+      // a killed run leaves is a link to nowhere.
+      const folder = mkdtempSync(join(tmpdir(), ".plinth-snapshot-"));
+      const path = join(folder, "db");
+      try {
+        symlinkSync(secretPath(1), `${path}.part`);
+        await call(node, ["etcd", "snapshot", path], { signal, seconds: TRANSFER, open: into });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
     async bootstrap(node) {
       await call(node, ["bootstrap"], { seconds: WRITE });

@@ -33,12 +33,23 @@ export function parseEtcdMembers(text: string): readonly EtcdMember[] {
 export function parseEtcdStatus(text: string): EtcdStatus | undefined {
   const [row] = parseTable(text);
   if (row?.MEMBER === undefined) return undefined;
+  const bytes = parseBytes(row["DB SIZE"] ?? "");
   return {
+    ...(bytes !== undefined && { bytes }),
     member: row.MEMBER,
     leader: row.LEADER ?? "",
     learner: row.LEARNER === "true",
     errors: (row.ERRORS ?? "").split(", ").filter((error) => error !== ""),
   };
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** A size for people, as `20 MB`. */
+function parseBytes(text: string): number | undefined {
+  const [, digits, unit = ""] = /^([\d.]+) (\w+)$/.exec(text) ?? [];
+  const power = UNITS.indexOf(unit);
+  return digits === undefined || power < 0 ? undefined : Number(digits) * 1000 ** power;
 }
 
 export function parseEtcdAlarms(text: string): readonly string[] {
@@ -62,7 +73,9 @@ export function parseServices(text: string): readonly TalosService[] {
 
 /** What a line of `upgrade-k8s` says about its progress; `undefined` for a line that holds content. */
 export function kubernetesProgress(line: string): string | undefined {
-  return /^(?:automatically detected|discovered|updating|waiting for|checking for) [^{}]{1,160}$|^ [<>] "[^{}]{1,160}$/.test(line)
+  return /^(?:automatically detected|discovered|updating|waiting for|checking for) [^{}]{1,160}$|^ [<>] "[^{}]{1,160}$/.test(
+    line,
+  )
     ? line.trim()
     : undefined;
 }

@@ -1,10 +1,12 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
-import type { Kubernetes, KubernetesLease, NodeTaints } from "../../provider/kubernetes/kubernetes";
+import type { Kubernetes, KubernetesLease, NodeMark, NodeTaints } from "../../provider/kubernetes/kubernetes";
 import { type EtcdStatus, type Talos, TalosError } from "../../provider/talosctl/talos";
 import { Recorder } from "./faults";
+import { type Image, Upgrades } from "./upgrades";
 
 export interface FakeNode {
   readonly key: string;
@@ -20,6 +22,13 @@ export interface FakeNode {
   leader: boolean;
   /** Boot that its kubelet has reported to Kubernetes; it does so some time after the boot. */
   reported: number;
+  /** Schematic of the image that runs, and what lies in the other slot. */
+  schematic: string | undefined;
+  other: Image | undefined;
+  /** Questions that it does not answer any more because it reboots. */
+  down: number;
+  unschedulable: boolean;
+  mark: NodeMark | undefined;
 }
 
 type Tree = { [key: string]: unknown };
@@ -54,12 +63,16 @@ export class FakeCluster {
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
   readonly otherSlot = new Map<string, string>();
+  /** Everything about other images. */
+  readonly upgrades = new Upgrades(this);
   /** Taints of Nodes by name, once somebody has set any. */
   readonly taints = new Map<string, NodeTaints>();
   ghost = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
   /** Version of the talosctl on this host; `undefined` without one. */
   talosctl: string | undefined = "v1.14.1";
 
@@ -73,6 +86,11 @@ export class FakeCluster {
       ready: true,
       leader: false,
       reported: 1,
+      schematic: undefined,
+      other: undefined,
+      down: 0,
+      unschedulable: false,
+      mark: undefined,
       ...node,
     });
     return this;
@@ -89,12 +107,17 @@ export class FakeCluster {
   }
 
   get drivers(): Drivers {
-    const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
+    const mutating = new Set([
+      ...["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"],
+      ...["install", "installAndReboot", "reboot", "upgradeKubernetes"],
+    ]);
+    const { upgrades } = this;
     return {
-      talos: () => this.recorder.wrap(this.talos(), mutating),
+      talos: () => upgrades.mortal(this.recorder.wrap({ ...this.talos(), ...upgrades.talos() }, mutating)),
       talosctlVersion: async () => this.talosctl,
-      kubernetes: () => this.kubernetes(),
+      kubernetes: () => upgrades.mortal({ ...this.kubernetes(), ...upgrades.kubernetes() }),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
+      snapshots: upgrades.mortal(upgrades.snapshots()),
       pollMs: 1,
     };
   }
@@ -103,35 +126,41 @@ export class FakeCluster {
     return [...this.nodes.values()].map(({ boots: _, reported: __, ...node }) => node);
   }
 
-  private reach(address: string): FakeNode {
+  reach(address: string): FakeNode {
     const node = this.nodes.get(address);
-    if (node === undefined) throw new TalosError("unreachable", address, "connection refused");
+    if (node === undefined || this.upgrades.isDown(node)) {
+      throw new TalosError("unreachable", address, "connection refused");
+    }
     if (node.configuration === undefined) throw new TalosError("maintenance", address, "in maintenance mode");
     return node;
   }
 
-  private get members(): readonly FakeNode[] {
+  get members(): readonly FakeNode[] {
     return [...this.nodes.values()].filter(({ etcd }) => etcd);
   }
 
-  private talos(): Talos {
+  private talos(): Omit<Talos, keyof ReturnType<Upgrades["talos"]>> {
     const cluster = this;
     return {
       version: async (address) => cluster.reach(address).talos,
-      schematic: async () => undefined,
+      schematic: async (address) => cluster.reach(address).schematic,
       configuration: async (address) => cluster.reach(address).configuration ?? "",
       bootId: async (address) => `boot-${cluster.reach(address).boots}`,
       etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
       async etcdMembers(address) {
         cluster.reach(address);
-        const members = cluster.members.map(({ address: own, hostname }) => member(own, hostname));
-        return cluster.ghost ? [...members, member("10.9.9.9", "ghost")] : members;
+        const members = cluster.members.map((each) =>
+          member(each.address, each.hostname, cluster.upgrades.memberId(each)),
+        );
+        return cluster.ghost ? [...members, member("10.9.9.9", "ghost", "ghost")] : members;
       },
       async etcdStatus(address): Promise<EtcdStatus> {
         const node = cluster.reach(address);
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
-        const leader = cluster.members.find((each) => each.leader)?.address ?? "";
-        return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
+        const leader = cluster.members.find((each) => each.leader);
+        const { upgrades } = cluster;
+        const leaderId = leader === undefined ? "0" : upgrades.memberId(leader);
+        return { member: upgrades.memberId(node), leader: leaderId, learner: false, errors: [] };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -140,6 +169,10 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
@@ -151,6 +184,7 @@ export class FakeCluster {
       async apply(address, configuration) {
         const node = cluster.reach(address);
         const changed = configuration !== node.configuration;
+        cluster.upgrades.watchApplied(node, configuration);
         const reboots =
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
@@ -183,7 +217,7 @@ export class FakeCluster {
   }
 
   /** Faults are enumerated over the Talos API; here an outage of the whole world counts too. */
-  private kubernetes(): Kubernetes {
+  private kubernetes(): Omit<Kubernetes, keyof ReturnType<Upgrades["kubernetes"]>> {
     const cluster = this;
     const up = (): void => {
       if (cluster.recorder.outage !== undefined) throw cluster.recorder.outage;
@@ -192,15 +226,26 @@ export class FakeCluster {
     return {
       async nodes() {
         up();
-        return [...cluster.nodes.values()]
-          .filter(({ configuration }) => configuration !== undefined)
-          .map((node) => {
-            const { hostname: name, ready, kubelet } = node;
-            const bootId = `boot-${node.reported}`;
-            // The next look finds a kubelet that has reported its boot.
-            node.reported = node.boots;
-            return { name, ready, kubelet, bootId, reason: "kubelet is stopped", ...cluster.taintsOf(name) };
-          });
+        return (
+          [...cluster.nodes.values()]
+            // A Node stays behind a machine that lost its configuration, and is none before it ever had one.
+            .filter(({ configuration, boots }) => configuration !== undefined || boots > 1)
+            .map((node) => {
+              const { hostname: name, ready, kubelet, unschedulable, mark, address } = node;
+              const bootId = `boot-${node.reported}`;
+              // The next look finds a kubelet that has reported its boot.
+              if (node.down === 0) node.reported = node.boots;
+              return {
+                ...{ name, kubelet, bootId, unschedulable, addresses: [address] },
+                ...{
+                  ready: ready && node.down === 0 && node.configuration !== undefined,
+                  reason: "kubelet is stopped",
+                },
+                ...(mark !== undefined && { mark }),
+                ...cluster.taintsOf(name),
+              };
+            })
+        );
       },
       async setTaints(name, _seen, next) {
         up();
@@ -234,10 +279,8 @@ export class FakeCluster {
 /** A text that must never be seen outside of the calls themselves. */
 export const SECRET = "c2VjcmV0LW9mLXRoZS1jbHVzdGVyLWtleQ";
 
-const idOf = (address: string): string => address.replaceAll(".", "");
-
-const member = (address: string, hostname: string) => ({
-  id: idOf(address),
+const member = (address: string, hostname: string, id: string) => ({
+  id,
   hostname,
   peerUrls: [`https://${address}:2380`],
   learner: false,

@@ -1,4 +1,5 @@
 import type { Problem } from "../../problem";
+import { checkBackup } from "./backup";
 import { readDraft } from "./draft";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
@@ -22,4 +23,5 @@ const RULES = [
   checkControlPlanes,
   checkPools,
   checkTalos,
+  checkBackup,
 ];

@@ -129,7 +129,7 @@ export async function revertedBefore(visit: Visit): Promise<void> {
   });
 }
 
-async function forgetInstalled(visit: Visit): Promise<void> {
+export async function forgetInstalled(visit: Visit): Promise<void> {
   const node = await kubernetesNode(visit);
   if (node?.mark?.installed === undefined) return;
   const { cordoned } = node.mark;

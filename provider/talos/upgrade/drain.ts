@@ -7,6 +7,7 @@ import { kubernetesNode, type Visit } from "./visit";
 
 /** Pods named in a message; the rest is counted. */
 const NAMED = 5;
+const LIFT_MS = 10_000;
 
 /** Cordons the node unless somebody else has, evicts its pods within their disruption budgets, waits until they are gone. */
 export async function drain(visit: Pick<Visit, "cluster" | "key">): Promise<string> {
@@ -59,15 +60,21 @@ export async function uncordon(visit: Pick<Visit, "cluster" | "key">): Promise<s
   if (node?.mark === undefined) return "nothing: it was not cordoned by plinth";
   const { cordoned } = node.mark;
   await patiently(cluster, `${key} is uncordoned`, () =>
-    cordoned ? cluster.kubernetes.setMark(node.name, undefined, false) : cluster.kubernetes.setMark(node.name, undefined),
+    cordoned
+      ? cluster.kubernetes.setMark(node.name, undefined, false)
+      : cluster.kubernetes.setMark(node.name, undefined),
   );
   return cordoned ? "takes pods again" : "stays cordoned, as somebody else left it";
 }
 
-/** Whatever happened: no node keeps a cordon of plinth's when nobody works on it any more. What it had installed stays noted. */
+/**
+ * Whatever happened, a cancel too: no node keeps a cordon of plinth's when nobody works on it any more. What it had
+ * installed stays noted. Somebody else who holds the lease now lifts cordons of his own.
+ */
 export async function liftCordons(cluster: Cluster): Promise<void> {
   try {
-    for (const { name, mark } of await cluster.kubernetes.nodes(cluster.signal)) {
+    await cluster.holding?.confirm();
+    for (const { name, mark } of await cluster.kubernetes.nodes(AbortSignal.timeout(LIFT_MS))) {
       if (mark?.cordoned !== true) continue;
       const { installed } = mark;
       const left = installed === undefined ? undefined : { cordoned: false, installed };

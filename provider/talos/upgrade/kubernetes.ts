@@ -31,7 +31,8 @@ async function kubeletsRun(cluster: Cluster, version: string): Promise<void> {
       const node = nodes.find(({ name }) => name === cluster.node(key).hostname);
       if (node === undefined) return { missing: `${key} is not registered` };
       if (node.kubelet !== version) return { missing: `the kubelet of ${key} is ${node.kubelet}` };
-      if (!node.ready && !WAITS_FOR_NETWORK.test(node.reason)) return { missing: `${key} is not Ready: ${node.reason}` };
+      if (!node.ready && !WAITS_FOR_NETWORK.test(node.reason))
+        return { missing: `${key} is not Ready: ${node.reason}` };
     }
     return { done: true };
   });

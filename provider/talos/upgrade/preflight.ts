@@ -4,6 +4,7 @@ import { propertyPath } from "../../resource";
 import type { Cluster } from "../cluster";
 import { etcdGate } from "../gate";
 import type { ReleaseHop } from "./route";
+import { snapshotProblems } from "./snapshot";
 
 /** @throws ProblemError with everything that stands in the way */
 export async function preflight(cluster: Cluster, hops: readonly ReleaseHop[]): Promise<void> {
@@ -23,6 +24,7 @@ export async function preflight(cluster: Cluster, hops: readonly ReleaseHop[]): 
     // Kubernetes' upgrade visits every Node there is, and would wait for one that no machine stands behind.
     problems.push(...strangers.map(({ name }) => ghost(name, name, "is registered and not declared")));
   }
+  problems.push(...(await snapshotProblems(cluster)));
   refuse("the upgrade is refused before its first step", dedupe(problems));
 }
 
@@ -35,5 +37,5 @@ function ghost(key: string, name: string, why: string): Problem {
 }
 
 function dedupe(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [problem.fix, problem])).values()];
+  return [...new Map(problems.map((problem) => [`${problem.path} ${problem.fix}`, problem])).values()];
 }

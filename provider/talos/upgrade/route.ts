@@ -1,8 +1,9 @@
 /** The way from the versions that run to those declared. Pure: the same route is shown at preview and carried out. */
-import type { ClusterReleaseInputs } from "../../../components/talos/ClusterRelease";
+
+import type { Problem } from "../../../components/problem";
+import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../../components/talos/ClusterRelease";
 import type { Hop } from "../../../components/talos/hop";
 import { pathProblems, upgradePath } from "../../../components/talos/path";
-import type { Problem } from "../../../components/problem";
 import { CONTRACTS } from "../../../components/talos/releases";
 
 export type TalosHop = Extract<Hop, { axis: "talos" }>;
@@ -39,7 +40,9 @@ export function routeOf(
 ): Route {
   const entries = Object.entries(nodes);
   const kubernetes = entries[0]?.[1].wanted.kubernetes;
-  if (kubernetes === undefined) return { hops: [], problems: [] };
+  const there =
+    entries.every(([, { from, wanted }]) => !moves(from, wanted)) && (rolledOut ?? kubernetes) === kubernetes;
+  if (kubernetes === undefined || there) return { hops: [], problems: [] };
   // The contract is none of the inputs; the oldest stands in no step's way.
   const [contract] = CONTRACTS;
   const path = upgradePath(
@@ -52,15 +55,32 @@ export function routeOf(
   );
   if (!path.possible) return { hops: [], problems: pathProblems("nodes", path) };
   const hops = path.hops.filter((hop): hop is ReleaseHop => hop.axis !== "contract");
-  return { hops: [...otherImages(entries, hops), ...hops, ...unfinishedRollOut(hops, kubernetes, rolledOut)], problems: [] };
+  return {
+    hops: [...otherImages(entries, hops), ...hops, ...unfinishedRollOut(hops, kubernetes, rolledOut)],
+    problems: [],
+  };
+}
+
+/** Whether any node is known to run other versions than declared, or the last roll-out was not finished. */
+export function versionsDue(inputs: ClusterReleaseInputs, { running, rolledOut }: ClusterReleaseOutputs): boolean {
+  return Object.entries(inputs.nodes).some(([key, node]) => {
+    const seen = running[key];
+    if (seen === undefined) return false;
+    const from = { ...seen, kubernetes: seen.kubernetes ?? node.kubernetes };
+    return moves(from, node) || (rolledOut ?? node.kubernetes) !== node.kubernetes;
+  });
+}
+
+function moves(from: Versions, wanted: Versions): boolean {
+  return from.talos !== wanted.talos || from.kubernetes !== wanted.kubernetes || otherSchematic(from, wanted);
 }
 
 /** Nodes that keep their version and get another image of it. A node that changes its version gets that image on the way. */
 function otherImages(entries: readonly (readonly [string, RouteNode])[], hops: readonly ReleaseHop[]): TalosHop[] {
   const byVersion = new Map<string, string[]>();
   for (const [key, { from, wanted }] of entries) {
-    const moves = hops.some((hop) => hop.axis === "talos" && hop.nodes.includes(key));
-    if (moves || !otherSchematic(from, wanted)) continue;
+    const onTheWay = hops.some((hop) => hop.axis === "talos" && hop.nodes.includes(key));
+    if (onTheWay || !otherSchematic(from, wanted)) continue;
     byVersion.set(from.talos, [...(byVersion.get(from.talos) ?? []), key]);
   }
   return [...byVersion].map(([talos, keys]) => ({
@@ -73,7 +93,7 @@ function otherImages(entries: readonly (readonly [string, RouteNode])[], hops: r
 }
 
 /** Whether two images are known to differ in what they are made of. */
-export function otherSchematic(from: Pick<Versions, "schematic">, wanted: Pick<Versions, "schematic">): boolean {
+function otherSchematic(from: Pick<Versions, "schematic">, wanted: Pick<Versions, "schematic">): boolean {
   return from.schematic !== undefined && wanted.schematic !== undefined && from.schematic !== wanted.schematic;
 }
 

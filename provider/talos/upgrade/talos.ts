@@ -28,7 +28,8 @@ export async function changeTalos(cluster: Cluster, hop: TalosHop, progress: Pro
   await wave.each(planes, 1, (visit) => wave.step(visit, "install"));
   await wave.each(workers, INSTALLS, (visit) => wave.step(visit, "install"));
 
-  const changePlanes = async (): Promise<void> => wave.each(leaderLast(planes, leader), 1, (visit) => wave.change(visit));
+  const changePlanes = async (): Promise<void> =>
+    wave.each(leaderLast(planes, leader), 1, (visit) => wave.change(visit));
   const changeWorkers = async (): Promise<void> => {
     const atOnce = cluster.inputs.upgrade?.workersAtOnce ?? 1;
     for (const keys of workerWaves(cluster.inputs, workers, atOnce)) {

@@ -1,7 +1,8 @@
 /** Brings the versions of a running cluster to those declared: one hop of the route after the other, each behind a snapshot. */
-import { formatHop } from "../../../components/talos/hop";
-import { type PastUpgrade, WHOLE_CLUSTER } from "../../../components/talos/ClusterRelease";
+
 import { refuse } from "../../../components/problem";
+import { type PastUpgrade, WHOLE_CLUSTER } from "../../../components/talos/ClusterRelease";
+import { changesEtcdFormat, formatHop } from "../../../components/talos/hop";
 import { sentence } from "../../host/failure";
 import { eachBounded } from "../../wait";
 import { type Cluster, PARALLEL } from "../cluster";
@@ -10,7 +11,9 @@ import { liftCordons } from "./drain";
 import { Halt } from "./halt";
 import { changeKubernetes } from "./kubernetes";
 import { preflight } from "./preflight";
-import { type ReleaseHop, routeOf, type RouteNode, type Versions } from "./route";
+import { type ReleaseHop, type RouteNode, routeOf, type Versions } from "./route";
+import { settle } from "./settle";
+import { snapshotBefore } from "./snapshot";
 import { changeTalos } from "./talos";
 import { turn } from "./turn";
 
@@ -21,6 +24,7 @@ export async function upgrade(cluster: Cluster, progress: Progress): Promise<rea
   const { hops, problems } = routeOf(nodes, cluster.inputs, progress.rolledOut);
   refuse("the upgrade is refused", problems);
   try {
+    await settle(cluster, hops, progress);
     if (hops.length === 0) return [];
     await preflight(cluster, hops);
     progress.note(WHOLE_CLUSTER, "preflight", "done", "etcd is whole, every Node is a declared one");
@@ -75,13 +79,6 @@ function past(hop: ReleaseHop, nodes: readonly string[], snapshot: string | unde
   };
 }
 
-/** A follower's, so that the leader has only its own work. */
-async function snapshotBefore(cluster: Cluster, progress: Progress): Promise<string> {
-  const { name, revision } = await cluster.snapshot();
-  progress.note(WHOLE_CLUSTER, "snapshot", "done", `${name}, at etcd's revision ${revision}, verified`);
-  return name;
-}
-
 /** What runs on every node, as the machines and their kubelets say. */
 async function runningVersions(cluster: Cluster): Promise<Readonly<Record<string, RouteNode>>> {
   cluster.context.log.progress(`reads what runs on ${cluster.keys.length} nodes`);
@@ -122,7 +119,7 @@ function recordUnseen(progress: Progress, nodes: Readonly<Record<string, RouteNo
   }
   for (const [step, keys] of made) {
     const [from = "", to = ""] = step.split(" ");
-    const etcdFormat = changesEtcd(from, to);
+    const etcdFormat = changesEtcdFormat(from, to);
     progress.upgraded({ axis: "talos", from, to, nodes: keys.sort(), etcdFormat, at: new Date().toISOString() });
   }
 }

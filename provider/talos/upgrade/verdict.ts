@@ -51,11 +51,7 @@ export interface Sight {
 /** What is wrong, the first thing first; `undefined` when the node runs as it shall. */
 export function verdict(seen: Sight, expected: Expected): Verdict | undefined {
   return (
-    answers(seen) ??
-    booted(seen, expected) ??
-    etcd(seen, expected) ??
-    node(seen, expected) ??
-    services(seen, expected)
+    answers(seen) ?? booted(seen, expected) ?? etcd(seen, expected) ?? node(seen, expected) ?? services(seen, expected)
   );
 }
 
@@ -152,7 +148,9 @@ function etcd({ etcd: seen }: Sight, expected: Expected): Verdict | undefined {
       true,
     );
   }
-  const ghost = seen.members.find(({ peerUrls }) => !peerUrls.map(hostOf).some((at) => expected.controlPlanes.includes(at)));
+  const ghost = seen.members.find(
+    ({ peerUrls }) => !peerUrls.map(hostOf).some((at) => expected.controlPlanes.includes(at)),
+  );
   if (ghost !== undefined) {
     return wrong(
       "ghost-member",

@@ -48,20 +48,27 @@ export function kubernetesNode({ cluster, key }: Pick<Visit, "cluster" | "key">)
   }));
 }
 
-/** What a visit begins with. */
-export async function beginVisit(cluster: Cluster, hop: TalosHop, key: string): Promise<Visit> {
+/** What a visit begins with; `earlier` is what another run installed, for a node that was rebooted by that run. */
+export async function beginVisit(
+  cluster: Cluster,
+  hop: TalosHop,
+  key: string,
+  earlier?: { readonly image: string; readonly bootId: string },
+): Promise<Visit> {
   const { talos, signal, inputs } = cluster;
   const { address, type } = cluster.node(key);
-  const bootId = await talos.bootId(address, signal);
-  const schematic = await talos.schematic(address, signal);
+  const bootId = earlier?.bootId ?? (await talos.bootId(address, signal));
+  const image = earlier?.image ?? imageOf(cluster, key, hop, await talos.schematic(address, signal));
   const configured = extensionServices(await talos.configuration(address, signal));
-  const member = type === "controlplane" ? (await talos.etcdStatus(address, signal)).member : undefined;
+  // Which member it was before that reboot, nobody knows any more.
+  const known = type === "controlplane" && earlier === undefined;
+  const member = known ? (await talos.etcdStatus(address, signal)).member : undefined;
   const node = await kubernetesNode({ cluster, key });
   return {
     cluster,
     key,
     hop,
-    image: imageOf(cluster, key, hop, schematic),
+    image,
     bootId,
     ...(member !== undefined && { member }),
     wasReady: node?.ready ?? false,
