@@ -9,6 +9,7 @@ import { redactor } from "../../provider/host/redact";
 import { changedPaths, fingerprint } from "../../provider/talos/yaml";
 import { talosctl } from "../../provider/talosctl/client";
 import * as parse from "../../provider/talosctl/parse";
+import { talosctlVersion } from "../../provider/talosctl/run";
 import type { TalosFailure } from "../../provider/talosctl/talos";
 
 // The first run may have to build the tool.
@@ -69,6 +70,15 @@ describe("a call", () => {
     process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
     const talos = talosctl(credentials, (text) => text);
     await expect(talos.version("10.0.0.1", idle)).rejects.toThrow(/there is no .*nowhere \(install talosctl/);
+  });
+
+  test("its version is its own word, and no tool has none", async () => {
+    driver("echo Client:; echo Talos v1.13.0");
+    expect(await talosctlVersion(idle)).toBe("v1.13.0");
+    driver("echo broken >&2; exit 1");
+    expect(await talosctlVersion(idle)).toBeUndefined();
+    process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
+    expect(await talosctlVersion(idle)).toBeUndefined();
   });
 
   const rpc = (text: string) => `error: rpc error: code = ${text}`;
