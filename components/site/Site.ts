@@ -47,7 +47,7 @@ export class Site extends pulumi.ComponentResource {
   readonly nodes: pulumi.Output<Record<string, string>>;
   /** The Talos cluster. */
   readonly cluster: TalosCluster;
-  /** Kubernetes provider of this site, for what a program wants to run inside it. */
+  /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
   readonly kubernetes: k8s.Provider;
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -103,8 +103,14 @@ export class Site extends pulumi.ComponentResource {
 
     this.kubernetes = new k8s.Provider(
       `${name}-kubernetes`,
-      // The identifier is the cluster's for life: a renewed kubeconfig replaces nothing.
-      { kubeconfig: this.kubeconfig, clusterIdentifier: this.cluster.clusterId, enableServerSideApply: true },
+      {
+        kubeconfig: this.kubeconfig,
+        // The cluster's for life: a renewed kubeconfig replaces nothing.
+        clusterIdentifier: this.cluster.clusterId,
+        enableServerSideApply: true,
+        // A changed fact is an edit of its ConfigMap, not a new one.
+        enableConfigMapMutable: true,
+      },
       { parent: this },
     );
     new Facts(

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation";
+import { packageRoot } from "../../components/discovery";
 import type { Tools } from "../build/tools";
 import { type Instance, PROJECT, STACK } from "../instance/instance";
-import { packageRoot } from "../places";
 import { pulumiHome } from "./plugins";
 
 /** Settings of {@link openStack} that only tests and rehearsals change. */

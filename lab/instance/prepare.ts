@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { packageRoot } from "../../components/discovery";
 import { ProblemError, refuse } from "../../components/problem";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
-import { packageRoot } from "../places";
 import { DEFAULT_INSTANCE, holdSubnets, type Instance, instances, PROJECT, STACK, writeAtomically } from "./instance";
 import { candidates, relocate, type Subnet, siteOf, subnetOf } from "./subnet";
 

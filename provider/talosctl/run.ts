@@ -39,6 +39,18 @@ export function talosctlBinary(env: NodeJS.ProcessEnv = process.env): string {
   return env.PLINTH_TALOSCTL ?? "talosctl";
 }
 
+/** Version of the talosctl to use, as it says itself; `undefined` if there is none that says. */
+export async function talosctlVersion(signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const args = ["version", "--client", "--short"];
+    const { stdout } = await run(talosctlBinary(), { node: "", args, secrets: [], seconds: 10, signal });
+    return /^Talos (v\S+)/m.exec(stdout)?.[1];
+  } catch (error) {
+    if (error instanceof TalosError) return undefined;
+    throw error;
+  }
+}
+
 export async function run(binary: string, invocation: Invocation): Promise<Output> {
   invocation.signal?.throwIfAborted();
   const descriptors = invocation.secrets.map(openSecret);

@@ -44,8 +44,12 @@ export class FakeCluster {
   );
   readonly events: string[] = [];
   lease: KubernetesLease | undefined;
+  /** Names of Node objects that were deleted, in order. */
+  readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
+  /** Called after each `apply`. */
+  onApplied: () => void = () => undefined;
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
@@ -56,6 +60,8 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** Version of the talosctl on this host; `undefined` without one. */
+  talosctl: string | undefined = "v1.14.1";
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -86,6 +92,7 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
       pollMs: 1,
@@ -148,6 +155,7 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
+        cluster.onApplied();
         if (reboots) {
           node.boots++;
           node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
@@ -163,7 +171,10 @@ export class FakeCluster {
         const next = cluster.members[0];
         if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
       },
-      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async inMaintenance(address) {
+        const node = cluster.nodes.get(address);
+        return node !== undefined && node.configuration === undefined;
+      },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
         return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
@@ -195,8 +206,9 @@ export class FakeCluster {
         up();
         cluster.taints.set(name, next);
       },
-      async deleteNode() {
+      async deleteNode(name) {
         up();
+        cluster.forgotten.push(name);
       },
       async lease() {
         up();

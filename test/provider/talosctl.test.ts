@@ -9,6 +9,7 @@ import { redactor } from "../../provider/host/redact";
 import { changedPaths, fingerprint } from "../../provider/talos/yaml";
 import { talosctl } from "../../provider/talosctl/client";
 import * as parse from "../../provider/talosctl/parse";
+import { talosctlVersion } from "../../provider/talosctl/run";
 import type { TalosFailure } from "../../provider/talosctl/talos";
 
 // The first run may have to build the tool.
@@ -71,6 +72,15 @@ describe("a call", () => {
     await expect(talos.version("10.0.0.1", idle)).rejects.toThrow(/there is no .*nowhere \(install talosctl/);
   });
 
+  test("its version is its own word, and no tool has none", async () => {
+    driver("echo Client:; echo Talos v1.13.0");
+    expect(await talosctlVersion(idle)).toBe("v1.13.0");
+    driver("echo broken >&2; exit 1");
+    expect(await talosctlVersion(idle)).toBeUndefined();
+    process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
+    expect(await talosctlVersion(idle)).toBeUndefined();
+  });
+
   const rpc = (text: string) => `error: rpc error: code = ${text}`;
   test.each<[string, TalosFailure]>([
     [
@@ -87,12 +97,16 @@ describe("a call", () => {
     ],
     [rpc("PermissionDenied desc = not authorized"), "denied"],
     [rpc("FailedPrecondition desc = bootstrap is not available yet"), "not-ready"],
+    [
+      "error: 1 error occurred:\n\t* 10.0.3.11: resource MachineConfigs.config.talos.dev(config/v1alpha1@undefined) doesn't exist",
+      "not-ready",
+    ],
     [rpc("AlreadyExists desc = etcd data directory is not empty"), "exists"],
     [rpc("InvalidArgument desc = failed to parse config"), "invalid"],
     [rpc("Unimplemented desc = unknown method"), "unsupported"],
     ["something else", "other"],
   ])("that fails with %s is %s", async (stderr, kind) => {
-    const quoted = stderr.replaceAll("'", "");
+    const quoted = stderr.replaceAll("'", `'\\''`);
     await expect(driver(`echo '${quoted}' >&2; exit 1`).bootstrap("10.0.0.1")).rejects.toMatchObject({ kind });
   });
 
