@@ -70,7 +70,15 @@ export function schematicId(schematic: Schematic): string {
   return createHash("sha256").update(schematicYaml(schematic)).digest("hex");
 }
 
+/** Where installer images come from unless somebody says otherwise. */
+export const DEFAULT_FACTORY = "factory.talos.dev";
+
 /** Installer image of a schematic and version, as `factory.talos.dev/metal-installer/<id>:v1.13.0`. */
-export function installerImage(id: string, version: string, factory = "factory.talos.dev"): string {
-  return `${factory}/metal-installer/${id}:${version}`;
+export function installerImage(
+  id: string,
+  version: string,
+  factory = DEFAULT_FACTORY,
+  { secureBoot = false }: { readonly secureBoot?: boolean } = {},
+): string {
+  return `${factory}/metal-installer${secureBoot ? "-secureboot" : ""}/${id}:${version}`;
 }

@@ -42,6 +42,8 @@ export interface ReleaseTimeouts {
 export interface UpgradeSettings {
   /** Image Factory or registry that serves installer images. @default "factory.talos.dev" */
   readonly factory?: string;
+  /** Whether installer images are signed for Secure Boot. @default false */
+  readonly secureBoot?: boolean;
   /** Workers of one failure domain that reboot at the same time. @default 1 */
   readonly workersAtOnce?: number;
   /** Whether workers may reboot while control planes do. @default false */
@@ -66,6 +68,8 @@ export interface ClusterReleaseInputs {
   /** Secret: one machine configuration per role, without comments. Node differences are patches. */
   readonly configuration: { readonly controlplane: string; readonly worker?: string };
   readonly nodes: { readonly [key: string]: NodeRelease };
+  /** Secret: patches that hold secrets, by node key; applied after the node's others. @default - none */
+  readonly secretPatches?: { readonly [key: string]: readonly string[] };
   readonly timeouts?: ReleaseTimeouts;
   /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
@@ -179,6 +183,7 @@ export class ClusterRelease extends pulumi.CustomResource {
         clientConfiguration: pulumi.secret(args.clientConfiguration),
         kubeconfig: pulumi.secret(args.kubeconfig),
         configuration: pulumi.secret(args.configuration),
+        ...(args.secretPatches !== undefined && { secretPatches: pulumi.secret(args.secretPatches) }),
         running: undefined,
         phase: undefined,
         journal: undefined,

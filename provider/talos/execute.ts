@@ -9,9 +9,11 @@ import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
+
 import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
-import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
+import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
 import type { Progress } from "./progress";
+
 import { registeredTaints, wantedTaints } from "./taints";
 import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
@@ -124,7 +126,7 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
   }));
   const [desired, before] = await named(key, () =>
     Promise.all([
-      talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal),
+      talos.render(roleConfiguration(cluster.inputs, node), patchesOf(cluster.inputs, key), signal),
       talos.configuration(node.address, signal),
     ]),
   );
@@ -240,7 +242,7 @@ async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRun
     talos: version,
     kubernetes: node.kubernetes,
     ...(schematic !== undefined && { schematic }),
-    pushed: pushOf(cluster.inputs, node),
+    pushed: pushOf(cluster.inputs, key, node),
     confirmed,
     running: confirmed,
     drift: [],

@@ -43,11 +43,13 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
       drain: duration.exactOptional(),
     })
     .exactOptional(),
+  secretPatches: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),
   upgrade: z
     .strictObject({
       factory: z.string().min(1).exactOptional(),
+      secureBoot: z.boolean().exactOptional(),
       workersAtOnce: z.int().min(1).exactOptional(),
       together: z.boolean().exactOptional(),
       services: z.array(z.string().min(1)).readonly().exactOptional(),

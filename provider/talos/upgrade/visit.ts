@@ -32,7 +32,8 @@ export interface Visit {
 /** Image that a node boots in a hop. */
 function imageOf(cluster: Cluster, key: string, hop: TalosHop, runs: string | undefined): string {
   const schematic = cluster.node(key).schematic ?? runs ?? PLAIN_SCHEMATIC;
-  return installerImage(schematic, hop.to, cluster.inputs.upgrade?.factory);
+  const { factory, secureBoot = false } = cluster.inputs.upgrade ?? {};
+  return installerImage(schematic, hop.to, factory, { secureBoot });
 }
 
 /** Whether the Talos that runs installs by one call and reboots by another. */
