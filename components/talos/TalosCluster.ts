@@ -11,6 +11,7 @@ import {
 } from "./binding";
 import {
   ClusterRelease,
+  type ClusterReleaseArgs,
   type MachineType,
   type NodeRelease,
   type ReleaseTimeouts,
