@@ -79,7 +79,8 @@ const FAILURES: readonly (readonly [RegExp, TalosFailure])[] = [
   [/tls: failed to verify certificate|certificate is (?:not )?valid|x509:/i, "foreign"],
   [/code = PermissionDenied|not authorized/i, "denied"],
   [/code = AlreadyExists/i, "exists"],
-  [/code = FailedPrecondition/i, "not-ready"],
+  // A machine that just took its configuration answers before its resources are there.
+  [/code = FailedPrecondition|resource \S+ doesn't exist/i, "not-ready"],
   [/code = InvalidArgument/i, "invalid"],
   [/code = Unimplemented|is not registered|code = NotFound/i, "unsupported"],
   [

@@ -112,12 +112,16 @@ describe("a call", () => {
     ],
     [rpc("PermissionDenied desc = not authorized"), "denied"],
     [rpc("FailedPrecondition desc = bootstrap is not available yet"), "not-ready"],
+    [
+      "error: 1 error occurred:\n\t* 10.0.3.11: resource MachineConfigs.config.talos.dev(config/v1alpha1@undefined) doesn't exist",
+      "not-ready",
+    ],
     [rpc("AlreadyExists desc = etcd data directory is not empty"), "exists"],
     [rpc("InvalidArgument desc = failed to parse config"), "invalid"],
     [rpc("Unimplemented desc = unknown method"), "unsupported"],
     ["something else", "other"],
   ])("that fails with %s is %s", async (stderr, kind) => {
-    const quoted = stderr.replaceAll("'", "");
+    const quoted = stderr.replaceAll("'", `'\\''`);
     await expect(driver(`echo '${quoted}' >&2; exit 1`).bootstrap("10.0.0.1")).rejects.toMatchObject({ kind });
   });
 

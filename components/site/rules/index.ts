@@ -1,6 +1,7 @@
 import type { Problem } from "../../problem";
 import { checkBackup } from "./backup";
 import { readDraft } from "./draft";
+import { checkEncryption } from "./encryption";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -24,4 +25,5 @@ const RULES = [
   checkPools,
   checkTalos,
   checkBackup,
+  checkEncryption,
 ];
