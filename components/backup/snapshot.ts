@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { Backup } from "./spec";
 
 /** What a snapshot is called, what is written down about it, and which ones are kept. Pure. */
 
@@ -106,11 +105,4 @@ export function prunable(
 /** Names of snapshots in running text, as a journal's details hold them. */
 export function namesIn(texts: readonly string[]): ReadonlySet<string> {
   return new Set(texts.flatMap((text) => text.match(/\S+-[0-9a-f]{8}-\d{8}T\d{6}Z-r\d+/g) ?? []));
-}
-
-/** A store as a person names it. */
-export function storeText(store: Backup["store"]): string {
-  if ("path" in store) return store.path;
-  const { bucket, prefix } = store.s3;
-  return `s3://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
 }

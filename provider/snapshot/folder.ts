@@ -1,9 +1,7 @@
 /** A store that is a folder of this computer. */
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { dirname, join } from "node:path";
 import type { Problem } from "../../components/problem";
 import { type Content, PROBE, type Store, StoreError } from "./store";
 
@@ -17,7 +15,7 @@ export function folderStore(folder: string): Store {
     where: folder,
     async check(bytes, signal) {
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await make(folder);
         const { bavail, bsize } = await statfs(folder);
         const free = bavail * bsize;
         if (free < bytes) return [full(folder, free, bytes)];
@@ -41,7 +39,7 @@ export function folderStore(folder: string): Store {
     },
     async put(name, content, signal) {
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await make(folder);
         await write(folder, name, content, signal);
       } catch (error) {
         signal.throwIfAborted();
@@ -71,6 +69,17 @@ const probe: Content = {
   },
 };
 
+/** The folder itself, never one above it: where a share is not mounted its mount point may be missing as well. */
+async function make(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw Object.assign(new Error(`${dirname(folder)} is missing`), { code: "NOPARENT" });
+    if (code !== "EEXIST") throw error;
+  }
+}
+
 /** Under another name first, then on disk, then under its own: no reader ever sees half a file. */
 async function write(folder: string, name: string, content: Content, signal: AbortSignal): Promise<void> {
   const part = join(folder, `.${name}${PART}`);
@@ -79,7 +88,10 @@ async function write(folder: string, name: string, content: Content, signal: Abo
   try {
     const file = await open(part, "wx", 0o600);
     try {
-      await pipeline(Readable.from(content.open()), file.createWriteStream({ autoClose: false }), { signal });
+      for await (const chunk of content.open()) {
+        signal.throwIfAborted();
+        await file.writeFile(chunk);
+      }
       await file.sync();
     } finally {
       await file.close();
@@ -116,6 +128,7 @@ const REASONS: { readonly [code: string]: readonly [reason: string, fix: string]
   EROFS: ["is read-only", "mount it writable, or name another store"],
   ENOTDIR: ["is not a folder", "name a folder"],
   ENOENT: ["has no such file", "look with plinth etcd list which snapshots there are"],
+  NOPARENT: ["cannot be made: the folder above it is missing", "mount the share, or make the folder above it"],
   EEXIST: ["has a file of that name already", "run the same command again"],
 };
 

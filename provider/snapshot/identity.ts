@@ -9,7 +9,11 @@ interface Identity {
 }
 
 interface MachineConfiguration {
-  readonly version?: string;
+  readonly kind?: string;
+  /** Of the document DiscoveryIdentityConfig, which takes the place of `cluster.id` from contract v1.14 on. */
+  readonly clusterID?: string;
+  /** Of the document KubeClusterConfig, likewise. */
+  readonly clusterName?: string;
   readonly cluster?: {
     readonly id?: string;
     readonly clusterName?: string;
@@ -20,8 +24,10 @@ interface MachineConfiguration {
 
 export function identityOf(configuration: string): Identity {
   const parts = documents(configuration) as readonly (MachineConfiguration | null)[];
-  const main = parts.find((part) => part?.version === "v1alpha1" && part.cluster !== undefined);
-  const { id, clusterName } = main?.cluster ?? {};
+  const main = parts.find((part) => part?.kind === undefined && part?.machine !== undefined);
+  const document = (kind: string) => parts.find((part) => part?.kind === kind);
+  const id = main?.cluster?.id ?? document("DiscoveryIdentityConfig")?.clusterID;
+  const clusterName = main?.cluster?.clusterName ?? document("KubeClusterConfig")?.clusterName;
   if (id === undefined || id === "") throw new Error("the machine's configuration does not tell its cluster's id");
   const image = main?.cluster?.apiServer?.image ?? main?.machine?.kubelet?.image;
   const version = /:(v\d+\.\d+\.\d+[^@]*)/.exec(image ?? "")?.[1];

@@ -174,12 +174,10 @@ async function explain(answer: Response): Promise<string> {
   return `${meaning} (${[answer.status, code].filter(Boolean).join(" ")})`;
 }
 
-/** Why there was no answer. */
+/** Why there was no answer: fetch hides it in the cause. */
 function network(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return "no answer in time";
-  const { cause } = error;
-  return cause instanceof Error && cause.message !== "" ? cause.message : error.message;
+  const { name, message, cause } = error as { name?: string; message?: string; cause?: { message?: string } };
+  return name === "TimeoutError" ? "no answer in time" : cause?.message || message || String(error);
 }
 
 /** An answer that is not read keeps its connection. */

@@ -73,6 +73,10 @@ export class FakeCluster {
   alarm: string | undefined;
   /** What a snapshot of etcd holds. */
   etcdBytes: Buffer = Buffer.alloc(0);
+  /** Runs in the middle of a snapshot. */
+  onSnapshot: () => void = () => undefined;
+  /** Errors that every member of etcd reports. */
+  statusErrors: readonly string[] = [];
   /** Version of the talosctl on this host; `undefined` without one. */
   talosctl: string | undefined = "v1.14.1";
 
@@ -160,7 +164,7 @@ export class FakeCluster {
         const leader = cluster.members.find((each) => each.leader);
         const { upgrades } = cluster;
         const leaderId = leader === undefined ? "0" : upgrades.memberId(leader);
-        return { member: upgrades.memberId(node), leader: leaderId, learner: false, errors: [] };
+        return { member: upgrades.memberId(node), leader: leaderId, learner: false, errors: cluster.statusErrors };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -173,6 +177,7 @@ export class FakeCluster {
       async etcdSnapshot(address, into) {
         if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
         writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
+        cluster.onSnapshot();
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
