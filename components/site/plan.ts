@@ -1,5 +1,6 @@
 import type { PoolInputs } from "../address/IpPool";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
@@ -70,7 +71,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory),
+      installer: installerImage({ schematic: schematic.id, version, factory: spec.talos.factory }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
