@@ -10,6 +10,8 @@ export interface Act {
     | "configure"
     | "upgrade"
     | "wipe"
+    | "install"
+    | "rescue"
     | "restore"
     | "reset"
     | "unlock"
