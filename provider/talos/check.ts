@@ -1,6 +1,7 @@
 /** Every problem of a cluster's declaration at once. Pure, and tolerant of what is not known yet. */
 import type { Problem } from "../../components/problem";
 import type { ClusterReleaseInputs } from "../../components/talos/ClusterRelease";
+import { talosctlProblems } from "../../components/talos/releases";
 import { type Draft, knownEntries, unknown } from "../draft";
 import { propertyPath } from "../resource";
 import { documents } from "./yaml";
@@ -16,6 +17,15 @@ export function releaseProblems(inputs: Draft<ClusterReleaseInputs>): readonly P
     ...missingRole(inputs.configuration, nodes),
     ...nodes.flatMap(([key, node]) => patchProblems(key, node.patches)),
   ];
+}
+
+/** What is wrong with the talosctl of this host for the declared versions, each said once. */
+export function toolProblems(inputs: Draft<ClusterReleaseInputs>, talosctl: string | undefined): readonly Problem[] {
+  if (inputs === unknown) return [];
+  const found = knownEntries(inputs.nodes).flatMap(([, { talos, kubernetes }]) =>
+    talos === unknown || kubernetes === unknown ? [] : talosctlProblems(talosctl, talos, kubernetes),
+  );
+  return [...new Map(found.map((problem) => [problem.reason, problem])).values()];
 }
 
 type Nodes = ReturnType<typeof knownEntries<ClusterReleaseInputs["nodes"][string]>>;

@@ -3,6 +3,7 @@ import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/C
 import type { Act } from "../audit";
 import type { Drivers } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
+import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { durationSeconds, type Look, waitFor } from "../wait";
@@ -18,16 +19,21 @@ export class Cluster {
     readonly inputs: ClusterReleaseInputs,
     readonly context: Context,
     private readonly drivers: Drivers,
-    /** Aborted with the call, and when the lease is lost. */
-    readonly signal: AbortSignal = context.signal,
+    /** The lease under which it is changed. @default - none is held, nothing is changed */
+    readonly holding?: Holding,
   ) {
     this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
   }
 
-  /** The same cluster with another signal. */
-  under(signal: AbortSignal): Cluster {
-    return new Cluster(this.inputs, this.context, this.drivers, signal);
+  /** The same cluster under its lease. */
+  under(holding: Holding): Cluster {
+    return new Cluster(this.inputs, this.context, this.drivers, holding);
+  }
+
+  /** Aborted with the call, and when the lease is lost. */
+  get signal(): AbortSignal {
+    return this.holding?.signal ?? this.context.signal;
   }
 
   /** Longest wait for etcd, in seconds. */
@@ -54,8 +60,12 @@ export class Cluster {
     return node;
   }
 
-  /** Records a privileged act on a node, or on the whole cluster: on this host, then as an Event in the cluster. */
+  /**
+   * Records a privileged act on a node, or on the whole cluster: on this host, then as an Event in the cluster. Nothing is
+   * done without it, so it is also where a lost lease stops the next step.
+   */
   async audit(act: Act["act"], key: string | undefined, detail: string): Promise<void> {
+    await this.holding?.confirm();
     const { clusterName } = this.inputs;
     const record = { act, target: key === undefined ? clusterName : `${clusterName}/${key}`, detail };
     await this.context.audit(record);

@@ -1,4 +1,5 @@
 /** Conditions that must hold before and after a node changes. */
+import { sameAddress } from "../../components/address/cidr";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import type { EtcdStatus } from "../talosctl/talos";
 import type { Look } from "../wait";
@@ -50,12 +51,12 @@ export function etcdProblem(
 ): string | undefined {
   if (members.length === 2) return "it has two members: one more failure stops it";
   const addresses = [...declared.values()];
-  const ghosts = members.filter(({ hosts }) => !hosts.some((host) => addresses.includes(host)));
+  const ghosts = members.filter(({ hosts }) => !addresses.some((address) => isAt(hosts, address)));
   if (ghosts.length > 0) {
     const names = ghosts.map(({ hostname, hosts }) => hostname || hosts.join(",")).join(", ");
     return `${names} is a member but no declared control plane`;
   }
-  const absent = [...declared].filter(([, address]) => !members.some(({ hosts }) => hosts.includes(address)));
+  const absent = [...declared].filter(([, address]) => !members.some(({ hosts }) => isAt(hosts, address)));
   if (absent.length > 0) return `${absent.map(([key]) => key).join(", ")} is not a member`;
   const learner = members.find((member) => member.learner);
   if (learner !== undefined) return `${learner.hostname} is still learning`;
@@ -66,6 +67,11 @@ export function etcdProblem(
     if (NO_LEADER.test(status.leader)) return `${key} sees no leader`;
   }
   return leaders.size > 1 ? "its members do not agree on a leader" : undefined;
+}
+
+/** Addresses are compared by what they mean: IPv6 has many ways to write one. */
+function isAt(hosts: readonly string[], address: string): boolean {
+  return hosts.some((host) => sameAddress(host, address));
 }
 
 function hostOf(url: string): string {

@@ -1,4 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -44,8 +45,12 @@ export class FakeCluster {
   );
   readonly events: string[] = [];
   lease: KubernetesLease | undefined;
+  /** Names of Node objects that were deleted, in order. */
+  readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
+  /** Called after each `apply`. */
+  onApplied: () => void = () => undefined;
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
@@ -56,6 +61,14 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
+  /** Runs in the middle of a snapshot. */
+  onSnapshot: () => void = () => undefined;
+  /** Errors that every member of etcd reports. */
+  statusErrors: readonly string[] = [];
+  /** Version of the talosctl on this host; `undefined` without one. */
+  talosctl: string | undefined = "v1.14.1";
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -86,6 +99,7 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
       pollMs: 1,
@@ -124,7 +138,12 @@ export class FakeCluster {
         const node = cluster.reach(address);
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
         const leader = cluster.members.find((each) => each.leader)?.address ?? "";
-        return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
+        return {
+          member: idOf(address),
+          leader: leader === "" ? "0" : idOf(leader),
+          learner: false,
+          errors: cluster.statusErrors,
+        };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -133,6 +152,11 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
+        cluster.onSnapshot();
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
@@ -148,6 +172,7 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
+        cluster.onApplied();
         if (reboots) {
           node.boots++;
           node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
@@ -163,7 +188,10 @@ export class FakeCluster {
         const next = cluster.members[0];
         if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
       },
-      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async inMaintenance(address) {
+        const node = cluster.nodes.get(address);
+        return node !== undefined && node.configuration === undefined;
+      },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
         return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
@@ -195,8 +223,9 @@ export class FakeCluster {
         up();
         cluster.taints.set(name, next);
       },
-      async deleteNode() {
+      async deleteNode(name) {
         up();
+        cluster.forgotten.push(name);
       },
       async lease() {
         up();

@@ -22,6 +22,12 @@ test("etcd that is whole has no problem", () => {
   expect(etcdProblem(declared, members, statuses, [])).toBeUndefined();
 });
 
+test("an IPv6 address is the same however it is written", () => {
+  const plane = new Map([["cp-1", "FD00:0:0:0::1"]]);
+  const own = [{ hosts: ["fd00::1"], hostname: "cp-1", learner: false }];
+  expect(etcdProblem(plane, own, new Map([["cp-1", status()]]), [])).toBeUndefined();
+});
+
 test.each([
   ["two members", members.slice(0, 2), statuses, [], /two members/],
   [
