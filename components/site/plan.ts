@@ -19,6 +19,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Which machine stands under the key. @default 1 */
+  readonly generation?: number;
   readonly labels: MachineSpec["labels"];
   readonly taints: MachineSpec["taints"];
   /** Keys of its system volumes; a passphrase by the name of its secret. @default - not encrypted */
@@ -92,7 +94,7 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, tpm: _, encryption = everywhere, ...rest } = machine;
+  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
   return {
     ...rest,
     key,
@@ -100,6 +102,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
+    ...(generation !== undefined && { generation }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }
