@@ -95,6 +95,7 @@ export class Site extends pulumi.ComponentResource {
         ),
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
+        ...(plan.backup !== undefined && { backup: plan.backup }),
       },
       { parent: this },
     );

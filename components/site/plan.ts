@@ -1,4 +1,5 @@
 import type { PoolInputs } from "../address/IpPool";
+import type { Backup } from "../backup/spec";
 import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
@@ -47,6 +48,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** Where etcd's snapshots go. */
+  readonly backup?: Backup;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -81,6 +84,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
+    ...(spec.backup !== undefined && { backup: spec.backup }),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };

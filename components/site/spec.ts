@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { backupSchema } from "../backup/spec";
 import {
   cidr,
   contract,
@@ -271,6 +272,11 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  backup: backupSchema
+    .optional()
+    .describe(
+      "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
+    ),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -58,6 +59,8 @@ export interface ClusterReleaseInputs {
    * control plane in this update, as `machine.systemDiskEncryption`. @default - no such change is made
    */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /** What was last seen on a node. */

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -53,6 +54,8 @@ export interface TalosClusterArgs {
   readonly onDestroy?: "keep" | "reset";
   /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /**
@@ -157,6 +160,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
+        ...(args.backup !== undefined && { backup: args.backup }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );

@@ -1,4 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -64,6 +65,12 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
+  /** Runs in the middle of a snapshot. */
+  onSnapshot: () => void = () => undefined;
+  /** Errors that every member of etcd reports. */
+  statusErrors: readonly string[] = [];
   /** Version of the talosctl on this host; `undefined` without one. */
   talosctl: string | undefined = "v1.14.1";
 
@@ -175,7 +182,7 @@ export class FakeCluster {
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
         const leader = cluster.members.find((each) => each.leader);
         const seen = leader === undefined || !cluster.hasQuorum ? "0" : memberOf(leader).id;
-        return { member: memberOf(node).id, leader: seen, learner: false, errors: [] };
+        return { member: memberOf(node).id, leader: seen, learner: false, errors: cluster.statusErrors };
       },
       async etcdRemoveMember(address, id) {
         cluster.reach(address);
@@ -192,6 +199,11 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
+        cluster.onSnapshot();
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
