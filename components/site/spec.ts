@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
-import { DEFAULT_FACTORY } from "../boot/schematic";
+import { PUBLIC_FACTORY } from "../boot/assets";
 import {
   cidr,
   contract,
@@ -153,7 +153,7 @@ const talos = z.strictObject({
       "Disk encryption of every machine that has none of its own. To begin or end it on an installed machine loses its data: it is installed anew.",
     ),
   factory: registry
-    .default(DEFAULT_FACTORY)
+    .default(PUBLIC_FACTORY)
     .describe(
       "Image Factory or registry that serves installer images. A change takes effect at the next install or upgrade.",
     ),
@@ -238,6 +238,13 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  generation: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Default: 1.",
+    ),
   tpm: z
     .boolean()
     .optional()

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEFAULT_FACTORY } from "../boot/schematic";
+import { PUBLIC_FACTORY } from "../boot/assets";
 import type { ReleaseTimeouts, UpgradeSettings } from "../talos/ClusterRelease";
 import { formatVersion, parseVersion } from "../talos/version";
 
@@ -68,7 +68,7 @@ export function planUpgrade(
 ): UpgradePlan {
   const { timeouts = {}, available, workersAtOnce = 1, together = false, services = [] } = spec ?? NOTHING;
   const settings: UpgradeSettings = {
-    ...(factory !== DEFAULT_FACTORY && { factory }),
+    ...(factory !== PUBLIC_FACTORY && { factory }),
     ...(secureBoot && { secureBoot }),
     ...(workersAtOnce > 1 && { workersAtOnce }),
     ...(together && { together }),

@@ -4,6 +4,7 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from ".
 import { type Draft, knownEntries, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { type Change, propertyPath, type State } from "../resource";
+import { membershipProblems, renewedKeys } from "./membership/change";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -23,13 +24,6 @@ export function releaseChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
 export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>): readonly Problem[] {
   if (inputs === unknown || inputs.nodes === unknown) return [];
   const declared = inputs.nodes;
-  const removed = Object.entries(prior.inputs.nodes)
-    .filter(([key, node]) => declared[key] === undefined && node.type === "controlplane")
-    .map(([key]) => ({
-      path: propertyPath("nodes", key),
-      reason: "not yet: a control plane cannot be removed, its etcd member would stay behind",
-      fix: "declare it again",
-    }));
   const renamed = prior.inputs.clusterName;
   const name: readonly Problem[] =
     inputs.clusterName === unknown || inputs.clusterName === renamed
@@ -43,13 +37,13 @@ export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
         ];
   return [
     ...name,
-    ...removed,
     ...joinsWhileVersionsChange(prior, declared),
+    ...membershipProblems(prior, inputs),
     ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node)),
   ];
 }
 
-/** A new machine is configured for the declared versions before the running ones come to them: its kubelet would be too new. */
+/** A new machine, or another one under an old key, is configured for the declared versions before the running ones come to them: its kubelet would be too new. */
 function joinsWhileVersionsChange(prior: Prior, declared: Exclude<Draft<Nodes>, symbol>): readonly Problem[] {
   const nodes = knownEntries(declared);
   const runs = Object.values(prior.outputs.running);
@@ -58,8 +52,12 @@ function joinsWhileVersionsChange(prior: Prior, declared: Exclude<Draft<Nodes>, 
     return seen !== undefined && (other(seen.talos, talos) || other(seen.kubernetes, kubernetes));
   });
   if (!changes || runs.length === 0) return [];
+  const renewed = renewedKeys(prior, declared);
   return nodes
-    .filter(([key]) => prior.inputs.nodes[key] === undefined && prior.outputs.running[key] === undefined)
+    .filter(
+      ([key]) =>
+        renewed.includes(key) || (prior.inputs.nodes[key] === undefined && prior.outputs.running[key] === undefined),
+    )
     .map(([key]) => ({
       path: propertyPath("nodes", key),
       reason: "it would join while the versions of the others change",

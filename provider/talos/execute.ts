@@ -245,6 +245,7 @@ async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRun
     pushed: pushOf(cluster.inputs, key, node),
     confirmed,
     running: confirmed,
+    ...(node.generation !== undefined && { generation: node.generation }),
     drift: [],
   };
 }

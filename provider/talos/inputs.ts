@@ -26,6 +26,7 @@ const node = z.strictObject({
   kubernetes: version,
   schematic: z.string().exactOptional(),
   failureDomain: z.string().exactOptional(),
+  generation: z.int().min(1).exactOptional(),
   patches: z.array(z.string()).readonly(),
 });
 
@@ -76,6 +77,8 @@ export const releaseOutputs = z.object({
         pushed: z.string(),
         confirmed: z.string(),
         running: z.string(),
+        generation: z.int().exactOptional(),
+        wiped: z.boolean().exactOptional(),
         drift: z.array(z.string()).readonly(),
       }),
     )
@@ -92,6 +95,8 @@ export const releaseOutputs = z.object({
           "apply",
           "verify",
           "adopt",
+          "renew",
+          "leave",
           "reset",
           "snapshot",
           "install",
@@ -122,4 +127,10 @@ export const releaseOutputs = z.object({
     .readonly()
     .default([]),
   rolledOut: z.string().exactOptional(),
+  leaving: z
+    .record(
+      z.string(),
+      z.object({ type: z.enum(["controlplane", "worker"]), address: z.string(), hostname: z.string() }),
+    )
+    .exactOptional(),
 }) satisfies z.ZodType<ClusterReleaseOutputs>;

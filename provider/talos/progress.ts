@@ -1,6 +1,7 @@
 /** What an update has reached; grows while it is carried out, and becomes the outputs whatever happens. */
 import type {
   ClusterReleaseOutputs,
+  LeavingNode,
   NodeRunning,
   PastUpgrade,
   ReleaseStep,
@@ -13,12 +14,15 @@ const UPGRADES = 30;
 
 export class Progress {
   readonly running: { [key: string]: NodeRunning };
+  /** Nodes that are declared no longer and have not left yet. */
+  leaving: { [key: string]: LeavingNode };
   rolledOut: string | undefined;
   private readonly steps: ReleaseStep[] = [];
   private upgrades: readonly PastUpgrade[];
 
   constructor(before: ClusterReleaseOutputs) {
     this.running = { ...before.running };
+    this.leaving = { ...before.leaving };
     this.upgrades = before.upgrades;
     this.rolledOut = before.rolledOut;
   }
@@ -50,6 +54,7 @@ export class Progress {
       phase,
       journal: this.steps.slice(-JOURNAL),
       upgrades: this.upgrades,
+      ...(Object.keys(this.leaving).length > 0 && { leaving: this.leaving }),
       ...(this.rolledOut !== undefined && { rolledOut: this.rolledOut }),
     };
   }

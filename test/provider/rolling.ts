@@ -1,5 +1,6 @@
 /** A declared cluster whose versions change, and the machines that run the old ones. */
-import { installerImage, schematicId } from "../../components/boot/schematic";
+import { installerImage } from "../../components/boot/assets";
+import { schematicId } from "../../components/boot/schematic";
 import type {
   ClusterReleaseInputs,
   ClusterReleaseOutputs,
@@ -46,7 +47,7 @@ export function versioned(
           schematic,
           patches: [
             ...node.patches,
-            JSON.stringify({ machine: { install: { image: installerImage(schematic, talos) } } }),
+            JSON.stringify({ machine: { install: { image: installerImage({ schematic, version: talos }) } } }),
           ],
         },
       ]),

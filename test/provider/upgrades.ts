@@ -89,8 +89,8 @@ export class Upgrades {
   }
 
   isDown(node: FakeNode): boolean {
-    if (node.down > 0) {
-      node.down--;
+    if (node.rebooting > 0) {
+      node.rebooting--;
       return true;
     }
     const left = this.denies.get(node.key) ?? 0;
@@ -148,12 +148,6 @@ export class Upgrades {
     };
   }
 
-  /** Id of a machine's etcd member. */
-  memberId({ key, address, boots }: FakeNode): string {
-    const replaced = boots > 1 && this.faults.get(key) === "member-replaced";
-    return `${address.replaceAll(".", "")}${replaced ? "9" : ""}`;
-  }
-
   kubernetes(): Pick<Kubernetes, "setMark" | "evictable" | "evict"> {
     return {
       setMark: async (name, mark, unschedulable) => {
@@ -208,16 +202,17 @@ export class Upgrades {
     const next = node.other;
     this.acts.push(`boot ${node.key} ${next?.talos ?? node.talos}`);
     node.boots++;
-    node.down = fault === "off" ? Number.POSITIVE_INFINITY : REBOOT;
+    node.rebooting = fault === "off" ? Number.POSITIVE_INFINITY : REBOOT;
     this.denies.set(node.key, this.denied);
     if (fault === "not-ready") node.ready = false;
     if (fault === "etcd-down") node.etcd = false;
+    if (fault === "member-replaced") node.machines = 2;
     if (fault === "lost-configuration") node.configuration = undefined;
     if (node.leader && this.cluster.members.length > 1) {
       this.violations.push(`${node.key} leads etcd and reboots`);
       this.elect(node);
     }
-    const others = [...this.cluster.nodes.values()].filter((each) => each !== node && each.down > 0);
+    const others = [...this.cluster.nodes.values()].filter((each) => each !== node && each.rebooting > 0);
     if (!this.together && others.some(({ type }) => type !== node.type)) {
       this.violations.push("a control plane and a worker reboot at the same time");
     }
@@ -228,7 +223,7 @@ export class Upgrades {
   }
 
   private elect(from: FakeNode): void {
-    const next = this.cluster.members.find((each) => each !== from && each.down === 0);
+    const next = this.cluster.members.find((each) => each !== from && each.rebooting === 0);
     if (next === undefined) return;
     from.leader = false;
     next.leader = true;
@@ -236,7 +231,7 @@ export class Upgrades {
 
   private watchQuorum(): void {
     const { members } = this.cluster;
-    const up = members.filter(({ down }) => down === 0).length;
+    const up = members.filter(({ rebooting }) => rebooting === 0).length;
     if (members.length >= 3 && up <= members.length / 2) this.violations.push("etcd has lost its quorum");
   }
 }

@@ -1,5 +1,6 @@
 /** One node on its way to another image: what its steps hand to each other, and what is seen of it. */
-import { installerImage, schematicId } from "../../../components/boot/schematic";
+import { installerImage } from "../../../components/boot/assets";
+import { schematicId } from "../../../components/boot/schematic";
 import { findTalosRelease } from "../../../components/talos/releases";
 import type { KubernetesNode } from "../../kubernetes/kubernetes";
 import { TalosError } from "../../talosctl/talos";
@@ -33,7 +34,7 @@ export interface Visit {
 function imageOf(cluster: Cluster, key: string, hop: TalosHop, runs: string | undefined): string {
   const schematic = cluster.node(key).schematic ?? runs ?? PLAIN_SCHEMATIC;
   const { factory, secureBoot = false } = cluster.inputs.upgrade ?? {};
-  return installerImage(schematic, hop.to, factory, { secureBoot });
+  return installerImage({ schematic, version: hop.to, secureBoot, ...(factory !== undefined && { factory }) });
 }
 
 /** Whether the Talos that runs installs by one call and reboots by another. */
