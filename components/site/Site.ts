@@ -68,7 +68,7 @@ export class Site extends pulumi.ComponentResource {
     );
     const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
     const host = resolve(plan.endpoint.address, pools);
-    this.endpoint = pulumi.interpolate`https://${host.apply(bracketed)}:${plan.endpoint.port}`;
+    this.endpoint = pulumi.output(host).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
 
     this.cluster = new TalosCluster(
@@ -132,8 +132,8 @@ function checkedPlan(site: SiteFile, file?: string): SitePlan {
 }
 
 /** A literal is known at once; a claim when its pool has answered. */
-function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Output<string> {
-  if ("literal" in address) return pulumi.output(address.literal);
+function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Input<string> {
+  if ("literal" in address) return address.literal;
   const pool = pools.get(address.claim.pool);
   if (pool === undefined) throw new Error(`unreachable: a checked site has the pool ${address.claim.pool}`);
   return pool.address(address.claim.owner);
@@ -146,17 +146,19 @@ function bracketed(address: string): string {
 function talosNode(
   plan: SitePlan,
   node: NodePlan,
-  address: pulumi.Output<string>,
-  vip: pulumi.Output<string> | undefined,
+  address: pulumi.Input<string>,
+  vip: pulumi.Input<string> | undefined,
 ): TalosNodeArgs {
-  const patches = pulumi
-    .all([address, vip])
-    .apply(([known, shared]) =>
-      nodePatches(
-        nodeModel(plan, node, { address: known, ...(shared !== undefined && { vip: shared }) }),
-        plan.talos.configContract,
-      ),
+  const render = (known: string, shared?: string) =>
+    nodePatches(
+      nodeModel(plan, node, { address: known, ...(shared !== undefined && { vip: shared }) }),
+      plan.talos.configContract,
     );
+  // Plain where the addresses are plain: an Output for each of hundreds of literals is what a large preview waits for.
+  const patches =
+    typeof address === "string" && (vip === undefined || typeof vip === "string")
+      ? render(address, vip)
+      : pulumi.all([address, vip]).apply(([known, shared]) => render(known, shared));
   return {
     type: node.type,
     address,

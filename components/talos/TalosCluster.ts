@@ -8,7 +8,7 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { ClusterRelease, type ClusterReleaseArgs, type MachineType } from "./ClusterRelease";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -95,10 +95,10 @@ export class TalosCluster extends pulumi.ComponentResource {
       { ...child, protect: true, ignoreChanges: ["talosVersion"] },
     );
     const { clientConfiguration } = secrets;
-    const configuration = pulumi.output({
+    const configuration = {
       controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
-    });
+    };
 
     const applied = new Map(
       Object.entries(args.nodes).map(([key, node]) => [
@@ -108,7 +108,7 @@ export class TalosCluster extends pulumi.ComponentResource {
           {
             clientConfiguration,
             node: node.address,
-            machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
+            machineConfigurationInput: configuration[node.type] ?? "",
             configPatches: node.patches,
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
@@ -142,7 +142,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         clusterName: args.clusterName,
         clientConfiguration,
         kubeconfig: kubeconfig.kubeconfigRaw,
-        configuration,
+        configuration: pulumi.output(configuration),
         nodes: releaseNodes(args),
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
@@ -204,19 +204,8 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
 }
 
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
-function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, ...node }]) =>
-    pulumi
-      .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
-      .apply(({ schematic, ...known }): [string, NodeRelease] => [
-        key,
-        {
-          type,
-          ...known,
-          ...(schematic !== undefined && { schematic }),
-          ...(failureDomain !== undefined && { failureDomain }),
-        },
-      ]),
-  );
-  return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
+function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes"], object> {
+  const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
+  const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
+  return Object.fromEntries(Object.entries(args.nodes).map(([key, node]) => [key, { ...node, ...versions }]));
 }
