@@ -2,11 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { pluginProblems } from "../discovery";
-import { ProblemError, refuse } from "../problem";
-import { nodePatches } from "../talos/config/render";
+import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
+import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
+import { secretNames } from "./encryption";
 import { Facts } from "./Facts";
-import { nodeModel } from "./nodes";
+import { type NodeFacts, nodeModel } from "./nodes";
 import { parseSite } from "./parse";
 import { type NodePlan, planSite, type SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
@@ -18,6 +19,11 @@ export interface SiteArgs {
   readonly site: SiteFile;
   /** Name of the file, for messages. @default "the site file" */
   readonly file?: string;
+  /**
+   * Looks a secret up that the site file names, as `(name) => config.getSecret(name)`.
+   * @default - there are none
+   */
+  readonly secret?: (name: string) => pulumi.Output<string> | undefined;
 }
 
 /**
@@ -46,6 +52,7 @@ export class Site extends pulumi.ComponentResource {
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
+    const passphrases = checkedSecrets(plan, args);
     super(
       Site.__pulumiType,
       name,
@@ -83,7 +90,7 @@ export class Site extends pulumi.ComponentResource {
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => [
             node.key,
-            talosNode(plan, node, address, plan.endpoint.vip ? host : undefined),
+            talosNode(plan, node, { address, ...(plan.endpoint.vip && { vip: host }), passphrases }),
           ]),
         ),
         onDestroy: plan.talos.onDestroy,
@@ -143,27 +150,57 @@ function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-function talosNode(
-  plan: SitePlan,
-  node: NodePlan,
-  address: pulumi.Input<string>,
-  vip: pulumi.Input<string> | undefined,
-): TalosNodeArgs {
-  const render = (known: string, shared?: string) =>
-    nodePatches(
-      nodeModel(plan, node, { address: known, ...(shared !== undefined && { vip: shared }) }),
-      plan.talos.configContract,
-    );
-  // Plain where the addresses are plain: an Output for each of hundreds of literals is what a large preview waits for.
-  const patches =
-    typeof address === "string" && (vip === undefined || typeof vip === "string")
-      ? render(address, vip)
-      : pulumi.all([address, vip]).apply(([known, shared]) => render(known, shared));
+/** Addresses and secrets of a site, as far as one of its nodes needs them. */
+interface Surroundings {
+  readonly address: pulumi.Input<string>;
+  readonly vip?: pulumi.Input<string>;
+  readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
+}
+
+function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: Surroundings): TalosNodeArgs {
+  const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
   return {
     type: node.type,
     address,
     hostname: node.hostname,
-    patches,
+    patches: withAddresses(address, vip, (known) => patches(known).open),
+    ...(secretNames(node.encryption ?? {}).length > 0 && {
+      secretPatches: pulumi
+        .all([withAddresses(address, vip, (known) => known), pulumi.all(passphrases)])
+        .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
+    }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
   };
+}
+
+/** Plain where the addresses are: an Output for each of hundreds of literals is what a large preview would wait for. */
+function withAddresses<T>(
+  address: pulumi.Input<string>,
+  vip: pulumi.Input<string> | undefined,
+  use: (known: Pick<NodeFacts, "address" | "vip">) => T,
+): pulumi.Input<T> {
+  const facts = (own: string, shared?: string) => use({ address: own, ...(shared !== undefined && { vip: shared }) });
+  if (typeof address === "string" && (vip === undefined || typeof vip === "string")) return facts(address, vip);
+  return pulumi.all([address, vip]).apply(([own, shared]) => facts(own, shared)) as pulumi.Output<T>;
+}
+
+/** Every secret that the plan names; what the stack has not is told with the places that name it. */
+function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<string, pulumi.Output<string>> {
+  const found: Record<string, pulumi.Output<string>> = {};
+  const problems: Problem[] = [];
+  for (const name of new Set(plan.nodes.flatMap(({ encryption }) => secretNames(encryption ?? {})))) {
+    const value = secret?.(name);
+    if (value !== undefined) found[name] = pulumi.secret(value);
+    else {
+      const users = plan.nodes.filter(({ encryption }) => secretNames(encryption ?? {}).includes(name));
+      problems.push({
+        path: "encryption",
+        reason: `${users.map(({ key }) => key).join(", ")}: this stack has no secret "${name}"`,
+        fix: `pulumi config set --secret plinth:${name}, with a long passphrase that is kept elsewhere too`,
+      });
+    }
+  }
+  if (problems.length > 0)
+    throw new pulumi.RunError(formatProblems(`${file ?? "the site file"} names secrets:`, problems));
+  return found;
 }

@@ -43,6 +43,8 @@ export interface ClusterReleaseInputs {
   /** Secret: one machine configuration per role, without comments. Node differences are patches. */
   readonly configuration: { readonly controlplane: string; readonly worker?: string };
   readonly nodes: { readonly [key: string]: NodeRelease };
+  /** Secret: patches that hold secrets, by node key; applied after the node's others. @default - none */
+  readonly secretPatches?: { readonly [key: string]: readonly string[] };
   readonly timeouts?: ReleaseTimeouts;
   /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
@@ -128,6 +130,7 @@ export class ClusterRelease extends pulumi.CustomResource {
         clientConfiguration: pulumi.secret(args.clientConfiguration),
         kubeconfig: pulumi.secret(args.kubeconfig),
         configuration: pulumi.secret(args.configuration),
+        ...(args.secretPatches !== undefined && { secretPatches: pulumi.secret(args.secretPatches) }),
         running: undefined,
         phase: undefined,
         journal: undefined,

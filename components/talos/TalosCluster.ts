@@ -23,6 +23,8 @@ export interface TalosNodeArgs {
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
+  /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */
+  readonly secretPatches?: pulumi.Input<readonly string[]>;
 }
 
 /** Inputs of {@link TalosCluster}. */
@@ -109,7 +111,10 @@ export class TalosCluster extends pulumi.ComponentResource {
             clientConfiguration,
             node: node.address,
             machineConfigurationInput: configuration[node.type] ?? "",
-            configPatches: node.patches,
+            configPatches:
+              node.secretPatches === undefined
+                ? node.patches
+                : pulumi.all([node.patches, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat()),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -144,6 +149,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         kubeconfig: kubeconfig.kubeconfigRaw,
         configuration: pulumi.output(configuration),
         nodes: releaseNodes(args),
+        ...secretPatches(args),
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
@@ -207,5 +213,15 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
 function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes"], object> {
   const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
   const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
-  return Object.fromEntries(Object.entries(args.nodes).map(([key, node]) => [key, { ...node, ...versions }]));
+  return Object.fromEntries(
+    Object.entries(args.nodes).map(([key, { secretPatches: _, ...node }]) => [key, { ...node, ...versions }]),
+  );
+}
+
+/** Patches that hold secrets, apart from the nodes, so that a preview can show everything else of them. */
+function secretPatches({ nodes }: TalosClusterArgs): Pick<ClusterReleaseArgs, "secretPatches"> {
+  const entries = Object.entries(nodes).flatMap(([key, node]) =>
+    node.secretPatches === undefined ? [] : [[key, node.secretPatches] as const],
+  );
+  return entries.length === 0 ? {} : { secretPatches: pulumi.secret(pulumi.all(Object.fromEntries(entries))) };
 }

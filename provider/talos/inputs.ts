@@ -34,6 +34,7 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   kubeconfig: z.string().min(1),
   configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
   nodes: z.record(z.string(), node),
+  secretPatches: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
   timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),

@@ -23,6 +23,8 @@ export interface DraftMachine {
   readonly address?: Located<Address>;
   /** WWID or serial number; undefined for a selector, which other machines may share. */
   readonly disk?: string;
+  /** As written. */
+  readonly raw: Record<string, unknown>;
 }
 
 /** What of a site file is sound enough to compare. */
@@ -113,6 +115,7 @@ export function readDraft(raw: unknown): Draft {
         ...(typeof machine.mac === "string" && { mac: machine.mac.toLowerCase() }),
         ...(address && { address }),
         ...(disk !== undefined && { disk }),
+        raw: machine,
       };
     }),
     talos: record(site.talos),

@@ -1,5 +1,6 @@
 import type { Problem } from "../../problem";
 import { readDraft } from "./draft";
+import { checkEncryption } from "./encryption";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -22,4 +23,5 @@ const RULES = [
   checkControlPlanes,
   checkPools,
   checkTalos,
+  checkEncryption,
 ];
