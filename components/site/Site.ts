@@ -95,6 +95,7 @@ export class Site extends pulumi.ComponentResource {
         ),
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
+        ...(plan.backup !== undefined && { backup: plan.backup }),
       },
       { parent: this },
     );
@@ -170,6 +171,7 @@ function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }
         .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
+    ...(node.generation !== undefined && { generation: node.generation }),
   };
 }
 

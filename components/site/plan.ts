@@ -1,5 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Backup } from "../backup/spec";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -19,6 +21,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Which machine stands under the key. @default 1 */
+  readonly generation?: number;
   readonly labels: MachineSpec["labels"];
   readonly taints: MachineSpec["taints"];
   /** Keys of its system volumes; a passphrase by the name of its secret. @default - not encrypted */
@@ -45,6 +49,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** Where etcd's snapshots go. */
+  readonly backup?: Backup;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -74,11 +80,17 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory, { secureBoot: spec.talos.secureBoot }),
+      installer: installerImage({
+        schematic: schematic.id,
+        version,
+        factory: spec.talos.factory,
+        secureBoot: spec.talos.secureBoot,
+      }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
+    ...(spec.backup !== undefined && { backup: spec.backup }),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };
@@ -92,7 +104,7 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, tpm: _, encryption = everywhere, ...rest } = machine;
+  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
   return {
     ...rest,
     key,
@@ -100,6 +112,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
+    ...(generation !== undefined && { generation }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

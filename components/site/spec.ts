@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { backupSchema } from "../backup/spec";
 import {
   cidr,
   contract,
@@ -233,6 +234,13 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  generation: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Default: 1.",
+    ),
   tpm: z
     .boolean()
     .optional()
@@ -264,6 +272,11 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  backup: backupSchema
+    .optional()
+    .describe(
+      "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
+    ),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

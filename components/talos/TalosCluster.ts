@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -9,6 +10,7 @@ import {
   talosconfig,
 } from "./binding";
 import { ClusterRelease, type ClusterReleaseArgs, type MachineType } from "./ClusterRelease";
+import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -19,6 +21,11 @@ export interface TalosNodeArgs {
   readonly address: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
+  /**
+   * Which machine stands under this key. Raise it when the machine is another one or was wiped: the old one is forgotten
+   * (etcd member, Node) and the new one installed. @default 1
+   */
+  readonly generation?: number;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
@@ -47,6 +54,8 @@ export interface TalosClusterArgs {
   readonly onDestroy?: "keep" | "reset";
   /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /**
@@ -111,10 +120,7 @@ export class TalosCluster extends pulumi.ComponentResource {
             clientConfiguration,
             node: node.address,
             machineConfigurationInput: configuration[node.type] ?? "",
-            configPatches:
-              node.secretPatches === undefined
-                ? node.patches
-                : pulumi.all([node.patches, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat()),
+            configPatches: firstPatches(node, args.configContract),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -138,7 +144,8 @@ export class TalosCluster extends pulumi.ComponentResource {
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
       { clientConfiguration, node: first.address },
-      { ...child, dependsOn: [this.bootstrap] },
+      // Any control plane hands out the same: the one it came from may leave.
+      { ...child, dependsOn: [this.bootstrap], ignoreChanges: ["node", "endpoint"] },
     );
 
     this.release = new ClusterRelease(
@@ -153,6 +160,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
+        ...(args.backup !== undefined && { backup: args.backup }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );
@@ -209,12 +217,33 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
   return first;
 }
 
+/** Every patch of a node's first configuration. */
+function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const open = openPatches(node, contract);
+  if (node.secretPatches === undefined) return open;
+  return pulumi.all([open, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat());
+}
+
+/** The patches that are no secrets; plain if they were given so. */
+function openPatches({ patches, generation = 1 }: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const marks = generationPatches(generation, contract);
+  return marks.length === 0 ? patches : pulumi.output(patches).apply((known) => [...known, ...marks]);
+}
+
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
 function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes"], object> {
   const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
   const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
   return Object.fromEntries(
-    Object.entries(args.nodes).map(([key, { secretPatches: _, ...node }]) => [key, { ...node, ...versions }]),
+    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ...node }]) => [
+      key,
+      {
+        ...node,
+        ...versions,
+        patches: openPatches({ ...node, generation }, args.configContract),
+        ...(generation > 1 && { generation }),
+      },
+    ]),
   );
 }
 

@@ -118,6 +118,14 @@ test("what the site file allows by name reaches the release, and nothing otherwi
   expect(byName((await graph(site)).resources, "site-release").inputs.allow).toEqual(["machine.udev"]);
 });
 
+test("where snapshots go reaches the release, and nothing otherwise", async () => {
+  expect(byName((await graph()).resources, "site-release").inputs).not.toHaveProperty("backup");
+  const site = siteFile();
+  site.backup = { store: { path: "/srv/backup" }, passphrase: true };
+  const backup = { store: { path: "/srv/backup" }, recipients: [], passphrase: true, keep: 10 };
+  expect(byName((await graph(site)).resources, "site-release").inputs.backup).toEqual(backup);
+});
+
 test("the talosconfig never names the VIP", async () => {
   const { result } = await graph();
   const talosconfig = await known(pulumi.unsecret(result.talosconfig));

@@ -46,9 +46,12 @@ export interface Draft {
   readonly machines: readonly DraftMachine[];
   readonly talos: Record<string, unknown>;
   readonly kubernetes: Record<string, unknown>;
+  /** `undefined` if the file has none. */
+  readonly backup: Record<string, unknown> | undefined;
 }
 
-function record(value: unknown): Record<string, unknown> {
+/** A value as an object, empty when it is none. */
+export function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
@@ -120,5 +123,6 @@ export function readDraft(raw: unknown): Draft {
     }),
     talos: record(site.talos),
     kubernetes: record(site.kubernetes),
+    backup: site.backup === undefined ? undefined : record(site.backup),
   };
 }

@@ -1,4 +1,5 @@
 import type { Problem } from "../../problem";
+import { checkBackup } from "./backup";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkControlPlanes, checkIdentities } from "./machines";
@@ -23,5 +24,6 @@ const RULES = [
   checkControlPlanes,
   checkPools,
   checkTalos,
+  checkBackup,
   checkEncryption,
 ];
