@@ -1,3 +1,4 @@
+import { xml } from "../svg";
 import type { Phase } from "./phase";
 
 /** The phases as Mermaid source: one box a phase, an arrow for every capability that one hands to another. */
@@ -27,35 +28,45 @@ function text(words: string): string {
 
 const ROW = 76;
 const GATE = 30;
+const TOP = 52;
 const BOX = { height: 34, gap: 12, letter: 7.6, pad: 26 };
 const LEFT = 132;
 
-/** Height of {@link svgPhases} in pixels. */
-export function phasesHeight(phases: readonly Phase[]): number {
-  return phases.length * (ROW + GATE);
-}
-
 /**
- * The phases as SVG elements, one row a phase from top to bottom, below each the capabilities whose gate lets the next
- * one begin. They begin at `y` and are at most `width` wide as long as names are short.
+ * The phases as SVG, one row a phase from top to bottom, below each the capabilities whose gate lets the next ones
+ * begin. The same phases give the same bytes. Colours follow the reader's light or dark theme.
  */
-export function svgPhases(phases: readonly Phase[], y: number, width: number): readonly string[] {
-  return phases.flatMap((phase, index) => {
-    const top = y + index * (ROW + GATE);
-    const needed = phases.slice(index + 1).flatMap(({ entry }) => entry);
-    const handed = phase.exit.filter((capability) => needed.includes(capability));
-    return [
-      `<rect class="bar" x="24" y="${top}" width="${width - 48}" height="${ROW - 16}" rx="8"/>`,
-      `<text x="38" y="${top + 35}" class="name">Phase ${index + 1}</text>`,
-      ...boxes(phase.services, top + 13),
-      ...(index < phases.length - 1 ? gate(handed, top + ROW - 16, width) : []),
-    ];
-  });
+export function drawPhases(title: string, phases: readonly Phase[]): string {
+  const width = Math.max(560, ...phases.map(({ services }) => LEFT + sum(services.map(span)) + 24));
+  const height = TOP + Math.max(0, phases.length * (ROW - 16 + GATE + 16) - GATE - 16) + 24;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13" role="img">`,
+    `<title>${xml(title)}</title>`,
+    STYLE,
+    `<text x="24" y="30" class="title">${xml(title)}</text>`,
+    ...phases.flatMap((phase, index) => drawPhase(phase, phases.slice(index + 1), index, width)),
+    "</svg>",
+    "",
+  ].join("\n");
 }
 
-/** Least width that the boxes of every phase need. */
-export function phasesWidth(phases: readonly Phase[]): number {
-  return Math.max(...phases.map(({ services }) => LEFT + services.reduce((sum, name) => sum + span(name), 0) + 24));
+const STYLE = `<style>
+  text { fill: #1f2933 } .quiet { fill: #616e7c } .title { font-size: 18px; font-weight: 600 } .name { font-weight: 600 }
+  .wire { stroke: #9aa5b1; fill: none } .service { fill: #dbeafe; stroke: #2563eb } .bar { fill: #f1f5f9; stroke: #9aa5b1 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e4e7eb } .quiet { fill: #9aa5b1 } .service { fill: #1e3a8a } .bar { fill: #323f4b }
+  }
+</style>`;
+
+function drawPhase(phase: Phase, later: readonly Phase[], index: number, width: number): readonly string[] {
+  const top = TOP + index * (ROW + GATE);
+  const handed = phase.exit.filter((capability) => later.some(({ entry }) => entry.includes(capability)));
+  return [
+    `<rect class="bar" x="24" y="${top}" width="${width - 48}" height="${ROW - 16}" rx="8"/>`,
+    `<text x="38" y="${top + 35}" class="name">Phase ${index + 1}</text>`,
+    ...boxes(phase.services, top + 13),
+    ...(later.length > 0 ? gate(handed, top + ROW - 16, width) : []),
+  ];
 }
 
 function boxes(services: readonly string[], y: number): readonly string[] {
@@ -82,7 +93,6 @@ function span(name: string): number {
   return Math.ceil(name.length * BOX.letter) + BOX.pad + BOX.gap;
 }
 
-/** Text as it may stand in SVG. */
-export function xml(words: string): string {
-  return words.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { mermaidPhases, svgPhases } from "../../components/kubernetes/draw";
+import { drawPhases, mermaidPhases } from "../../components/kubernetes/draw";
 import { dependenciesOf, planPhases, type Service } from "../../components/kubernetes/phase";
 import { formatProblem } from "../../components/problem";
 
@@ -154,8 +154,14 @@ describe("a picture of the phases", () => {
   });
 
   test("in SVG names the gate between two phases", () => {
-    const svg = svgPhases(phases, 0, 600).join("\n");
-    for (const words of ["Phase 3", "ingress-nginx", "gate: network", "gate: certificates, load-balancer"]) {
+    const svg = drawPhases("Platform of <home>", phases);
+    for (const words of [
+      "Platform of &lt;home&gt;",
+      "Phase 3",
+      "ingress-nginx",
+      "gate: network",
+      "gate: certificates, load-balancer",
+    ]) {
       expect(svg).toContain(words);
     }
   });
