@@ -6,6 +6,7 @@ import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
 import { registerRecover } from "./commands/recover";
+import { registerRenew } from "./commands/renew";
 import { registerSchema } from "./commands/schema";
 import { registerUpgrade } from "./commands/upgrade";
 import { run } from "./run";
@@ -22,6 +23,7 @@ registerInit(program);
 registerLab(program);
 registerPlan(program);
 registerRecover(program);
+registerRenew(program);
 registerSchema(program);
 registerUpgrade(program);
 

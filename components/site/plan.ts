@@ -20,6 +20,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Which machine stands under the key. @default 1 */
+  readonly generation?: number;
   readonly labels: MachineSpec["labels"];
   readonly taints: MachineSpec["taints"];
   /** Keys of its system volumes; a passphrase by the name of its secret. @default - not encrypted */
@@ -96,7 +98,7 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, tpm: _, encryption = everywhere, ...rest } = machine;
+  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
   return {
     ...rest,
     key,
@@ -104,6 +106,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
+    ...(generation !== undefined && { generation }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }
