@@ -1,5 +1,6 @@
 /** Every resource type this provider serves. */
 import { claimResource, poolResource } from "./address/real";
+import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
 import { crdBundleResource, gateResource } from "./kubernetes/real";
 import type { AnyResource } from "./resource";
@@ -9,10 +10,11 @@ import { clusterRelease } from "./talos/ClusterRelease";
 const all: readonly AnyResource[] = [
   bootstrap(realDrivers),
   clusterRelease(realDrivers),
-  poolResource,
-  claimResource,
+  intent(realBootDrivers),
   crdBundleResource,
   gateResource,
+  poolResource,
+  claimResource,
 ];
 
 export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));

@@ -1,6 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -79,7 +80,12 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory, { secureBoot: spec.talos.secureBoot }),
+      installer: installerImage({
+        schematic: schematic.id,
+        version,
+        factory: spec.talos.factory,
+        secureBoot: spec.talos.secureBoot,
+      }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
