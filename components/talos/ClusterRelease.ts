@@ -175,7 +175,9 @@ export type LeavingNode = Pick<NodeRelease, "type" | "address" | "hostname">;
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
 
 /** Inputs of {@link ClusterRelease}: {@link ClusterReleaseInputs}, each of them an Input. */
-export type ClusterReleaseArgs = Inputs<ClusterReleaseInputs>;
+export type ClusterReleaseArgs = Inputs<Omit<ClusterReleaseInputs, "nodes">> & {
+  readonly nodes: pulumi.Input<{ readonly [key: string]: pulumi.Input<Inputs<NodeRelease>> }>;
+};
 
 /**
  * The one owner of a running cluster's machine configuration, Talos version and Kubernetes version.

@@ -34,8 +34,8 @@ export function clusterRelease(drivers: Drivers): Release {
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
-    async check(inputs, { signal }) {
-      return [...releaseProblems(inputs), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
+    async check(inputs, { signal }, accepted) {
+      return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
     },
     diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);

@@ -399,6 +399,18 @@ describe("ClusterRelease", () => {
     expect(await problems()).toEqual(["talosctl: there is none"]);
   });
 
+  test("says which patch is not YAML, also among many that were good before", async () => {
+    const { resource } = await start();
+    const [key, good] = Object.entries(inputs.nodes)[0] ?? [];
+    if (key === undefined || good === undefined) throw new Error("the cluster has nodes");
+    const broken = {
+      ...inputs,
+      nodes: { ...inputs.nodes, [key]: { ...good, patches: [...good.patches, "machine: ["] } },
+    };
+    const found = await resource.check(broken, listen().context, () => inputs);
+    expect(found.map(({ path }) => path)).toEqual([expect.stringMatching(/^nodes\["cp-1"\]\.patches\[\d\]$/)]);
+  });
+
   test("a site of two hundred machines previews without asking a single node", async () => {
     const nodes = Object.fromEntries(
       Array.from({ length: 200 }, (_, place) => {
