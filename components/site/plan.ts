@@ -1,6 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -48,6 +49,8 @@ export interface SitePlan {
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** When the running cluster may be changed. */
+  readonly maintenance?: Maintenance;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -83,6 +86,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
+import { maintenanceSchema } from "../maintenance/spec";
 import {
   cidr,
   contract,
@@ -270,6 +271,9 @@ export const siteSchema = z.strictObject({
     .describe(
       "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
     ),
+  maintenance: maintenanceSchema
+    .optional()
+    .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

@@ -12,6 +12,7 @@ import { configImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
+import { guarded } from "../maintenance/guard";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
@@ -242,7 +243,8 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {
-      const detail = await actions[step](errand);
+      const facts = { site: cluster.inputs.clusterName, node: key, step };
+      const detail = await guarded(cluster.inputs.maintenance, facts, cluster.context, () => actions[step](errand));
       if (detail !== undefined) progress.note(key, step, "done", detail);
     } catch (error) {
       progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
