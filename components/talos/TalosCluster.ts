@@ -10,7 +10,8 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type ClusterReleaseArgs, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { ClusterRelease, type ClusterReleaseArgs, type MachineType } from "./ClusterRelease";
+import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -21,6 +22,11 @@ export interface TalosNodeArgs {
   readonly address: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
+  /**
+   * Which machine stands under this key. Raise it when the machine is another one or was wiped: the old one is forgotten
+   * (etcd member, Node) and the new one installed. @default 1
+   */
+  readonly generation?: number;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
@@ -103,10 +109,10 @@ export class TalosCluster extends pulumi.ComponentResource {
       { ...child, protect: true, ignoreChanges: ["talosVersion"] },
     );
     const { clientConfiguration } = secrets;
-    const configuration = pulumi.output({
+    const configuration = {
       controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
-    });
+    };
 
     const applied = new Map(
       Object.entries(args.nodes).map(([key, node]) => [
@@ -116,11 +122,8 @@ export class TalosCluster extends pulumi.ComponentResource {
           {
             clientConfiguration,
             node: node.address,
-            machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
-            configPatches:
-              node.secretPatches === undefined
-                ? node.patches
-                : pulumi.all([node.patches, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat()),
+            machineConfigurationInput: configuration[node.type] ?? "",
+            configPatches: firstPatches(node, args.configContract),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -144,7 +147,8 @@ export class TalosCluster extends pulumi.ComponentResource {
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
       { clientConfiguration, node: first.address },
-      { ...child, dependsOn: [this.bootstrap] },
+      // Any control plane hands out the same: the one it came from may leave.
+      { ...child, dependsOn: [this.bootstrap], ignoreChanges: ["node", "endpoint"] },
     );
 
     this.release = new ClusterRelease(
@@ -153,7 +157,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         clusterName: args.clusterName,
         clientConfiguration,
         kubeconfig: kubeconfig.kubeconfigRaw,
-        configuration,
+        configuration: pulumi.output(configuration),
         nodes: releaseNodes(args),
         ...secretPatches(args),
         onDestroy: args.onDestroy ?? "keep",
@@ -217,22 +221,34 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
   return first;
 }
 
+/** Every patch of a node's first configuration. */
+function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const open = openPatches(node, contract);
+  if (node.secretPatches === undefined) return open;
+  return pulumi.all([open, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat());
+}
+
+/** The patches that are no secrets; plain if they were given so. */
+function openPatches({ patches, generation = 1 }: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const marks = generationPatches(generation, contract);
+  return marks.length === 0 ? patches : pulumi.output(patches).apply((known) => [...known, ...marks]);
+}
+
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
-function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, secretPatches: _, ...node }]) =>
-    pulumi
-      .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
-      .apply(({ schematic, ...known }): [string, NodeRelease] => [
-        key,
-        {
-          type,
-          ...known,
-          ...(schematic !== undefined && { schematic }),
-          ...(failureDomain !== undefined && { failureDomain }),
-        },
-      ]),
+function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes"], object> {
+  const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
+  const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
+  return Object.fromEntries(
+    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ...node }]) => [
+      key,
+      {
+        ...node,
+        ...versions,
+        patches: openPatches({ ...node, generation }, args.configContract),
+        ...(generation > 1 && { generation }),
+      },
+    ]),
   );
-  return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
 }
 
 /** Patches that hold secrets, apart from the nodes, so that a preview can show everything else of them. */

@@ -6,8 +6,13 @@ import { type Draft, knownEntries, unknown } from "../draft";
 import { propertyPath } from "../resource";
 import { documents } from "./yaml";
 
-export function releaseProblems(inputs: Draft<ClusterReleaseInputs>): readonly Problem[] {
+export function releaseProblems(
+  inputs: Draft<ClusterReleaseInputs>,
+  accepted: Draft<ClusterReleaseInputs> = unknown,
+): readonly Problem[] {
   if (inputs === unknown) return [];
+  // Parsing is what a check of hundreds of nodes costs: what they share, and what was good last time, is good.
+  const good = new Set(accepted === unknown ? [] : knownEntries(accepted.nodes).flatMap(([, node]) => node.patches));
   const nodes = knownEntries(inputs.nodes);
   const complete = inputs.nodes !== unknown && nodes.length === Object.keys(inputs.nodes).length;
   return [
@@ -15,7 +20,7 @@ export function releaseProblems(inputs: Draft<ClusterReleaseInputs>): readonly P
     ...duplicates(nodes, "address"),
     ...duplicates(nodes, "hostname"),
     ...missingRole(inputs.configuration, nodes),
-    ...nodes.flatMap(([key, node]) => patchProblems(key, node.patches)),
+    ...nodes.flatMap(([key, node]) => patchProblems(key, node.patches, good)),
   ];
 }
 
@@ -41,7 +46,7 @@ function quorumProblems(nodes: Nodes): readonly Problem[] {
       {
         path: "nodes",
         reason: `two control planes (${planes.join(", ")}): etcd stops when either of them does`,
-        fix: "use one or three control planes",
+        fix: "use one or three control planes; to replace a machine keep its node and raise its generation",
       },
     ];
   }
@@ -81,12 +86,13 @@ function missingRole(configuration: Draft<ClusterReleaseInputs["configuration"]>
   ];
 }
 
-function patchProblems(key: string, patches: Draft<readonly string[]>): readonly Problem[] {
+function patchProblems(key: string, patches: Draft<readonly string[]>, good: Set<Draft<string>>): readonly Problem[] {
   if (patches === unknown) return [];
   return patches.flatMap((patch, place) => {
-    if (patch === unknown) return [];
+    if (patch === unknown || good.has(patch)) return [];
     try {
       documents(patch);
+      good.add(patch);
       return [];
     } catch (error) {
       return [

@@ -244,7 +244,9 @@ describe("ClusterRelease", () => {
     const seen = await resource.read("demo", state, heard.context);
     expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
     expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
-    expect(await resource.diff(seen ?? state, inputs, listen().context)).toContainEqual({
+    const next = { ...node("w-1", 21, "worker"), generation: 2 };
+    const renewed = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
+    expect(await resource.diff(seen ?? state, renewed, listen().context)).toContainEqual({
       path: 'nodes["w-1"]',
       kind: "add",
     });
@@ -268,6 +270,7 @@ describe("ClusterRelease", () => {
     const wanted = {
       ...inputs,
       clusterName: "other",
+      onDestroy: "keep" as const,
       nodes: {
         ...rest,
         "w-2": {
@@ -407,6 +410,18 @@ describe("ClusterRelease", () => {
     expect(await problems()).toEqual(["talosctl: talosctl v1.12.0 is too old for Talos v1.13.0"]);
     cluster.talosctl = undefined;
     expect(await problems()).toEqual(["talosctl: there is none"]);
+  });
+
+  test("says which patch is not YAML, also among many that were good before", async () => {
+    const { resource } = await start();
+    const [key, good] = Object.entries(inputs.nodes)[0] ?? [];
+    if (key === undefined || good === undefined) throw new Error("the cluster has nodes");
+    const broken = {
+      ...inputs,
+      nodes: { ...inputs.nodes, [key]: { ...good, patches: [...good.patches, "machine: ["] } },
+    };
+    const found = await resource.check(broken, listen().context, () => inputs);
+    expect(found.map(({ path }) => path)).toEqual([expect.stringMatching(/^nodes\["cp-1"\]\.patches\[\d\]$/)]);
   });
 
   test("a site of two hundred machines previews without asking a single node", async () => {
