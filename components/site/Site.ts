@@ -97,6 +97,8 @@ export class Site extends pulumi.ComponentResource {
         allow: plan.talos.allow,
         ...(plan.backup !== undefined && { backup: plan.backup }),
         ...(plan.maintenance !== undefined && { maintenance: plan.maintenance }),
+        ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
+        ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
       { parent: this },
     );

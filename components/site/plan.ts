@@ -1,7 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
-import { installerImage, type Schematic, type Schematic, schematicId, schematicId, schematicYaml, schematicYaml } from "../boot/schematic";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
@@ -10,6 +10,7 @@ import { normaliseVersion } from "../talos/version";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
+import { planUpgrade, type UpgradePlan } from "./upgrade";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -54,6 +55,8 @@ export interface SitePlan {
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
   readonly maintenance?: Maintenance;
+  /** How versions change. */
+  readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -95,6 +98,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };

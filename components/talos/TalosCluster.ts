@@ -10,7 +10,13 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type ClusterReleaseArgs, type MachineType } from "./ClusterRelease";
+import {
+  ClusterRelease,
+  type ClusterReleaseArgs,
+  type MachineType,
+  type ReleaseTimeouts,
+  type UpgradeSettings,
+} from "./ClusterRelease";
 import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
@@ -59,6 +65,10 @@ export interface TalosClusterArgs {
   readonly backup?: Backup;
   /** When the running cluster may be changed, and what runs around its changes. Plain. @default - always, and nothing */
   readonly maintenance?: Maintenance;
+  /** How versions change. In place. Plain. @default - one node after the other */
+  readonly upgrade?: UpgradeSettings;
+  /** Longest waits for one node. In place. Plain. @default - as {@link ReleaseTimeouts} says */
+  readonly timeouts?: ReleaseTimeouts;
 }
 
 /**
@@ -165,6 +175,8 @@ export class TalosCluster extends pulumi.ComponentResource {
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
         ...(args.backup !== undefined && { backup: args.backup }),
         ...(args.maintenance !== undefined && { maintenance: args.maintenance }),
+        ...(args.upgrade !== undefined && { upgrade: args.upgrade }),
+        ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );

@@ -39,8 +39,7 @@ export async function guarded<T>(
   now: () => Date = () => new Date(),
 ): Promise<T> {
   if (maintenance === undefined) return act();
-  const permission = mayStart(facts.step, now(), maintenance.windows);
-  if (!permission.allowed) throw new WindowClosed(permission.reason, permission.opens);
+  assertOpen(maintenance, facts.step, now());
   const hooks = (when: Hook["when"]) =>
     maintenance.hooks.filter((hook) => hook.when === when && isOf(hook, facts.step));
   await runAll(hooks("before"), facts, "", context);
@@ -58,6 +57,12 @@ export async function guarded<T>(
 
 function isOf(hook: Hook, step: string): boolean {
   return (hook.steps as readonly string[]).includes(step);
+}
+
+/** Throws {@link WindowClosed} unless a step may begin at a time. */
+export function assertOpen(maintenance: Maintenance | undefined, step: string, now: Date): void {
+  const permission = mayStart(step, now, maintenance?.windows ?? []);
+  if (!permission.allowed) throw new WindowClosed(permission.reason, permission.opens);
 }
 
 /** One after the other; the first that fails ends it, unless it may fail. */

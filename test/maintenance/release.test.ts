@@ -6,6 +6,7 @@ import { type Maintenance, maintenanceSchema } from "../../components/maintenanc
 import { clusterRelease } from "../../provider/talos/ClusterRelease";
 import { listen } from "../provider/context";
 import { labels, machines, site } from "../provider/release";
+import { Trial, versioned } from "../provider/rolling";
 
 const folder = mkdtempSync(join(tmpdir(), "plinth-release-hooks-"));
 const log = join(folder, "log");
@@ -56,4 +57,20 @@ test("in an open window it is changed, and the hooks of each step run around it"
   expect(readFileSync(log, "utf8").trim().split("\n")).toEqual(
     cluster.applied.flatMap((key) => [`before ${key}`, `after ${key}`]),
   );
+});
+
+test("an upgrade begins in an open window only, and a hook that fails keeps a node from its reboot", async () => {
+  const trial = await Trial.of(versioned({ talos: "v1.13.0", kubernetes: "v1.36.3" }));
+  const wanted = versioned({ talos: "v1.13.10", kubernetes: "v1.36.3" });
+  const closed = await trial.up({ ...wanted, maintenance: { windows: openingIn(12), hooks: [] } });
+  expect(closed.join()).toContain("no maintenance window is open");
+  expect([trial.acts, trial.cluster.upgrades.taken]).toEqual([[], []]);
+  const command = ["sh", "-c", '[ "$PLINTH_NODE" != cp-3 ] || { echo the backup runs; exit 1; }'];
+  const { hooks } = maintenanceSchema.parse({ hooks: [{ when: "before", steps: ["reboot"], command }] });
+  const stopped = await trial.up({ ...wanted, maintenance: { windows: openingIn(-0.5), hooks } });
+  expect(stopped.join()).toMatch(/the hook before reboot failed: sh ended with 1: the backup runs.*done: cp-2/);
+  expect(trial.acts.filter((act) => act.startsWith("boot"))).toEqual(["boot cp-2 v1.13.10"]);
+  expect([...trial.cluster.nodes.values()].filter(({ unschedulable }) => unschedulable)).toEqual([]);
+  expect(await trial.up({ ...wanted, maintenance: { windows: openingIn(-0.5), hooks: [] } })).toEqual([]);
+  expect(trial.cluster.upgrades.violations).toEqual([]);
 });

@@ -92,7 +92,7 @@ test("a step may begin exactly while some window is open", () => {
         expect(mayStart("drain", new Date(next - 1), windows).allowed).toBe(false);
       }
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   );
 });
 
