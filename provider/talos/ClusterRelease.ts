@@ -111,17 +111,17 @@ async function changeAll(
 ): Promise<Reached<ClusterReleaseOutputs>> {
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const found = await survey(cluster, due);
+  const { found, absent } = await survey(cluster, due);
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);
   const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
-  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
+  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
   if (planes) await etcdGate(cluster, "after the change");
   if (old !== undefined) await dropRemoved(cluster, old, first.removed, progress, drivers);
-  const wrong = mismatches(cluster.inputs, progress.running);
+  const wrong = [...absent, ...mismatches(cluster.inputs, progress.running)];
   return wrong.length > 0
     ? { outputs: progress.outputs("partial"), failures: wrong }
     : { outputs: progress.outputs("converged") };
