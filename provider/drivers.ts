@@ -4,11 +4,14 @@ import { kubernetes } from "./kubernetes/client";
 import { type Endpoint, httpEndpoint } from "./kubernetes/endpoint";
 import type { Kubernetes } from "./kubernetes/kubernetes";
 import { talosctl } from "./talosctl/client";
+import { type Face, probe } from "./talosctl/probe";
 import { talosctlVersion } from "./talosctl/run";
 import type { Talos } from "./talosctl/talos";
 
 export interface Drivers {
   talos(credentials: ClientConfiguration, redact: (text: string) => string): Talos;
+  /** What a machine shows to somebody without credentials. */
+  probe(address: string, signal: AbortSignal): Promise<Face>;
   /** Version of the talosctl that {@link talos} uses; `undefined` if there is none. Asks no machine. */
   talosctlVersion(signal: AbortSignal): Promise<string | undefined>;
   kubernetes(kubeconfig: string): Kubernetes;
@@ -19,6 +22,7 @@ export interface Drivers {
 
 export const realDrivers: Drivers = {
   talos: talosctl,
+  probe,
   talosctlVersion,
   kubernetes,
   endpoint: httpEndpoint(),

@@ -57,6 +57,10 @@ export class FakeCluster {
   /** Taints of Nodes by name, once somebody has set any. */
   readonly taints = new Map<string, NodeTaints>();
   ghost = false;
+  /** Nobody without credentials sees the machines. */
+  hidden = false;
+  /** Another cluster's API answers at the endpoint. */
+  stranger = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
@@ -92,6 +96,11 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      probe: async (address) => {
+        const node = this.nodes.get(address);
+        if (node === undefined || this.hidden) return "absent";
+        return node.configuration === undefined ? "maintenance" : "configured";
+      },
       talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
@@ -227,7 +236,12 @@ export class FakeCluster {
   }
 
   private endpoint(): Endpoint {
-    return { ready: async () => (this.members.length > 0 ? undefined : "connection refused") };
+    return {
+      look: async () => {
+        if (this.stranger) return { state: "foreign", said: "its certificate is not of this cluster" };
+        return this.members.length > 0 ? { state: "ready", said: "" } : { state: "away", said: "connection refused" };
+      },
+    };
   }
 }
 

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createServer, type Server, type TlsOptions } from "node:tls";
+import { probe } from "../../provider/talosctl/probe";
+
+const fixture = (name: string) => readFileSync(join(__dirname, "../netbox/fixture", name));
+const pair = { cert: fixture("server.crt"), key: fixture("server.key"), ALPNProtocols: ["h2"] };
+const idle = new AbortController().signal;
+
+/** Looks at a server on loopback, which is closed afterwards. */
+async function face(options: TlsOptions, greeting: string | undefined, signal = idle): Promise<string> {
+  const server: Server = createServer({ ...pair, ...options }, (socket) => {
+    socket.on("error", () => undefined);
+    if (greeting !== undefined) socket.write(greeting);
+  });
+  server.on("tlsClientError", () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    return await probe("127.0.0.1", signal, (server.address() as AddressInfo).port);
+  } finally {
+    server.close();
+  }
+}
+
+test.each(["TLSv1.2", "TLSv1.3"] as const)("one that wants a certificate is configured (%s)", async (version) => {
+  const mutual = { requestCert: true, rejectUnauthorized: true, maxVersion: version };
+  expect(await face(mutual, "greeting")).toBe("configured");
+});
+
+test("one that greets everybody is in maintenance mode", async () => {
+  expect(await face({}, "greeting")).toBe("maintenance");
+});
+
+test("nobody, and one that says nothing, is absent", async () => {
+  expect(await probe("127.0.0.1", idle, 1)).toBe("absent");
+  expect(await face({}, undefined)).toBe("absent");
+});
+
+test("a cancel ends the look at once", async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("cancelled")), 50);
+  await expect(face({}, undefined, controller.signal)).rejects.toThrow("cancelled");
+});
