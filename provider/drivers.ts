@@ -10,8 +10,8 @@ import type { Talos } from "./talosctl/talos";
 
 export interface Drivers {
   talos(credentials: ClientConfiguration, redact: (text: string) => string): Talos;
-  /** What a machine shows to somebody without credentials. */
-  probe(address: string, signal: AbortSignal): Promise<Face>;
+  /** What a machine shows to somebody without credentials; `ca` (PEM) tells whose it is. */
+  probe(address: string, ca: string | undefined, signal: AbortSignal): Promise<Face>;
   /** Version of the talosctl that {@link talos} uses; `undefined` if there is none. Asks no machine. */
   talosctlVersion(signal: AbortSignal): Promise<string | undefined>;
   kubernetes(kubeconfig: string): Kubernetes;

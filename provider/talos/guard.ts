@@ -1,6 +1,6 @@
 /** Keeps a cluster from being begun where one runs already: a stack that lost its state would make a second one. */
 import { type Problem, ProblemError, refuse } from "../../components/problem";
-import { type Draft, hasUnknown, unknown } from "../draft";
+import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { pem } from "../kubernetes/endpoint";
 import { propertyPath } from "../resource";
@@ -11,19 +11,21 @@ const HEADING = "the cluster is not begun, nothing was changed";
 const RESTORE = "if the stack's state was lost, bring it back (pulumi stack import)";
 
 /**
- * Refuses machines that have a configuration while this stack has no secrets yet. With new secrets nobody could reach
- * them, and those beside them that wait in maintenance mode would become another cluster.
+ * Refuses machines that have a configuration made with other secrets than this stack's, or while it has none yet. With
+ * new secrets nobody could reach them, and those beside them that wait in maintenance mode would become another cluster.
  */
 export async function refuseClaimed(
   drivers: Drivers,
   inputs: Draft<BootstrapInputs>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (inputs === unknown || !hasUnknown(inputs.clientConfiguration) || inputs.controlPlanes === unknown) return;
+  if (inputs === unknown || inputs.controlPlanes === unknown) return;
+  const secrets = known<BootstrapInputs["clientConfiguration"]>(inputs.clientConfiguration);
+  const ca = secrets && pem(secrets.caCertificate);
   const found = await Promise.all(
     inputs.controlPlanes.map(async (plane, place): Promise<readonly Problem[]> => {
-      if (plane === unknown || (await drivers.probe(plane, signal)) !== "configured") return [];
-      const reason = `${plane} already runs a configuration, and this stack has no secrets for it`;
+      if (plane === unknown || (await drivers.probe(plane, ca, signal)) !== "foreign") return [];
+      const reason = `${plane} already runs a configuration, and this stack does not have its secrets`;
       const fix = `${RESTORE}; if the machine is another's, take it out of the site file; if nobody needs what is on it, wipe it (talosctl reset)`;
       return [{ path: propertyPath("controlPlanes", place), reason, fix }];
     }),

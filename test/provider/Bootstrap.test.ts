@@ -18,7 +18,7 @@ function machines(): FakeCluster {
 
 const inputs = {
   clusterName: "demo",
-  clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: SECRET },
+  clientConfiguration: { caCertificate: "-----BEGIN CERTIFICATE-----", clientCertificate: "crt", clientKey: SECRET },
   node: "10.0.0.11",
   controlPlanes: addresses,
   endpoint: "https://10.0.0.10:6443",
@@ -83,6 +83,12 @@ describe("Bootstrap", () => {
       expect(refusal).toMatch(/controlPlanes\[2\]: 10.0.0.13/);
       expect(refusal).not.toMatch(/10.0.0.12/);
       expect(cluster.recorder.changes).toEqual([]);
+    });
+
+    test("and so are machines of other secrets than the stack's", async () => {
+      const cluster = machines();
+      cluster.ca = "another";
+      await expect(preview(cluster, inputs)).rejects.toThrow(/10.0.0.12 already runs .* does not have its secrets/);
     });
 
     test("machines in maintenance mode, silent ones and machines of this stack's secrets are welcome", async () => {

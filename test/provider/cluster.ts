@@ -57,6 +57,8 @@ export class FakeCluster {
   /** Taints of Nodes by name, once somebody has set any. */
   readonly taints = new Map<string, NodeTaints>();
   ghost = false;
+  /** CA of the machines' certificates. */
+  ca = "-----BEGIN CERTIFICATE-----";
   /** Nobody without credentials sees the machines. */
   hidden = false;
   /** Another cluster's API answers at the endpoint. */
@@ -96,10 +98,11 @@ export class FakeCluster {
     const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
-      probe: async (address) => {
+      probe: async (address, ca) => {
         const node = this.nodes.get(address);
         if (node === undefined || this.hidden) return "absent";
-        return node.configuration === undefined ? "maintenance" : "configured";
+        if (node.configuration === undefined) return "maintenance";
+        return ca === this.ca ? "ours" : "foreign";
       },
       talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
