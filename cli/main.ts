@@ -25,4 +25,5 @@ registerRecover(program);
 registerSchema(program);
 registerUpgrade(program);
 
-void run(() => program.parseAsync());
+// What a library left open must not keep a finished command waiting.
+void run(() => program.parseAsync()).finally(() => process.exit());
