@@ -8,6 +8,7 @@ export interface Act {
   readonly act:
     | "bootstrap"
     | "configure"
+    | "snapshot"
     | "upgrade"
     | "wipe"
     | "restore"

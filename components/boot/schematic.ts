@@ -71,6 +71,11 @@ export function schematicId(schematic: Schematic): string {
 }
 
 /** Installer image of a schematic and version, as `factory.talos.dev/metal-installer/<id>:v1.13.0`. */
-export function installerImage(id: string, version: string, factory = "factory.talos.dev"): string {
-  return `${factory}/metal-installer/${id}:${version}`;
+export function installerImage(
+  id: string,
+  version: string,
+  factory = "factory.talos.dev",
+  { secureBoot = false }: { readonly secureBoot?: boolean } = {},
+): string {
+  return `${factory}/metal-installer${secureBoot ? "-secureboot" : ""}/${id}:${version}`;
 }

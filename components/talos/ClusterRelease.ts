@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -43,6 +44,8 @@ export interface ClusterReleaseInputs {
   /** Secret: one machine configuration per role, without comments. Node differences are patches. */
   readonly configuration: { readonly controlplane: string; readonly worker?: string };
   readonly nodes: { readonly [key: string]: NodeRelease };
+  /** Secret: patches that hold secrets, by node key; applied after the node's others. @default - none */
+  readonly secretPatches?: { readonly [key: string]: readonly string[] };
   readonly timeouts?: ReleaseTimeouts;
   /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
@@ -51,6 +54,8 @@ export interface ClusterReleaseInputs {
    * control plane in this update, as `machine.systemDiskEncryption`. @default - no such change is made
    */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /** What was last seen on a node. */
@@ -126,6 +131,7 @@ export class ClusterRelease extends pulumi.CustomResource {
         clientConfiguration: pulumi.secret(args.clientConfiguration),
         kubeconfig: pulumi.secret(args.kubeconfig),
         configuration: pulumi.secret(args.configuration),
+        ...(args.secretPatches !== undefined && { secretPatches: pulumi.secret(args.secretPatches) }),
         running: undefined,
         phase: undefined,
         journal: undefined,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -8,7 +9,7 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { ClusterRelease, type ClusterReleaseArgs, type MachineType, type NodeRelease } from "./ClusterRelease";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -23,6 +24,8 @@ export interface TalosNodeArgs {
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
+  /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */
+  readonly secretPatches?: pulumi.Input<readonly string[]>;
 }
 
 /** Inputs of {@link TalosCluster}. */
@@ -45,6 +48,8 @@ export interface TalosClusterArgs {
   readonly onDestroy?: "keep" | "reset";
   /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /**
@@ -109,7 +114,10 @@ export class TalosCluster extends pulumi.ComponentResource {
             clientConfiguration,
             node: node.address,
             machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
-            configPatches: node.patches,
+            configPatches:
+              node.secretPatches === undefined
+                ? node.patches
+                : pulumi.all([node.patches, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat()),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -144,9 +152,11 @@ export class TalosCluster extends pulumi.ComponentResource {
         kubeconfig: kubeconfig.kubeconfigRaw,
         configuration,
         nodes: releaseNodes(args),
+        ...secretPatches(args),
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
+        ...(args.backup !== undefined && { backup: args.backup }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );
@@ -205,7 +215,7 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
 
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
 function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, ...node }]) =>
+  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, secretPatches: _, ...node }]) =>
     pulumi
       .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
       .apply(({ schematic, ...known }): [string, NodeRelease] => [
@@ -219,4 +229,12 @@ function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, Node
       ]),
   );
   return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
+}
+
+/** Patches that hold secrets, apart from the nodes, so that a preview can show everything else of them. */
+function secretPatches({ nodes }: TalosClusterArgs): Pick<ClusterReleaseArgs, "secretPatches"> {
+  const entries = Object.entries(nodes).flatMap(([key, node]) =>
+    node.secretPatches === undefined ? [] : [[key, node.secretPatches] as const],
+  );
+  return entries.length === 0 ? {} : { secretPatches: pulumi.secret(pulumi.all(Object.fromEntries(entries))) };
 }

@@ -50,6 +50,7 @@ export const recipes = {
     folder: join("lab", "tools", "kubernetes"),
     binaries: {
       etcd: "go.etcd.io/etcd/server/v3",
+      etcdutl: "go.etcd.io/etcd/etcdutl/v3",
       "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
       "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
       "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",

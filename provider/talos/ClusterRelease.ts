@@ -25,7 +25,7 @@ export function clusterRelease(drivers: Drivers): Release {
     type: "plinth:talos:ClusterRelease",
     inputs: releaseInputs,
     outputs: releaseOutputs,
-    secrets: ["clientConfiguration", "kubeconfig", "configuration"],
+    secrets: ["clientConfiguration", "kubeconfig", "configuration", "secretPatches"],
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 

@@ -15,7 +15,7 @@ import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
-import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
+import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
 import { registeredTaints, wantedTaints } from "./taints";
 import { changedPaths, fingerprint } from "./yaml";
 
@@ -182,7 +182,7 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
   }));
   const [desired, before] = await named(key, () =>
     Promise.all([
-      talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal),
+      talos.render(roleConfiguration(cluster.inputs, node), patchesOf(cluster.inputs, key), signal),
       talos.configuration(node.address, signal),
     ]),
   );
@@ -297,7 +297,7 @@ async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRun
     talos: version,
     kubernetes: node.kubernetes,
     ...(schematic !== undefined && { schematic }),
-    pushed: pushOf(cluster.inputs, node),
+    pushed: pushOf(cluster.inputs, key, node),
     confirmed,
     running: confirmed,
     drift: [],

@@ -1,5 +1,6 @@
 /** The boundary of the Talos resources: schemas of their inputs and outputs. */
 import { z } from "zod";
+import { backupSchema } from "../../components/backup/spec";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import { durationSeconds } from "../wait";
 
@@ -34,9 +35,11 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   kubeconfig: z.string().min(1),
   configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
   nodes: z.record(z.string(), node),
+  secretPatches: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
   timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),
+  backup: backupSchema.exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */

@@ -10,8 +10,8 @@ import type { State } from "../resource";
 import { TalosError } from "../talosctl/talos";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { declaredPatches, markedPatches } from "./drift";
-import { roleConfiguration } from "./plan";
+import { markedPatches } from "./drift";
+import { patchesOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
@@ -77,7 +77,7 @@ async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet:
       running === record.confirmed
         ? []
         : changedPaths(
-            await talos.render(roleConfiguration(cluster.inputs, node), declaredPatches(node), signal),
+            await talos.render(roleConfiguration(cluster.inputs, node), patchesOf(cluster.inputs, key), signal),
             runs,
           );
     const kubernetes = kubelet ?? record.kubernetes;

@@ -48,6 +48,8 @@ export interface EtcdStatus {
   readonly leader: string;
   readonly learner: boolean;
   readonly errors: readonly string[];
+  /** Size of its database on disk in bytes, as precise as two digits; absent if it does not tell. */
+  readonly bytes?: number;
 }
 
 interface Applied {
@@ -73,6 +75,8 @@ export interface Talos {
   etcdAlarms(node: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Hands etcd's leadership to another member; returns when the node has accepted it. */
   forfeitLeadership(node: string): Promise<void>;
+  /** Writes a snapshot of etcd, as this member holds it, into an open file. */
+  etcdSnapshot(node: string, into: number, signal: AbortSignal): Promise<void>;
   /** Starts etcd on an empty disk. */
   bootstrap(node: string): Promise<void>;
   apply(node: string, configuration: string): Promise<Applied>;

@@ -1,4 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -66,6 +67,12 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
+  /** Runs in the middle of a snapshot. */
+  onSnapshot: () => void = () => undefined;
+  /** Errors that every member of etcd reports. */
+  statusErrors: readonly string[] = [];
   /** Version of the talosctl on this host; `undefined` without one. */
   talosctl: string | undefined = "v1.14.1";
 
@@ -143,7 +150,12 @@ export class FakeCluster {
         const node = cluster.reach(address);
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
         const leader = cluster.members.find((each) => each.leader)?.address ?? "";
-        return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
+        return {
+          member: idOf(address),
+          leader: leader === "" ? "0" : idOf(leader),
+          learner: false,
+          errors: cluster.statusErrors,
+        };
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -152,6 +164,11 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
+        cluster.onSnapshot();
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
