@@ -174,6 +174,7 @@ function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }
         .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
+    ...(node.generation !== undefined && { generation: node.generation }),
   };
 }
 

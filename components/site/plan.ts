@@ -1,6 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -20,6 +21,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Which machine stands under the key. @default 1 */
+  readonly generation?: number;
   readonly labels: MachineSpec["labels"];
   readonly taints: MachineSpec["taints"];
   /** Keys of its system volumes; a passphrase by the name of its secret. @default - not encrypted */
@@ -77,7 +80,12 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory, { secureBoot: spec.talos.secureBoot }),
+      installer: installerImage({
+        schematic: schematic.id,
+        version,
+        factory: spec.talos.factory,
+        secureBoot: spec.talos.secureBoot,
+      }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
@@ -96,7 +104,7 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, tpm: _, encryption = everywhere, ...rest } = machine;
+  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
   return {
     ...rest,
     key,
@@ -104,6 +112,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
+    ...(generation !== undefined && { generation }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -234,6 +234,13 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  generation: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Default: 1.",
+    ),
   tpm: z
     .boolean()
     .optional()

@@ -10,6 +10,7 @@ import {
   talosconfig,
 } from "./binding";
 import { ClusterRelease, type ClusterReleaseArgs, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -20,6 +21,11 @@ export interface TalosNodeArgs {
   readonly address: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
+  /**
+   * Which machine stands under this key. Raise it when the machine is another one or was wiped: the old one is forgotten
+   * (etcd member, Node) and the new one installed. @default 1
+   */
+  readonly generation?: number;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
@@ -114,10 +120,7 @@ export class TalosCluster extends pulumi.ComponentResource {
             clientConfiguration,
             node: node.address,
             machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
-            configPatches:
-              node.secretPatches === undefined
-                ? node.patches
-                : pulumi.all([node.patches, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat()),
+            configPatches: firstPatches(node, args.configContract),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -141,7 +144,8 @@ export class TalosCluster extends pulumi.ComponentResource {
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
       { clientConfiguration, node: first.address },
-      { ...child, dependsOn: [this.bootstrap] },
+      // Any control plane hands out the same: the one it came from may leave.
+      { ...child, dependsOn: [this.bootstrap], ignoreChanges: ["node", "endpoint"] },
     );
 
     this.release = new ClusterRelease(
@@ -213,20 +217,31 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
   return first;
 }
 
+/** Every patch of a node's first configuration. */
+function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Output<readonly string[]> {
+  const secret = node.secretPatches === undefined ? [] : pulumi.secret(node.secretPatches);
+  return pulumi
+    .all([node.patches, generationPatches(node.generation ?? 1, contract), secret])
+    .apply((parts) => parts.flat());
+}
+
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
 function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, secretPatches: _, ...node }]) =>
-    pulumi
-      .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
-      .apply(({ schematic, ...known }): [string, NodeRelease] => [
-        key,
-        {
-          type,
-          ...known,
-          ...(schematic !== undefined && { schematic }),
-          ...(failureDomain !== undefined && { failureDomain }),
-        },
-      ]),
+  const nodes = Object.entries(args.nodes).map(
+    ([key, { type, failureDomain, generation = 1, secretPatches: _, ...node }]) =>
+      pulumi
+        .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
+        .apply(({ schematic, patches, ...known }): [string, NodeRelease] => [
+          key,
+          {
+            type,
+            ...known,
+            patches: [...patches, ...generationPatches(generation, args.configContract)],
+            ...(schematic !== undefined && { schematic }),
+            ...(failureDomain !== undefined && { failureDomain }),
+            ...(generation > 1 && { generation }),
+          },
+        ]),
   );
   return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
 }

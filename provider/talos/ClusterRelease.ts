@@ -11,10 +11,11 @@ import { refusedChanges, releaseChanges } from "./diff";
 import { differs, execute, Progress, survey } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
+import { changeMembers } from "./membership/membership";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
 import { previewChange } from "./preview";
-import { resetCluster, resetNode } from "./reset";
+import { resetCluster } from "./reset";
 
 type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -88,12 +89,12 @@ async function converge(
   context: Context,
   old?: ClusterReleaseInputs,
 ): Promise<Reached<ClusterReleaseOutputs>> {
-  const progress = new Progress(before.running);
+  const progress = new Progress(before);
   let begun = false;
   try {
     return await underLease(new Cluster(inputs, context, drivers), "change the cluster", (cluster) => {
       begun = true;
-      return changeAll(cluster, old, progress, drivers, before.phase === "partial");
+      return changeAll(cluster, old, progress, before.phase === "partial");
     });
   } catch (error) {
     // Held by somebody else: nothing was touched. Later the state has to remember what was, whatever went wrong.
@@ -106,9 +107,9 @@ async function changeAll(
   cluster: Cluster,
   old: ClusterReleaseInputs | undefined,
   progress: Progress,
-  drivers: Drivers,
   resumed: boolean,
 ): Promise<Reached<ClusterReleaseOutputs>> {
+  await changeMembers(cluster, old, progress);
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
   const { found, absent } = await survey(cluster, due);
@@ -120,32 +121,10 @@ async function changeAll(
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
   if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
   if (planes) await etcdGate(cluster, "after the change");
-  if (old !== undefined) await dropRemoved(cluster, old, first.removed, progress, drivers);
   const wrong = [...absent, ...mismatches(cluster.inputs, progress.running)];
   return wrong.length > 0
     ? { outputs: progress.outputs("partial"), failures: wrong }
     : { outputs: progress.outputs("converged") };
-}
-
-/** A worker that is declared no longer is wiped or left alone, as a destroy would. */
-async function dropRemoved(
-  cluster: Cluster,
-  old: ClusterReleaseInputs,
-  removed: readonly string[],
-  progress: Progress,
-  drivers: Drivers,
-): Promise<void> {
-  const before = new Cluster(old, cluster.context, drivers, cluster.holding);
-  for (const key of removed) {
-    if (cluster.inputs.onDestroy === "reset" && old.nodes[key] !== undefined) {
-      await resetNode(before, key, true);
-      progress.note(key, "reset", "done", "wiped, it is declared no longer");
-    } else {
-      cluster.context.log.warn(`${key} is declared no longer and keeps running; onDestroy: reset would wipe it`);
-      progress.note(key, "reset", "skipped", "left running, it is declared no longer");
-    }
-    delete progress.running[key];
-  }
 }
 
 /** Nodes that run another version than declared: nothing here changes versions yet, so somebody has to decide. */

@@ -41,7 +41,7 @@ function quorumProblems(nodes: Nodes): readonly Problem[] {
       {
         path: "nodes",
         reason: `two control planes (${planes.join(", ")}): etcd stops when either of them does`,
-        fix: "use one or three control planes",
+        fix: "use one or three control planes; to replace a machine keep its node and raise its generation",
       },
     ];
   }

@@ -4,6 +4,7 @@
  */
 import type {
   ClusterReleaseOutputs,
+  LeavingNode,
   NodeRelease,
   NodeRunning,
   ReleaseStep,
@@ -25,10 +26,13 @@ const JOURNAL = 100;
 /** What has been reached; grows while the plan is carried out. */
 export class Progress {
   readonly running: { [key: string]: NodeRunning };
+  /** Nodes that are declared no longer and have not left yet. */
+  leaving: { [key: string]: LeavingNode };
   private readonly steps: ReleaseStep[] = [];
 
-  constructor(running: ClusterReleaseOutputs["running"]) {
-    this.running = { ...running };
+  constructor(before: Pick<ClusterReleaseOutputs, "running" | "leaving">) {
+    this.running = { ...before.running };
+    this.leaving = { ...before.leaving };
   }
 
   note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
@@ -37,7 +41,8 @@ export class Progress {
 
   outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
     const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { running, phase, journal: this.steps.slice(-JOURNAL) };
+    const { leaving } = this;
+    return { running, phase, journal: this.steps.slice(-JOURNAL), ...(Object.keys(leaving).length > 0 && { leaving }) };
   }
 }
 
@@ -300,6 +305,7 @@ async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRun
     pushed: pushOf(cluster.inputs, key, node),
     confirmed,
     running: confirmed,
+    ...(node.generation !== undefined && { generation: node.generation }),
     drift: [],
   };
 }

@@ -26,6 +26,7 @@ const node = z.strictObject({
   kubernetes: version,
   schematic: z.string().exactOptional(),
   failureDomain: z.string().exactOptional(),
+  generation: z.int().min(1).exactOptional(),
   patches: z.array(z.string()).readonly(),
 });
 
@@ -54,6 +55,8 @@ export const releaseOutputs = z.object({
         pushed: z.string(),
         confirmed: z.string(),
         running: z.string(),
+        generation: z.int().exactOptional(),
+        wiped: z.boolean().exactOptional(),
         drift: z.array(z.string()).readonly(),
       }),
     )
@@ -69,6 +72,8 @@ export const releaseOutputs = z.object({
           "apply",
           "verify",
           "adopt",
+          "renew",
+          "leave",
           "reset",
           "snapshot",
           "install",
@@ -83,4 +88,10 @@ export const releaseOutputs = z.object({
     )
     .readonly()
     .default([]),
+  leaving: z
+    .record(
+      z.string(),
+      z.object({ type: z.enum(["controlplane", "worker"]), address: z.string(), hostname: z.string() }),
+    )
+    .exactOptional(),
 }) satisfies z.ZodType<ClusterReleaseOutputs>;

@@ -12,8 +12,6 @@ interface Wave {
 
 export interface Plan {
   readonly waves: readonly Wave[];
-  /** Nodes that are declared no longer. */
-  readonly removed: readonly string[];
 }
 
 /** Configuration of the node's role, before its patches. */
@@ -41,7 +39,12 @@ function needsWork(
   node: NodeRelease,
   running: ClusterReleaseOutputs["running"][string] | undefined,
 ): boolean {
-  return running === undefined || running.pushed !== pushOf(inputs, key, node) || running.running !== running.confirmed;
+  return (
+    running === undefined ||
+    running.wiped === true ||
+    running.pushed !== pushOf(inputs, key, node) ||
+    running.running !== running.confirmed
+  );
 }
 
 /** Control planes first, then workers by failure domain; `leader` is the key of etcd's leader, which goes last. */
@@ -64,9 +67,6 @@ export function plan(
   ];
   return {
     waves: waves.filter((wave) => wave.keys.length > 0),
-    removed: Object.keys(running)
-      .filter((key) => inputs.nodes[key] === undefined)
-      .sort(),
   };
 }
 

@@ -14,6 +14,7 @@ import { CONTRACTS, findTalosRelease } from "../../components/talos/releases";
 import { type Draft, hasUnknown, known, knownEntries, unknown } from "../draft";
 import type { State } from "../resource";
 import { driftOf } from "./drift";
+import { membershipLines, renewedKeys } from "./membership/change";
 import { patchesOf } from "./plan";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
@@ -32,6 +33,7 @@ export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>)
   return {
     lines: [
       ...driftLines(prior),
+      ...membershipLines(prior, inputs),
       ...unknownLines(prior, inputs),
       ...impactLines(impacts),
       ...hops.map((hop, place) => `step ${place + 1} of ${hops.length}: ${formatHop(hop)}`),
@@ -47,10 +49,11 @@ export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>)
 /** Effects of what changes between the configurations of each node that is there before and after. */
 function nodeImpacts(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): Record<string, NodeImpact> {
   const read = reader();
+  const renewed = renewedKeys(prior, inputs.nodes === unknown ? {} : inputs.nodes);
   const found: { [key: string]: NodeImpact } = {};
   for (const [key, node] of knownEntries(inputs.nodes)) {
     const old = prior.inputs.nodes[key];
-    if (old === undefined || node.type !== old.type) continue;
+    if (old === undefined || node.type !== old.type || renewed.includes(key)) continue;
     const [before, patchesBefore] = [prior.inputs.configuration[old.type], patchesOf(prior.inputs, key)];
     // What is not known yet counts as unchanged; the update itself asks again with everything known.
     const after = known<ClusterReleaseInputs["configuration"]>(inputs.configuration)?.[old.type] ?? before;

@@ -143,6 +143,9 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     async forfeitLeadership(node) {
       await call(node, ["etcd", "forfeit-leadership"], { seconds: WRITE });
     },
+    async etcdRemoveMember(node, id) {
+      await call(node, ["etcd", "remove-member", id], { seconds: WRITE });
+    },
     async etcdSnapshot(node, into, signal) {
       // talosctl writes `<path>.part` and renames it. Through a link both names lead to the nameless file, so that what
       // a killed run leaves is a link to nowhere.
@@ -162,6 +165,13 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       const args = ["apply-config", "--mode", "auto", "--file", secretPath(1)];
       const output = await call(node, args, { seconds: WRITE, file: configuration });
       return { reboots: /with a reboot/i.test(output.stderr + output.stdout) };
+    },
+    async applyFirst(node, configuration) {
+      const args = ["apply-config", "--insecure", "--endpoints", node, "--nodes", node, "--file", secretPath(0)];
+      const output = await run(binary, { node, args, secrets: [configuration], seconds: WRITE });
+      if (output.code !== 0) {
+        throw fail(node, "apply-config --insecure", parse.classify(output.stderr), output.stderr);
+      }
     },
     async reset(node, { graceful }) {
       // Only Talos' own partitions: a disk with user data on it must not be wiped along.

@@ -276,7 +276,9 @@ describe("ClusterRelease", () => {
     const seen = await resource.read("demo", state, heard.context);
     expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
     expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
-    expect(await resource.diff(seen ?? state, inputs, listen().context)).toContainEqual({
+    const next = { ...node("w-1", 21, "worker"), generation: 2 };
+    const renewed = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
+    expect(await resource.diff(seen ?? state, renewed, listen().context)).toContainEqual({
       path: 'nodes["w-1"]',
       kind: "add",
     });
@@ -300,6 +302,7 @@ describe("ClusterRelease", () => {
     const wanted = {
       ...inputs,
       clusterName: "other",
+      onDestroy: "keep" as const,
       nodes: {
         ...rest,
         "w-2": {

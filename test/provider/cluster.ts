@@ -21,6 +21,10 @@ export interface FakeNode {
   leader: boolean;
   /** Boot that its kubelet has reported to Kubernetes; it does so some time after the boot. */
   reported: number;
+  /** Whether nobody answers there. @default false */
+  down?: boolean;
+  /** How many machines have stood at its address. @default 1 */
+  machines?: number;
 }
 
 type Tree = { [key: string]: unknown };
@@ -76,6 +80,13 @@ export class FakeCluster {
   /** Version of the talosctl on this host; `undefined` without one. */
   talosctl: string | undefined = "v1.14.1";
 
+  /** Members of etcd whose machine is no more. */
+  readonly lost: ReturnType<typeof member>[] = [];
+  /** Keys of machines that were given their first configuration, in order. */
+  readonly installed: string[] = [];
+  /** Whether etcd was ever without a majority of its members. */
+  quorumLost = false;
+
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
       configuration: undefined,
@@ -101,8 +112,40 @@ export class FakeCluster {
     return node;
   }
 
+  /** Pulls a machine's plug. */
+  kill(key: string): void {
+    Object.assign(this.byKey(key), { down: true, leader: false });
+    this.elect();
+  }
+
+  /** Another, empty machine takes the place of this one. */
+  replace(key: string): void {
+    const node = this.byKey(key);
+    if (node.etcd) this.lost.push(memberOf(node));
+    Object.assign(node, { configuration: undefined, etcd: false, leader: false, down: false, reported: 0 });
+    node.machines = (node.machines ?? 1) + 1;
+    this.elect();
+  }
+
+  private elect(): void {
+    const next = this.members.find(({ down }) => down !== true);
+    if (next !== undefined && !this.members.some(({ leader }) => leader)) next.leader = true;
+    if (!this.hasQuorum) this.quorumLost = true;
+  }
+
+  private get hasQuorum(): boolean {
+    const voters = this.members.length + this.lost.length;
+    return voters === 0 || this.members.filter(({ down }) => down !== true).length > voters / 2;
+  }
+
+  private needQuorum(address: string): void {
+    if (!this.hasQuorum) throw new TalosError("other", address, "etcdserver: no leader");
+  }
+
   get drivers(): Drivers {
-    const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
+    const mutating = new Set([
+      ...["apply", "applyFirst", "forfeitLeadership", "bootstrap", "reset", "deleteNode", "etcdRemoveMember"],
+    ]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
       probe: async (address, ca) => {
@@ -124,7 +167,7 @@ export class FakeCluster {
 
   private reach(address: string): FakeNode {
     const node = this.nodes.get(address);
-    if (node === undefined) throw new TalosError("unreachable", address, "connection refused");
+    if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
     if (node.configuration === undefined) throw new TalosError("maintenance", address, "in maintenance mode");
     return node;
   }
@@ -143,19 +186,23 @@ export class FakeCluster {
       etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
       async etcdMembers(address) {
         cluster.reach(address);
-        const members = cluster.members.map(({ address: own, hostname }) => member(own, hostname));
+        const members = [...cluster.members.map(memberOf), ...cluster.lost];
         return cluster.ghost ? [...members, member("10.9.9.9", "ghost")] : members;
       },
       async etcdStatus(address): Promise<EtcdStatus> {
         const node = cluster.reach(address);
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
-        const leader = cluster.members.find((each) => each.leader)?.address ?? "";
-        return {
-          member: idOf(address),
-          leader: leader === "" ? "0" : idOf(leader),
-          learner: false,
-          errors: cluster.statusErrors,
-        };
+        const leader = cluster.members.find((each) => each.leader);
+        const seen = leader === undefined || !cluster.hasQuorum ? "0" : memberOf(leader).id;
+        return { member: memberOf(node).id, leader: seen, learner: false, errors: cluster.statusErrors };
+      },
+      async etcdRemoveMember(address, id) {
+        cluster.reach(address);
+        cluster.needQuorum(address);
+        const place = cluster.lost.findIndex((each) => each.id === id);
+        if (place >= 0) cluster.lost.splice(place, 1);
+        for (const node of cluster.members.filter((each) => memberOf(each).id === id)) node.etcd = false;
+        cluster.elect();
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -191,18 +238,29 @@ export class FakeCluster {
         }
         return { reboots };
       },
+      async applyFirst(address, configuration) {
+        const node = cluster.nodes.get(address);
+        if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
+        if (node.configuration !== undefined) throw new TalosError("foreign", address, "certificate required");
+        node.configuration = configuration;
+        node.ready = true;
+        cluster.installed.push(node.key);
+        // etcd takes no second member at an address.
+        const taken = cluster.lost.some(({ peerUrls }) => peerUrls.includes(`https://${address}:2380`));
+        if (node.type === "controlplane" && !taken && cluster.hasQuorum) node.etcd = true;
+      },
       async reset(address, { graceful }) {
         const node = cluster.reach(address);
         if (graceful && node.etcd && cluster.members.length === 1) {
           throw new TalosError("other", address, "the last member cannot leave");
         }
+        if (graceful && node.etcd) cluster.needQuorum(address);
         Object.assign(node, { configuration: undefined, etcd: false, leader: false, ready: false });
-        const next = cluster.members[0];
-        if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
+        cluster.elect();
       },
       async inMaintenance(address) {
         const node = cluster.nodes.get(address);
-        return node !== undefined && node.configuration === undefined;
+        return node !== undefined && !node.down && node.configuration === undefined;
       },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
@@ -269,6 +327,12 @@ export class FakeCluster {
 export const SECRET = "c2VjcmV0LW9mLXRoZS1jbHVzdGVyLWtleQ";
 
 const idOf = (address: string): string => address.replaceAll(".", "");
+
+/** The member of a node; the next machine at its address is another one. */
+const memberOf = ({ address, hostname, machines = 1 }: FakeNode) => ({
+  ...member(address, hostname),
+  id: idOf(address).repeat(machines),
+});
 
 const member = (address: string, hostname: string) => ({
   id: idOf(address),
