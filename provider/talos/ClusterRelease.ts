@@ -130,18 +130,19 @@ async function changeAll(
   }
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const found = await survey(cluster, due);
+  const { found, absent } = await survey(cluster, due);
   // A preview has not shown a change of versions that nobody knew of: the next one does.
   const wrong = strangers(cluster, found, progress);
-  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: wrong };
+  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: [...wrong, ...absent] };
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);
   const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
-  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
+  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
   if (planes) await etcdGate(cluster, "after the change");
+  if (absent.length > 0) return { outputs: progress.outputs("partial"), failures: absent };
   progress.rolledOut = Object.values(cluster.inputs.nodes)[0]?.kubernetes;
   return { outputs: progress.outputs("converged") };
 }
