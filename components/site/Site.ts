@@ -96,6 +96,8 @@ export class Site extends pulumi.ComponentResource {
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
         ...(plan.backup !== undefined && { backup: plan.backup }),
+        ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
+        ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
       { parent: this },
     );
