@@ -231,6 +231,11 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ['machines.cp-1.address.pool: there is no pool "nodes" (add it under pools: nodes: {range: …})'],
   ],
   [
+    "registration in a static pool",
+    (s) => Object.assign(s, { pools: { nodes: { range: "127.77.0.100-127.77.0.110", register: {} } } }),
+    ["pools.nodes.register: has no meaning with backend static (remove it, or write backend: netbox)"],
+  ],
+  [
     "pool without a range",
     (s) => Object.assign(s, { pools: { nodes: {} } }),
     ["pools.nodes.range: is missing (write first and last address, as in 10.0.3.4-10.0.3.20)"],
