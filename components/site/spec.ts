@@ -6,6 +6,7 @@ import {
   contract,
   domainName,
   host,
+  hostName,
   ipAddress,
   labels,
   mac,
@@ -246,7 +247,7 @@ const machine = z.strictObject({
   role: z
     .enum(["controlplane", "worker"])
     .describe("What the node is in the cluster. A change is a removal and a new node."),
-  hostname: name
+  hostname: hostName
     .optional()
     .describe(
       "Host and Node name. Default: the machine's key. A change is refused: remove the machine and add it under another key.",
