@@ -1,6 +1,9 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
+import type { Maintenance } from "../../components/maintenance/spec";
+import { mayStart } from "../../components/maintenance/window";
 import { refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
@@ -41,7 +44,7 @@ export function clusterRelease(drivers: Drivers): Release {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;
       const { lines, problems } = previewChange(prior, inputs);
-      for (const line of lines) context.log.info(line);
+      for (const line of [...lines, ...windowLines(inputs)]) context.log.info(line);
       refuse("this change of the cluster is refused", [...refusedChanges(prior, inputs), ...problems]);
       return changes;
     },
@@ -68,6 +71,13 @@ export function clusterRelease(drivers: Drivers): Release {
       });
     },
   };
+}
+
+/** When the change could be made, if not now. */
+function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
+  const maintenance = inputs === unknown ? undefined : known<Maintenance | undefined>(inputs.maintenance);
+  const permission = mayStart("apply", new Date(), maintenance?.windows ?? []);
+  return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
 }
 
 function leaseName(inputs: ClusterReleaseInputs): string {

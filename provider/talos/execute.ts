@@ -15,6 +15,7 @@ import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./pla
 import type { Progress } from "./progress";
 
 import { registeredTaints, wantedTaints } from "./taints";
+import { turn } from "./turn";
 import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
 /** One node on its way: what its actions hand to each other. */
@@ -239,7 +240,7 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {
-      const detail = await actions[step](errand);
+      const detail = await turn(cluster, key, step, () => actions[step](errand));
       if (detail !== undefined) progress.note(key, step, "done", detail);
     } catch (error) {
       progress.note(key, step, "failed", cluster.context.redact(sentence(error)));
