@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A process told apart from a later one with the same pid by its start time (clock ticks since boot). */
@@ -16,6 +16,15 @@ export function identify(pid: number): ProcessId | undefined {
 /** Whether exactly this process still runs. */
 export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;
+}
+
+/** Path of the program that a process runs; undefined when it is gone, or its file was replaced since. */
+export function programOf(id: ProcessId): string | undefined {
+  try {
+    return isAlive(id) ? readlinkSync(`/proc/${id.pid}/exe`) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asks a process to end, and after `graceSeconds` ends it. Returns when it is gone. */

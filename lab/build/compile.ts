@@ -82,19 +82,21 @@ async function build(
   };
   const fetched = () => (seen.modules === 0 ? "" : `, ${seen.modules} modules fetched`);
   const options = { temporary: places.temporary, onLine, ...(signal === undefined ? {} : { signal }) };
+  const goMod = join(folder, `${recipe.pins ?? "go"}.mod`);
+  const pinning = recipe.pins === undefined ? [] : [`-modfile=${goMod}`];
   await ticker.during(
     () => `${recipe.name}: reading its modules${fetched()}`,
     async () => {
       const list = await runGo(
         folder,
-        ["list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", ...packages],
+        ["list", "-mod=readonly", ...pinning, "-deps", "-f", "{{.ImportPath}}", ...packages],
         options,
       );
       total = new Set(list.trim().split("\n")).size;
     },
   );
-  const patched = recipe.patch === undefined ? [] : [await applyPatch(recipe.patch, folder, options)];
-  const pinned = requirements(readFileSync(join(folder, "go.mod"), "utf8"));
+  const modules = recipe.patch === undefined ? pinning : [await applyPatch(recipe.patch, folder, options)];
+  const pinned = requirements(readFileSync(goMod, "utf8"));
   const stamps = Object.entries(recipe.stamps(pinned)).map(([variable, value]) => `-X ${variable}=${value}`);
   await ticker.during(
     () => `${recipe.name}: ${seen.packages} of at most ${total} packages compiled${fetched()}`,
@@ -109,7 +111,7 @@ async function build(
           "-buildvcs=false",
           `-p=${parallelism(availableParallelism())}`,
           `-ldflags=${["-s -w", ...stamps].join(" ")}`,
-          ...patched,
+          ...modules,
           `-o=${places.binaries}/`,
           ...packages,
         ],

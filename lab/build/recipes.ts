@@ -6,6 +6,8 @@ export interface Recipe {
   readonly name: string;
   /** Folder of the Go module, relative to the package root. */
   readonly folder: string;
+  /** Module file of the folder that pins the versions, without its `.mod`. @default "go" */
+  readonly pins?: string;
   /** Binary name → Go package. */
   readonly binaries: Readonly<Record<string, string>>;
   /** Variables stamped by the linker, given the versions that the module pins (module path → version). */

@@ -16,6 +16,7 @@ import (
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
+	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
@@ -69,8 +70,10 @@ type bench struct {
 	done   chan error
 	http   *http.Client
 
-	input  *generate.Input
-	access *clientconfig.Config
+	network int
+	bundle  *secrets.Bundle
+	input   *generate.Input
+	access  *clientconfig.Config
 }
 
 // newBench starts machines 127.80.<net>.<host> and generates secrets for them.
@@ -92,10 +95,8 @@ func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *ben
 	bundle, err := secrets.NewBundle(secrets.NewClock(), nil)
 	b.must(err)
 
-	b.input, err = generate.NewInput("bench", fmt.Sprintf("https://127.80.%d.100:6443", network), kubernetesVersion,
-		generate.WithSecretsBundle(bundle), generate.WithInstallDisk("/dev/sda"),
-		generate.WithInstallImage("factory.talos.dev/metal-installer/"+schematic+":v1.13.0"))
-	b.must(err)
+	b.network, b.bundle = network, bundle
+	b.input = b.inputFor(config.TalosVersion1_13, kubernetesVersion, "v1.13.0")
 
 	b.access, err = b.input.Talosconfig()
 	b.must(err)
@@ -111,6 +112,22 @@ func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *ben
 	t.Cleanup(b.stop)
 
 	return b
+}
+
+// inputFor generates configurations of a contract, for a Kubernetes and a Talos version.
+func (b *bench) inputFor(contract *config.VersionContract, kubernetes, talos string) *generate.Input {
+	b.Helper()
+
+	input, err := generate.NewInput("bench", fmt.Sprintf("https://127.80.%d.100:6443", b.network), kubernetes,
+		generate.WithVersionContract(contract), generate.WithSecretsBundle(b.bundle), generate.WithInstallDisk("/dev/sda"),
+		generate.WithInstallImage(installer(talos)))
+	b.must(err)
+
+	return input
+}
+
+func installer(talos string) string {
+	return "factory.talos.dev/metal-installer/" + schematic + ":" + talos
 }
 
 const schematic = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
@@ -198,10 +215,12 @@ func (b *bench) address(host int) string {
 }
 
 // insecure talks to a machine in maintenance.
-func (b *bench) insecure(host int) *client.Client {
+func (b *bench) insecure(host int) *client.Client { return b.insecureAt(b.address(host)) }
+
+func (b *bench) insecureAt(address string) *client.Client {
 	b.Helper()
 
-	c, err := client.New(b.ctx, client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), client.WithEndpoints(b.address(host))) //nolint:gosec // as in maintenance
+	c, err := client.New(b.ctx, client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), client.WithEndpoints(address)) //nolint:gosec // as in maintenance
 	b.must(err)
 	b.Cleanup(func() { _ = c.Close() })
 
