@@ -12,5 +12,6 @@ module.exports = {
       },
     ],
   },
-  transformIgnorePatterns: ["/node_modules/"],
+  // These are ES modules only, and jest loads CommonJS.
+  transformIgnorePatterns: ["/node_modules/(?!(age-encryption|@noble|@scure)/)"],
 };

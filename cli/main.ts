@@ -2,10 +2,12 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
+import { registerBoot } from "./commands/boot";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
 import { registerRecover } from "./commands/recover";
+import { registerRenew } from "./commands/renew";
 import { registerSchema } from "./commands/schema";
 import { registerUpgrade } from "./commands/upgrade";
 import { run } from "./run";
@@ -18,10 +20,12 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerAddress(program);
+registerBoot(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);
 registerRecover(program);
+registerRenew(program);
 registerSchema(program);
 registerUpgrade(program);
 

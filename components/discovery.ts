@@ -8,7 +8,8 @@ import type { Problem } from "./problem";
 const PLUGIN = "pulumi-resource-plinth";
 
 /** Folder of this package: the checkout, or its place below node_modules. Sources and `dist/` both find it. */
-const packageRoot = basename(dirname(__dirname)) === "dist" ? resolve(__dirname, "../..") : dirname(__dirname);
+export const packageRoot: string =
+  basename(dirname(__dirname)) === "dist" ? resolve(__dirname, "../..") : dirname(__dirname);
 
 /** Folder of the plugin as a project names it: relative to the project where that is possible. */
 export function pluginFolder(projectRoot: string): string {

@@ -36,7 +36,9 @@ export async function tryLock(path: string, purpose: string): Promise<Lock | Hol
       },
     };
   }
-  return (await ask(name)).holder;
+  const asked = await ask(name);
+  asked.leave();
+  return asked.holder;
 }
 
 /** Takes the lock of `path`, waiting for its holder; `onWait` is told once who that is. */
@@ -66,12 +68,22 @@ function listens(server: Server, name: string): Promise<boolean> {
   });
 }
 
-/** The holder's words, and a promise that it let go. An already freed lock answers with an empty holder. */
-function ask(name: string): Promise<{ holder: string; freed: Promise<void> }> {
+/** What a lock's holder said. */
+interface Asked {
+  /** Empty when the lock was freed meanwhile, or when its holder is too busy or stopped to say. */
+  readonly holder: Holder;
+  readonly freed: Promise<void>;
+  /** Stops listening for {@link freed}: the open connection would keep this process alive as long as the lock. */
+  leave(): void;
+}
+
+function ask(name: string): Promise<Asked> {
   return new Promise((resolve) => {
     const socket = connect(name);
     const freed = new Promise<void>((free) => socket.on("error", () => {}).on("close", () => free()));
-    socket.once("data", (data) => resolve({ holder: data.toString(), freed }));
-    socket.once("close", () => resolve({ holder: "", freed }));
+    const leave = () => socket.destroy();
+    socket.once("data", (data) => resolve({ holder: data.toString(), freed, leave }));
+    socket.once("close", () => resolve({ holder: "", freed, leave }));
+    socket.setTimeout(2000, () => resolve({ holder: "", freed, leave }));
   });
 }

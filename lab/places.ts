@@ -1,9 +1,5 @@
 import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
-
-/** Root of the plinth package: the checkout, or its folder below node_modules. Sources and `dist/` both find it. */
-export const packageRoot: string =
-  basename(dirname(__dirname)) === "dist" ? resolve(__dirname, "../..") : dirname(__dirname);
+import { join, resolve } from "node:path";
 
 /**
  * The one folder outside the checkout that plinth writes to: built tools and lab instances.

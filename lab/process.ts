@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { processStat } from "../provider/process";
 
 /** A process told apart from a later one with the same pid by its start time (clock ticks since boot). */
 export interface ProcessId {
@@ -9,7 +10,7 @@ export interface ProcessId {
 
 /** Identity of a running process; undefined when there is none, or only its zombie. */
 export function identify(pid: number): ProcessId | undefined {
-  const stat = readStat(pid);
+  const stat = processStat(pid);
   return stat === undefined || stat.state === "Z" ? undefined : { pid, started: stat.started };
 }
 
@@ -66,7 +67,7 @@ export function findByArguments(matches: (args: readonly string[]) => boolean): 
 export function descendants(pid: number): ProcessId[] {
   const byParent = new Map<number, number[]>();
   for (const child of pids()) {
-    const parent = readStat(child)?.parent;
+    const parent = processStat(child)?.parent;
     if (parent !== undefined) byParent.set(parent, [...(byParent.get(parent) ?? []), child]);
   }
   const found: ProcessId[] = [];
@@ -85,17 +86,4 @@ function pids(): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number);
-}
-
-function readStat(pid: number): { state: string; parent: number; started: string } | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  } catch {
-    return undefined;
-  }
-  // The command name is in parentheses and may hold spaces and parentheses itself: fields begin after the last one.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const [state, parent, started] = [fields[0], fields[1], fields[19]];
-  return state === undefined || started === undefined ? undefined : { state, parent: Number(parent), started };
 }

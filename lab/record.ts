@@ -1,11 +1,11 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { packageRoot } from "../components/discovery";
 import { version } from "../package.json";
 import { reset } from "./commands/down";
 import { up } from "./commands/up";
 import { stateFile } from "./engine/engine";
 import { Instance } from "./instance/instance";
-import { packageRoot } from "./places";
 import { Ticker } from "./ticker";
 
 /**

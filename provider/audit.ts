@@ -8,8 +8,11 @@ export interface Act {
   readonly act:
     | "bootstrap"
     | "configure"
+    | "snapshot"
     | "upgrade"
     | "wipe"
+    | "install"
+    | "rescue"
     | "restore"
     | "reset"
     | "unlock"

@@ -1,11 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bootId, startTime } from "./process";
+import { stateDirectory } from "./state";
 import { whoAmI } from "./user";
 
 /** What is held, and against whom. */
@@ -30,10 +32,29 @@ type LeaseRecord = z.infer<typeof recordSchema>;
 
 /** Someone else works on the same thing. */
 export class LeaseHeld extends Error {
-  constructor(name: string, holder: string) {
-    super(`${name} is being changed by ${holder}; wait until it ends, then run again`);
+  constructor(name: string, holder: string, wayOut = "wait until it ends, then run again") {
+    super(`${name} is being changed by ${holder}; ${wayOut}`);
     this.name = "LeaseHeld";
   }
+}
+
+/** A lease as it lies on the disk. */
+export interface KeptLease {
+  /** What is held, as in `cluster-home`. */
+  readonly name: string;
+  readonly file: string;
+  /** In words; absent when the file cannot be read. */
+  readonly holder?: string;
+  readonly host?: string;
+  /** When it was taken, in milliseconds since 1970. */
+  readonly since?: number;
+  /** `elsewhere` is another host's: nobody here can see whether it lives. */
+  readonly verdict: "dead" | "alive" | "elsewhere";
+}
+
+/** Where this host keeps its leases. */
+export function leaseDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  return join(stateDirectory(env), "leases");
 }
 
 /**
@@ -73,8 +94,9 @@ async function take(file: string, mine: LeaseRecord, hold: Hold): Promise<void> 
       if (await linked(draft, file)) return;
       const holder = await readRecord(file);
       if (holder === "absent") continue;
-      if (holder !== "unreadable" && alive(holder)) throw new LeaseHeld(hold.name, describe(holder));
-      await discard(file);
+      const verdict = judge(holder);
+      if (holder === "unreadable" || verdict === "dead") await discard(file);
+      else throw new LeaseHeld(hold.name, describe(holder), verdict === "elsewhere" ? unseen(holder, file) : undefined);
     }
     throw new LeaseHeld(hold.name, "another process that takes it at the same moment");
   } finally {
@@ -110,20 +132,21 @@ async function discard(file: string): Promise<void> {
   }
   try {
     const holder = await readRecord(file);
-    if (holder === "unreadable" || (holder !== "absent" && !alive(holder))) await rm(file, { force: true });
+    if (holder !== "absent" && judge(holder) === "dead") await rm(file, { force: true });
   } finally {
     claim.close();
   }
 }
 
 /** A name in the kernel's abstract socket namespace, which ends with its process; other systems have none to offer. */
-function listens(server: Server, name: string): Promise<"mine" | "taken" | "unsupported"> {
-  return new Promise((resolve) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      resolve(error.code === "EADDRINUSE" ? "taken" : "unsupported"),
-    );
-    server.listen(name, () => resolve("mine"));
-  });
+async function listens(server: Server, name: string): Promise<"mine" | "taken" | "unsupported"> {
+  server.listen(name);
+  try {
+    await once(server, "listening");
+    return "mine";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? "taken" : "unsupported";
+  }
 }
 
 async function release(file: string, mine: LeaseRecord): Promise<void> {
@@ -144,37 +167,34 @@ function describe(holder: LeaseRecord): string {
 }
 
 /** Another host's lease cannot be judged from here: a state directory on shared storage counts it as alive. */
-function alive(holder: LeaseRecord): boolean {
-  if (holder.host !== hostname()) return true;
-  if (holder.boot !== bootId()) return false;
+function judge(holder: LeaseRecord | "unreadable"): KeptLease["verdict"] {
+  if (holder === "unreadable") return "dead";
+  if (holder.host !== hostname()) return "elsewhere";
+  if (holder.boot !== bootId()) return "dead";
   const started = startTime(holder.pid);
-  return started !== undefined && (holder.started === "" || started === holder.started);
+  return started !== undefined && (holder.started === "" || started === holder.started) ? "alive" : "dead";
 }
 
-/** A new one after each boot of this host; empty where the system does not tell. */
-export function bootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    return "";
-  }
+/** What to do about a holder that nobody here can see. */
+function unseen({ host }: LeaseRecord, file: string): string {
+  return `wait until it ends; if ${host} is gone for good, remove ${file}`;
 }
 
-/**
- * When a process started, in the kernel's ticks, so that a recycled pid is not taken for the old process;
- * `undefined` if there is no such process, empty where the system does not tell.
- */
-export function startTime(pid: number): string | undefined {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
+/** Every lease below `directory`. Those of dead processes are removed, with what they left half-made. */
+export async function recoverLeases(directory = leaseDirectory()): Promise<readonly KeptLease[]> {
+  const names = (await readdir(directory).catch(() => [])).sort();
+  const found: KeptLease[] = [];
+  for (const each of names) {
+    const [, name, draft] = /^(.*)\.lease(\.[0-9a-f-]{36})?$/.exec(each) ?? [];
+    const file = join(directory, each);
+    const holder = name === undefined ? "absent" : await readRecord(file);
+    // A draft that cannot be read is one that is being written.
+    if (name === undefined || holder === "absent" || (draft !== undefined && holder === "unreadable")) continue;
+    const verdict = judge(holder);
+    if (verdict === "dead") await discard(file);
+    if (draft !== undefined) continue;
+    const who = holder === "unreadable" ? {} : { host: holder.host, since: Date.parse(holder.since) };
+    found.push({ name, file, verdict, ...who, ...(holder !== "unreadable" && { holder: describe(holder) }) });
   }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" ? undefined : (rest[18] ?? "");
-  } catch {
-    return "";
-  }
+  return found;
 }

@@ -4,8 +4,9 @@ import { Site, type SiteFile } from "../components";
 /** The one program of every stack: the site file is all that differs. */
 async function program() {
   const file = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
-  const declared = new pulumi.Config("plinth").requireObject<SiteFile>("site");
-  const site = new Site("site", { site: declared, file });
+  const config = new pulumi.Config("plinth");
+  const declared = config.requireObject<SiteFile>("site");
+  const site = new Site("site", { site: declared, file, secret: (name) => config.getSecret(name) });
   return {
     endpoint: site.endpoint,
     nodes: site.nodes,

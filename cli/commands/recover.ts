@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { projectFile } from "../../components/discovery";
 import { ProblemError } from "../../components/problem";
 import { identify } from "../../lab/process";
+import { type KeptLease, recoverLeases } from "../../provider/lease";
 
 /** A stack in a file backend. */
 export interface StackPlace {
@@ -28,15 +29,42 @@ export interface Recovery {
 export function registerRecover(program: Command): void {
   program
     .command("recover")
-    .description("clear what a killed update left behind: its lock, if its process is dead, and its pending creates")
-    .requiredOption("--stack <name>", "the stack, as lab")
+    .description("clear what a killed update left behind: leases and locks of dead processes, and pending creates")
+    .option("--stack <name>", "the stack, as lab; without it only this host's leases are looked at")
     .option("--dir <folder>", "the project, or a folder below it", process.cwd())
-    .action(({ stack, dir }: { stack: string; dir: string }) => {
-      const { done, held } = recoverStack(stackPlace(dir, stack));
-      for (const sentence of [...done, ...held]) console.log(sentence);
-      if (done.length + held.length === 0) console.log("Nothing to recover: no lock, no pending create.");
+    .action(async ({ stack, dir }: { stack?: string; dir: string }) => {
+      const leases = leaseRecovery(await recoverLeases(), Date.now());
+      const locks = stack === undefined ? { done: [], held: [] } : recoverStack(stackPlace(dir, stack));
+      const held = [...leases.held, ...locks.held];
+      const sentences = [...leases.done, ...locks.done, ...held];
+      for (const sentence of sentences) console.log(sentence);
+      if (sentences.length === 0) console.log("Nothing to recover: no lease, no lock, no pending create.");
       if (held.length > 0) process.exitCode = 1;
     });
+}
+
+/** What became of leases, in sentences. Pure. */
+export function leaseRecovery(leases: readonly KeptLease[], now: number): Recovery {
+  const done: string[] = [];
+  const held: string[] = [];
+  for (const { name, file, holder, host, since = now, verdict } of leases) {
+    if (holder === undefined) done.push(`Removed the lease ${name}: it was only half written.`);
+    else if (verdict === "dead") done.push(`Removed the lease ${name} of ${holder}: that process is gone.`);
+    else if (verdict === "alive") held.push(`${name} is being changed by ${holder}: wait until it ends.`);
+    else {
+      const age = ageInWords(now - since);
+      held.push(
+        `${name} was taken ${age} ago by ${holder}, which cannot be seen from here: see on ${host}; if that host is gone for good, remove ${file}.`,
+      );
+    }
+  }
+  return { done, held };
+}
+
+function ageInWords(milliseconds: number): string {
+  const minutes = Math.max(0, Math.round(milliseconds / 60_000));
+  if (minutes < 120) return `${minutes} minutes`;
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} hours` : `${Math.round(minutes / 1440)} days`;
 }
 
 /** Removes locks of dead processes, then, if the stack is free, clears its pending creates. */

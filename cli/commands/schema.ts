@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Command } from "commander";
+import { packageRoot } from "../../components/discovery";
 import { stackSchemaText } from "../../components/site/schema";
-import { packageRoot } from "../../lab/places";
 
 /** `plinth schema`: the JSON Schema that editors complete and check stack files with. */
 export function registerSchema(program: Command): void {

@@ -66,6 +66,12 @@ export function formatAddress(address: Address): string {
   return ipaddr.fromByteArray(toBytes(address.value, address.family)).toString();
 }
 
+/** Whether two texts name the same address, however it is written; texts that are none are the same as nothing. */
+export function sameAddress(a: string, b: string): boolean {
+  const [left, right] = [parseAddress(a, "").value, parseAddress(b, "").value];
+  return left !== undefined && left.family === right?.family && left.value === right.value;
+}
+
 /** `10.0.0.0/24`. Host bits are a problem, with the network that was probably meant. */
 export function parseCidr(text: string, path: string): Parsed<Cidr> {
   const match = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text.trim());

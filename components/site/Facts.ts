@@ -34,7 +34,6 @@ export class Facts extends pulumi.ComponentResource {
     new k8s.core.v1.ConfigMap(
       `${name}-site`,
       {
-        // A label changes in place; in the data every new version of plinth would replace the object.
         metadata: {
           name: "site",
           namespace: namespace.metadata.name,
@@ -49,8 +48,7 @@ export class Facts extends pulumi.ComponentResource {
           nodes: plan.nodes.map((node) => node.hostname).join(" "),
         },
       },
-      // A ConfigMap whose data changes is replaced; with a fixed name the old one has to go first.
-      { ...child, deleteBeforeReplace: true },
+      child,
     );
     this.namespace = namespace.metadata.name;
     this.registerOutputs({ namespace: this.namespace });

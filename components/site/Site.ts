@@ -2,11 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { pluginProblems } from "../discovery";
-import { ProblemError, refuse } from "../problem";
-import { nodePatches } from "../talos/config/render";
+import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
+import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
+import { secretNames } from "./encryption";
 import { Facts } from "./Facts";
-import { nodeModel } from "./nodes";
+import { type NodeFacts, nodeModel } from "./nodes";
 import { parseSite } from "./parse";
 import { type NodePlan, planSite, type SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
@@ -18,6 +19,11 @@ export interface SiteArgs {
   readonly site: SiteFile;
   /** Name of the file, for messages. @default "the site file" */
   readonly file?: string;
+  /**
+   * Looks a secret up that the site file names, as `(name) => config.getSecret(name)`.
+   * @default - there are none
+   */
+  readonly secret?: (name: string) => pulumi.Output<string> | undefined;
 }
 
 /**
@@ -41,11 +47,12 @@ export class Site extends pulumi.ComponentResource {
   readonly nodes: pulumi.Output<Record<string, string>>;
   /** The Talos cluster. */
   readonly cluster: TalosCluster;
-  /** Kubernetes provider of this site, for what a program wants to run inside it. */
+  /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
   readonly kubernetes: k8s.Provider;
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
+    const passphrases = checkedSecrets(plan, args);
     super(
       Site.__pulumiType,
       name,
@@ -83,11 +90,12 @@ export class Site extends pulumi.ComponentResource {
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => [
             node.key,
-            talosNode(plan, node, address, plan.endpoint.vip ? host : undefined),
+            talosNode(plan, node, { address, ...(plan.endpoint.vip && { vip: host }), passphrases }),
           ]),
         ),
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
+        ...(plan.backup !== undefined && { backup: plan.backup }),
       },
       { parent: this },
     );
@@ -96,8 +104,14 @@ export class Site extends pulumi.ComponentResource {
 
     this.kubernetes = new k8s.Provider(
       `${name}-kubernetes`,
-      // The identifier is the cluster's for life: a renewed kubeconfig replaces nothing.
-      { kubeconfig: this.kubeconfig, clusterIdentifier: this.cluster.clusterId, enableServerSideApply: true },
+      {
+        kubeconfig: this.kubeconfig,
+        // The cluster's for life: a renewed kubeconfig replaces nothing.
+        clusterIdentifier: this.cluster.clusterId,
+        enableServerSideApply: true,
+        // A changed fact is an edit of its ConfigMap, not a new one.
+        enableConfigMapMutable: true,
+      },
       { parent: this },
     );
     new Facts(
@@ -137,25 +151,50 @@ function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-function talosNode(
-  plan: SitePlan,
-  node: NodePlan,
-  address: pulumi.Output<string>,
-  vip: pulumi.Output<string> | undefined,
-): TalosNodeArgs {
-  const patches = pulumi
+/** Addresses and secrets of a site, as far as one of its nodes needs them. */
+interface Surroundings {
+  readonly address: pulumi.Output<string>;
+  readonly vip?: pulumi.Output<string>;
+  readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
+}
+
+function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: Surroundings): TalosNodeArgs {
+  const addresses = pulumi
     .all([address, vip])
-    .apply(([known, shared]) =>
-      nodePatches(
-        nodeModel(plan, node, { address: known, ...(shared !== undefined && { vip: shared }) }),
-        plan.talos.configContract,
-      ),
-    );
+    .apply(([known, shared]) => ({ address: known, ...(shared !== undefined && { vip: shared }) }));
+  const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
   return {
     type: node.type,
     address,
     hostname: node.hostname,
-    patches,
+    patches: addresses.apply((known) => patches(known).open),
+    ...(secretNames(node.encryption ?? {}).length > 0 && {
+      secretPatches: pulumi
+        .all([addresses, pulumi.all(passphrases)])
+        .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
+    }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
+    ...(node.generation !== undefined && { generation: node.generation }),
   };
+}
+
+/** Every secret that the plan names; what the stack has not is told with the places that name it. */
+function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<string, pulumi.Output<string>> {
+  const found: Record<string, pulumi.Output<string>> = {};
+  const problems: Problem[] = [];
+  for (const name of new Set(plan.nodes.flatMap(({ encryption }) => secretNames(encryption ?? {})))) {
+    const value = secret?.(name);
+    if (value !== undefined) found[name] = pulumi.secret(value);
+    else {
+      const users = plan.nodes.filter(({ encryption }) => secretNames(encryption ?? {}).includes(name));
+      problems.push({
+        path: "encryption",
+        reason: `${users.map(({ key }) => key).join(", ")}: this stack has no secret "${name}"`,
+        fix: `pulumi config set --secret plinth:${name}, with a long passphrase that is kept elsewhere too`,
+      });
+    }
+  }
+  if (problems.length > 0)
+    throw new pulumi.RunError(formatProblems(`${file ?? "the site file"} names secrets:`, problems));
+  return found;
 }

@@ -1,5 +1,6 @@
 import { parseCidr } from "../address/cidr";
 import type { DiskModel, NodeModel } from "../talos/config/model";
+import { nodeEncryption } from "./encryption";
 import type { NodePlan, SitePlan } from "./plan";
 
 /** Addresses of a node once they are known: literals at once, claims when the pool has answered. */
@@ -9,11 +10,17 @@ export interface NodeAddresses {
   readonly vip?: string;
 }
 
+/** What a node's configuration holds besides its plan, once it is known. */
+export interface NodeFacts extends NodeAddresses {
+  /** Passphrases by the name of their secret. @default - empty texts, for everything but the machine itself */
+  readonly passphrases?: Readonly<Record<string, string>>;
+}
+
 /** Name of the one link every machine has in a site file, found by its MAC address. */
 const LINK = "net0";
 
 /** What Talos is told about a node: its plan and addresses as one model, free of any configuration format. */
-export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip }: NodeAddresses): NodeModel {
+export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: NodeFacts): NodeModel {
   const { network, kubernetes, talos } = plan;
   const controlPlane = node.type === "controlplane";
   return {
@@ -42,6 +49,9 @@ export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip }: Node
     serviceSubnets: [network.services],
     cni: kubernetes.cni,
     allowSchedulingOnControlPlanes: kubernetes.scheduleOnControlPlanes,
+    ...(node.encryption !== undefined && {
+      encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),
+    }),
   };
 }
 

@@ -133,6 +133,7 @@ function unionProblems(issue: z.core.$ZodIssueInvalidUnion, raw: unknown, full: 
 const UNION_FIX: Readonly<Record<string, string>> = {
   address: "write an address, as in 10.0.1.11, or {pool: NAME} to get one from a pool",
   vip: "write an address, as in 10.0.3.1, or {pool: NAME} to get one from a pool",
+  store: "write one of {path: /folder} or {s3: {bucket: …, endpoint: …}}",
   disk: "write one of {wwid: …}, {serial: …} or {selector: {…}}; talosctl get disks --insecure lists them",
 };
 

@@ -1,10 +1,14 @@
 import type { PoolInputs } from "../address/IpPool";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Backup } from "../backup/spec";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { MachineType } from "../talos/ClusterRelease";
+import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
-import type { AddressSpec, MachineSpec, SiteSpec } from "./spec";
+import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -17,8 +21,12 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Which machine stands under the key. @default 1 */
+  readonly generation?: number;
   readonly labels: MachineSpec["labels"];
   readonly taints: MachineSpec["taints"];
+  /** Keys of its system volumes; a passphrase by the name of its secret. @default - not encrypted */
+  readonly encryption?: EncryptionSpec;
 }
 
 /** Everything a site is made of, derived once: plain data in one order, nothing left to decide. */
@@ -41,6 +49,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** Where etcd's snapshots go. */
+  readonly backup?: Backup;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -54,7 +64,7 @@ const API_PORT = 6443;
 export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
   const nodes = Object.entries(spec.machines)
-    .map(([key, machine]) => planNode(key, machine))
+    .map(([key, machine]) => planNode(key, machine, spec.talos.encryption))
     .sort(byRoleAndKey);
   const { vip, ...network } = spec.network;
   const schematic = planSchematic(spec);
@@ -70,13 +80,19 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory),
+      installer: installerImage({
+        schematic: schematic.id,
+        version,
+        factory: spec.talos.factory,
+        secureBoot: spec.talos.secureBoot,
+      }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
+    ...(spec.backup !== undefined && { backup: spec.backup }),
     nodes,
-    warnings: warnings(nodes),
+    warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };
 }
 
@@ -87,8 +103,8 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
   };
 }
 
-function planNode(key: string, machine: MachineSpec): NodePlan {
-  const { role, hostname, address, failureDomain, ...rest } = machine;
+function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
+  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
   return {
     ...rest,
     key,
@@ -96,6 +112,8 @@ function planNode(key: string, machine: MachineSpec): NodePlan {
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
+    ...(generation !== undefined && { generation }),
+    ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }
 
@@ -131,4 +149,9 @@ function warnings(nodes: readonly NodePlan[]): string[] {
     ];
   }
   return [];
+}
+
+/** What the machines' disk keys ask of a person, each said once. */
+function keyWarnings(nodes: readonly NodePlan[]): string[] {
+  return [...new Set(nodes.flatMap(({ encryption = {} }) => encryptionWarnings(nodeEncryption(encryption, () => ""))))];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { backupSchema } from "../backup/spec";
 import {
   cidr,
   contract,
@@ -77,6 +78,45 @@ const network = z.strictObject({
     .describe("MTU of the machines' link, in bytes. Default: the link's own. In place."),
 });
 
+const volumeKey = z
+  .strictObject({
+    by: z
+      .enum(["tpm", "nodeId", "kms", "passphrase"])
+      .describe(
+        "What opens the volume: the machine's TPM 2.0, its UUID, a key management server, or a passphrase of this stack.",
+      ),
+    pcrs: z
+      .array(z.int().min(0, "there is no such PCR").max(23, "there is no such PCR"))
+      .optional()
+      .describe("Measurements that the TPM key is sealed to. Only with by: tpm. Default: 7, the state of Secure Boot."),
+    endpoint: z
+      .url({ protocol: /^https$/, error: "write it as https://kms.example.org:4050" })
+      .optional()
+      .describe("Key management server. Only with by: kms."),
+    secret: name
+      .optional()
+      .describe(
+        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret plinth:NAME. Only with by: passphrase, and not for state.",
+      ),
+    lockToState: z
+      .boolean()
+      .optional()
+      .describe("Whether EPHEMERAL opens only beside the STATE it was made with. Only for ephemeral. Default: false."),
+  })
+  .describe("One key of a volume; its place in the list is its slot. A change takes a reboot.");
+
+/** Disk encryption of a machine's system volumes, also read by the rules between fields. */
+export const encryption = z.strictObject({
+  state: z
+    .array(volumeKey)
+    .optional()
+    .describe("Keys of STATE, which holds the machine configuration. At least two, of different kinds."),
+  ephemeral: z
+    .array(volumeKey)
+    .optional()
+    .describe("Keys of EPHEMERAL, which holds etcd, images and pods. At least two, of different kinds."),
+});
+
 const talos = z.strictObject({
   version: version.describe(
     "Talos version that shall run. A change of a running site is planned by plinth upgrade plan, and refused by up for now.",
@@ -99,6 +139,17 @@ const talos = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, "a schematic id is 64 lower-case hex digits")
     .optional()
     .describe("Image Factory schematic id to use instead of extensions and kernelArgs. Default: computed from them."),
+  secureBoot: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether the machines install and boot the Secure Boot image; their firmware has to hold its keys. Used at installation only.",
+    ),
+  encryption: encryption
+    .optional()
+    .describe(
+      "Disk encryption of every machine that has none of its own. To begin or end it on an installed machine loses its data: it is installed anew.",
+    ),
   factory: registry
     .default("factory.talos.dev")
     .describe("Image Factory or registry that serves installer images. A change takes effect at the next install."),
@@ -183,6 +234,22 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  generation: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Default: 1.",
+    ),
+  tpm: z
+    .boolean()
+    .optional()
+    .describe("Whether the machine has a TPM 2.0. Default: not known, nothing is checked. Nothing changes."),
+  encryption: encryption
+    .optional()
+    .describe(
+      "Disk encryption of this machine instead of talos.encryption; {} for none. To begin or end it loses its data: it is installed anew.",
+    ),
   failureDomain: name
     .optional()
     .describe(
@@ -205,6 +272,11 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  backup: backupSchema
+    .optional()
+    .describe(
+      "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
+    ),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 
@@ -216,3 +288,7 @@ export type SiteSpec = z.output<typeof siteSchema>;
 export type MachineSpec = SiteSpec["machines"][string];
 /** An address in a {@link SiteSpec}. */
 export type AddressSpec = MachineSpec["address"];
+/** Disk encryption in a {@link SiteSpec}. */
+export type EncryptionSpec = z.output<typeof encryption>;
+/** One key of a volume in a {@link SiteSpec}. */
+export type VolumeKeySpec = z.output<typeof volumeKey>;

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -21,6 +22,11 @@ export interface NodeRelease {
   readonly schematic?: string;
   /** Nodes of one failure domain may change together; of two, never. @default - a domain of its own */
   readonly failureDomain?: string;
+  /**
+   * Which machine stands under this key: raised when it is another one, or was wiped. The old one is forgotten (etcd
+   * member, Node object) and the new one, in maintenance mode, is installed. @default 1
+   */
+  readonly generation?: number;
   /** Machine configuration patches (YAML documents) on top of the role's configuration, applied in order. */
   readonly patches: readonly string[];
 }
@@ -43,6 +49,8 @@ export interface ClusterReleaseInputs {
   /** Secret: one machine configuration per role, without comments. Node differences are patches. */
   readonly configuration: { readonly controlplane: string; readonly worker?: string };
   readonly nodes: { readonly [key: string]: NodeRelease };
+  /** Secret: patches that hold secrets, by node key; applied after the node's others. @default - none */
+  readonly secretPatches?: { readonly [key: string]: readonly string[] };
   readonly timeouts?: ReleaseTimeouts;
   /** What a destroy does to the machines: `keep` leaves them running, `reset` wipes them back to maintenance mode. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
@@ -51,6 +59,8 @@ export interface ClusterReleaseInputs {
    * control plane in this update, as `machine.systemDiskEncryption`. @default - no such change is made
    */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /** What was last seen on a node. */
@@ -67,6 +77,10 @@ export interface NodeRunning {
   readonly confirmed: string;
   /** SHA-256 of the configuration read last; other than `confirmed` means someone else changed it. */
   readonly running: string;
+  /** Generation that was installed. @default 1 */
+  readonly generation?: number;
+  /** Seen in maintenance mode by the last refresh, though it ran before. @default false */
+  readonly wiped?: boolean;
   /** Paths that differ between what was confirmed and what runs; values are never listed. */
   readonly drift: readonly string[];
 }
@@ -80,6 +94,8 @@ export interface ReleaseStep {
     | "apply"
     | "verify"
     | "adopt"
+    | "renew"
+    | "leave"
     | "reset"
     | "snapshot"
     | "install"
@@ -97,7 +113,12 @@ export interface ClusterReleaseOutputs {
   /** `converged` when every node runs what was asked for, else `partial`. */
   readonly phase: "converged" | "partial";
   readonly journal: readonly ReleaseStep[];
+  /** Nodes that are declared no longer and have not left yet, and what a refresh found wiped. @default - none */
+  readonly leaving?: { readonly [key: string]: LeavingNode };
 }
+
+/** What has to be known of a node until nothing of it is left in the cluster. */
+export type LeavingNode = Pick<NodeRelease, "type" | "address" | "hostname">;
 
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
 
@@ -126,6 +147,7 @@ export class ClusterRelease extends pulumi.CustomResource {
         clientConfiguration: pulumi.secret(args.clientConfiguration),
         kubeconfig: pulumi.secret(args.kubeconfig),
         configuration: pulumi.secret(args.configuration),
+        ...(args.secretPatches !== undefined && { secretPatches: pulumi.secret(args.secretPatches) }),
         running: undefined,
         phase: undefined,
         journal: undefined,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "../backup/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -8,7 +9,8 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { ClusterRelease, type ClusterReleaseArgs, type MachineType, type NodeRelease } from "./ClusterRelease";
+import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
 /** One node of a {@link TalosCluster}. Its key in `nodes` is its identity and names its resources. */
@@ -19,10 +21,17 @@ export interface TalosNodeArgs {
   readonly address: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
+  /**
+   * Which machine stands under this key. Raise it when the machine is another one or was wiped: the old one is forgotten
+   * (etcd member, Node) and the new one installed. @default 1
+   */
+  readonly generation?: number;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
+  /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */
+  readonly secretPatches?: pulumi.Input<readonly string[]>;
 }
 
 /** Inputs of {@link TalosCluster}. */
@@ -45,6 +54,8 @@ export interface TalosClusterArgs {
   readonly onDestroy?: "keep" | "reset";
   /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
   readonly allow?: readonly string[];
+  /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
+  readonly backup?: Backup;
 }
 
 /**
@@ -109,7 +120,7 @@ export class TalosCluster extends pulumi.ComponentResource {
             clientConfiguration,
             node: node.address,
             machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
-            configPatches: node.patches,
+            configPatches: firstPatches(node, args.configContract),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
           { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
@@ -133,7 +144,8 @@ export class TalosCluster extends pulumi.ComponentResource {
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
       { clientConfiguration, node: first.address },
-      { ...child, dependsOn: [this.bootstrap] },
+      // Any control plane hands out the same: the one it came from may leave.
+      { ...child, dependsOn: [this.bootstrap], ignoreChanges: ["node", "endpoint"] },
     );
 
     this.release = new ClusterRelease(
@@ -144,9 +156,11 @@ export class TalosCluster extends pulumi.ComponentResource {
         kubeconfig: kubeconfig.kubeconfigRaw,
         configuration,
         nodes: releaseNodes(args),
+        ...secretPatches(args),
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
+        ...(args.backup !== undefined && { backup: args.backup }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );
@@ -203,20 +217,39 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
   return first;
 }
 
+/** Every patch of a node's first configuration. */
+function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Output<readonly string[]> {
+  const secret = node.secretPatches === undefined ? [] : pulumi.secret(node.secretPatches);
+  return pulumi
+    .all([node.patches, generationPatches(node.generation ?? 1, contract), secret])
+    .apply((parts) => parts.flat());
+}
+
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
 function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(([key, { type, failureDomain, ...node }]) =>
-    pulumi
-      .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
-      .apply(({ schematic, ...known }): [string, NodeRelease] => [
-        key,
-        {
-          type,
-          ...known,
-          ...(schematic !== undefined && { schematic }),
-          ...(failureDomain !== undefined && { failureDomain }),
-        },
-      ]),
+  const nodes = Object.entries(args.nodes).map(
+    ([key, { type, failureDomain, generation = 1, secretPatches: _, ...node }]) =>
+      pulumi
+        .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
+        .apply(({ schematic, patches, ...known }): [string, NodeRelease] => [
+          key,
+          {
+            type,
+            ...known,
+            patches: [...patches, ...generationPatches(generation, args.configContract)],
+            ...(schematic !== undefined && { schematic }),
+            ...(failureDomain !== undefined && { failureDomain }),
+            ...(generation > 1 && { generation }),
+          },
+        ]),
   );
   return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
+}
+
+/** Patches that hold secrets, apart from the nodes, so that a preview can show everything else of them. */
+function secretPatches({ nodes }: TalosClusterArgs): Pick<ClusterReleaseArgs, "secretPatches"> {
+  const entries = Object.entries(nodes).flatMap(([key, node]) =>
+    node.secretPatches === undefined ? [] : [[key, node.secretPatches] as const],
+  );
+  return entries.length === 0 ? {} : { secretPatches: pulumi.secret(pulumi.all(Object.fromEntries(entries))) };
 }

@@ -64,6 +64,13 @@ export class Secrets extends pulumi.CustomResource {
   }
 }
 
+/** `talos:imageFactory/schematic:Schematic`: makes a schematic known to the Image Factory. */
+export class FactorySchematic extends pulumi.CustomResource {
+  constructor(name: string, args: { readonly schematic: pulumi.Input<string> }, opts?: pulumi.CustomResourceOptions) {
+    super("talos:imageFactory/schematic:Schematic", name, { ...args }, options(opts, []));
+  }
+}
+
 /** Inputs of {@link ConfigurationApply}. */
 export interface ConfigurationApplyArgs {
   readonly clientConfiguration: pulumi.Input<ClientConfiguration>;

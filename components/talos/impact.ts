@@ -3,6 +3,7 @@ import { type Difference, diffDocuments, formatPath, MAIN } from "./config/diff"
 import { type ConfigDocument, parseDocuments, valueAt } from "./config/yaml";
 import { DOCUMENT_EFFECTS } from "./effects/documents";
 import { FIELD_EFFECTS, IMMEDIATE_FIELDS } from "./effects/fields";
+import { shutVolumes } from "./effects/keys";
 import { EFFECTS, type Effect, type EffectRule } from "./effects/rule";
 import { type TalosRelease, talosRelease } from "./releases";
 import { compareMinors } from "./version";
@@ -42,7 +43,12 @@ export function documentsImpact(
   const features = [before, after].every((documents) =>
     documents.some((document) => valueAt(document, "machine.features") !== undefined),
   );
-  return diffDocuments(before, after).map((difference) => impactOf(difference, release, features));
+  const impacts = diffDocuments(before, after).map((difference) => impactOf(difference, release, features));
+  // Key kinds without settings are empty maps, which a comparison takes for absent ones.
+  const shut = shutVolumes(before, after).map(
+    (volume): Impact => ({ ...volume, change: "changed", effect: "data-loss", reboots: false }),
+  );
+  return [...impacts.filter(({ path }) => !shut.some((volume) => isBelow(path, volume.path))), ...shut];
 }
 
 /** An impact in one line: `machine.kubelet.extraArgs changed: restarts kubelet (kubelet restarts with it)`. */

@@ -192,9 +192,11 @@ export function kubernetesProblems(path: string, talos: string, kubernetes: stri
 
 /**
  * What is wrong with a talosctl for bringing a cluster to these versions: it knows neither the images nor the upgrade path
- * of a release newer than itself.
+ * of a release newer than itself. `undefined` is one that is not there.
  */
-export function talosctlProblems(talosctl: string, talos: string, kubernetes: string): readonly Problem[] {
+export function talosctlProblems(talosctl: string | undefined, talos: string, kubernetes: string): readonly Problem[] {
+  const install = "install talosctl and put it on PATH, or name one in PLINTH_TALOSCTL";
+  if (talosctl === undefined) return [{ path: "talosctl", reason: "there is none", fix: install }];
   const [tool, target, wanted] = [findTalosRelease(talosctl), parseVersion(talos), parseVersion(kubernetes)];
   const problem = (needs: string, atLeast: string): Problem => ({
     path: "talosctl",
@@ -202,8 +204,7 @@ export function talosctlProblems(talosctl: string, talos: string, kubernetes: st
     fix: `install talosctl ${atLeast} or later, or set PLINTH_TALOSCTL to one`,
   });
   if (parseVersion(talosctl) === undefined) {
-    const fix = "install talosctl, or set PLINTH_TALOSCTL to one";
-    return [{ path: "talosctl", reason: `"${talosctl}" is not the version of a talosctl`, fix }];
+    return [{ path: "talosctl", reason: `"${talosctl}" is not the version of a talosctl`, fix: install }];
   }
   if (target !== undefined && compareMinors(minorOf(parseVersion(talosctl) ?? target), minorOf(target)) < 0) {
     return [problem(`Talos ${talos}`, `v${minorOf(target)}.0`)];

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseDocument } from "yaml";
+import { packageRoot } from "../../components/discovery";
 import { labStackFile } from "../instance/prepare";
-import { cacheRoot, packageRoot } from "../places";
+import { cacheRoot } from "../places";
 import { seconds } from "../ticker";
 import { type Point, sample } from "./point";
 import { Trial } from "./trial";

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation";
+import { packageRoot } from "../../components/discovery";
 import type { Tools } from "../build/tools";
 import { type Instance, PROJECT, STACK } from "../instance/instance";
-import { packageRoot } from "../places";
 import { pulumiHome } from "./plugins";
 
 /** Settings of {@link openStack} that only tests and rehearsals change. */
@@ -16,8 +16,9 @@ export interface EngineOptions {
 export async function openStack(instance: Instance, tools: Tools, options: EngineOptions = {}): Promise<Stack> {
   const pulumi = tools.pulumi?.path;
   const talosctl = tools.talosctl?.path;
-  if (pulumi === undefined || talosctl === undefined)
-    throw new Error("the engine and talosctl are part of the recipes");
+  const etcdutl = tools.etcdutl?.path;
+  if (pulumi === undefined || talosctl === undefined || etcdutl === undefined)
+    throw new Error("the engine, talosctl and etcdutl are part of the recipes");
   mkdirSync(instance.at("state"), { recursive: true });
   return LocalWorkspace.createOrSelectStack(
     { stackName: STACK, projectName: PROJECT, program: siteProgram() },
@@ -25,7 +26,7 @@ export async function openStack(instance: Instance, tools: Tools, options: Engin
       workDir: instance.project,
       pulumiHome: pulumiHome(instance),
       pulumiCommand: await PulumiCommand.get({ root: commandRoot(instance, pulumi) }),
-      envVars: { ...environment(instance, talosctl), ...options.env },
+      envVars: { ...environment(instance, talosctl, etcdutl), ...options.env },
     },
   );
 }
@@ -38,16 +39,18 @@ function siteProgram(): PulumiFn {
   };
 }
 
-function environment(instance: Instance, talosctl: string): Record<string, string> {
+function environment(instance: Instance, talosctl: string, etcdutl: string): Record<string, string> {
   const loopback = "127.0.0.0/8,localhost";
   const direct = [process.env.NO_PROXY ?? process.env.no_proxy ?? "", loopback].filter((part) => part !== "").join(",");
   return {
     PULUMI_BACKEND_URL: `file://${instance.at("state")}`,
     PULUMI_CONFIG_PASSPHRASE: readFileSync(instance.at("passphrase"), "utf8"),
+    PLINTH_BACKUP_PASSPHRASE: readFileSync(instance.at("passphrase"), "utf8"),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
     PLINTH_TALOSCTL: talosctl,
+    PLINTH_ETCDUTL: etcdutl,
     PLINTH_STATE_DIR: instance.at("audit"),
     // Machines on loopback are never behind the user's proxy, and never the user's own cluster.
     NO_PROXY: direct,

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { packageRoot } from "../../components/discovery";
 import { ProblemError, refuse } from "../../components/problem";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
-import { packageRoot } from "../places";
 import { DEFAULT_INSTANCE, holdSubnets, type Instance, instances, PROJECT, STACK, writeAtomically } from "./instance";
 import { candidates, relocate, type Subnet, siteOf, subnetOf } from "./subnet";
 
@@ -23,7 +23,7 @@ export async function prepare(instance: Instance, stackFile?: string): Promise<S
   const { text, home } = readStackFile(source);
   const subnet = record?.subnet ?? (await chooseSubnet(instance, source, text, home));
   if (record !== undefined && record.source !== source) instance.write({ ...record, source });
-  const moved = relocate(text, home, subnet);
+  const moved = withBackup(relocate(text, home, subnet), instance);
   const plan = planSite(parseSite(siteOf(moved).site, source));
   mkdirSync(join(instance.project, "stacks"), { recursive: true });
   writeAtomically(instance.stackFile, keepSalt(moved, instance.stackFile));
@@ -134,6 +134,15 @@ function keepSalt(text: string, previous: string): string {
   if (salt === undefined) return text;
   const document = parseDocument(text);
   document.set("encryptionsalt", salt);
+  return document.toString({ lineWidth: 0 });
+}
+
+/** A site that names no place for its snapshots keeps them beside the instance: they end with it. */
+function withBackup(text: string, instance: Instance): string {
+  const document = parseDocument(text);
+  const path = ["config", "plinth:site", "backup"];
+  if (document.hasIn(path)) return text;
+  document.setIn(path, document.createNode({ store: { path: instance.at("snapshots") }, passphrase: true }));
   return document.toString({ lineWidth: 0 });
 }
 

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { packageRoot } from "../../components/discovery";
 import { ProblemError } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import { NetBox } from "../../provider/netbox/client";
@@ -11,7 +12,6 @@ import { findSource } from "../../provider/netbox/ipam";
 import { initNetBox } from "../../provider/netbox/setup";
 import { type Instance, writeAtomically } from "../instance/instance";
 import type { NetBoxSettings } from "../netbox/main";
-import { packageRoot } from "../places";
 import { findByArguments, identify, isAlive, type ProcessId, stop } from "../process";
 
 /** Longest wait for the server to listen, in seconds. */

@@ -15,6 +15,18 @@ const service = z.preprocess(
   }),
 );
 
+/** Credentials of the bucket that snapshots go to. */
+const s3 = z.preprocess(
+  fromJson,
+  z.strictObject({
+    accessKeyId: z.string().min(1),
+    /** Secret. */
+    secretAccessKey: z.string().min(1),
+    /** Secret. */
+    sessionToken: z.string().min(1).optional(),
+  }),
+);
+
 function fromJson(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
@@ -33,12 +45,15 @@ export const providerConfig = z.strictObject({
   pluginDownloadURL: z.string().optional(),
   netbox: service.optional(),
   bootServer: service.optional(),
+  /** @default - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of the environment */
+  s3: s3.optional(),
   /** The site file: the engine hands every `plinth:` key of a stack file to the provider of that name. Dropped by CheckConfig. */
   site: z.unknown().optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;
 
 /** Secret texts of a configuration, for redaction: they need not stand alone in what the engine marked as secret. */
-export function configSecrets({ netbox, bootServer }: ProviderConfig): string[] {
-  return [netbox?.token, bootServer?.token].filter((token) => token !== undefined);
+export function configSecrets({ netbox, bootServer, s3 }: ProviderConfig): string[] {
+  const secrets = [netbox?.token, bootServer?.token, s3?.secretAccessKey, s3?.sessionToken];
+  return secrets.filter((secret) => secret !== undefined);
 }

@@ -1,15 +1,13 @@
 /** The provider as the engine sees it: one gRPC service on loopback. */
 import { setMaxListeners } from "node:events";
-import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import type { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { auditFile, fileAudit } from "../audit";
-import { withFileLease } from "../lease";
+import { leaseDirectory, withFileLease } from "../lease";
 import type { AnyResource, Context } from "../resource";
-import { stateDirectory } from "../state";
 import * as calls from "./calls";
 import type { ProviderConfig } from "./config";
 import { Engine, silent } from "./engine";
@@ -123,7 +121,7 @@ export class Host {
       signal,
       log: this.engine?.log(urn, redact) ?? silent,
       audit: fileAudit(auditFile(), urn, redact),
-      lease: (hold, work) => withFileLease(join(stateDirectory(), "leases"), hold, () => work(signal)),
+      lease: (hold, work) => withFileLease(leaseDirectory(), hold, () => work(signal)),
       redact,
     };
   }

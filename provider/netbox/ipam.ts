@@ -5,6 +5,7 @@ import {
   parseAddress,
   parseCidr,
   parseRange,
+  sameAddress,
   usable,
 } from "../../components/address/cidr";
 import type { Problem } from "../../components/problem";
@@ -144,8 +145,7 @@ export async function findAt(netbox: NetBox, source: Source, hosts: readonly str
 
 /** Whether two texts name the same host, masks apart. */
 export function sameHost(a: string, b: string): boolean {
-  const [left, right] = [parseAddress(hostOf(a), "").value, parseAddress(hostOf(b), "").value];
-  return left !== undefined && left.family === right?.family && left.value === right.value;
+  return sameAddress(hostOf(a), hostOf(b));
 }
 
 /** Every record inside the source, lowest address first. */

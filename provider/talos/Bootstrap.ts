@@ -10,6 +10,7 @@ import { pem } from "../kubernetes/endpoint";
 import { type Context, propertyPath, type Resource } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { type Look, waitFor } from "../wait";
+import { NO_LEADER } from "./gate";
 import { address, clientConfiguration } from "./inputs";
 import { documents } from "./yaml";
 
@@ -33,7 +34,6 @@ const ANSWER = 600;
 const ACCEPT = 300;
 const ETCD = 300;
 const KUBERNETES = 600;
-const NO_LEADER = /^0*$/;
 
 export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, BootstrapOutputs> {
   const connect = (inputs: BootstrapInputs, context: Context): Talos =>

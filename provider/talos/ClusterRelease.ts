@@ -5,16 +5,17 @@ import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
 import { type Context, propertyPath, type Reached, type Resource } from "../resource";
-import { releaseProblems } from "./check";
+import { releaseProblems, toolProblems } from "./check";
 import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
 import { differs, execute, Progress, survey } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
+import { changeMembers } from "./membership/membership";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
 import { previewChange } from "./preview";
-import { resetCluster, resetNode } from "./reset";
+import { resetCluster } from "./reset";
 
 type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -25,11 +26,13 @@ export function clusterRelease(drivers: Drivers): Release {
     type: "plinth:talos:ClusterRelease",
     inputs: releaseInputs,
     outputs: releaseOutputs,
-    secrets: ["clientConfiguration", "kubeconfig", "configuration"],
+    secrets: ["clientConfiguration", "kubeconfig", "configuration", "secretPatches"],
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
-    check: (inputs) => releaseProblems(inputs),
+    async check(inputs, { signal }) {
+      return [...releaseProblems(inputs), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
+    },
     diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;
@@ -53,9 +56,9 @@ export function clusterRelease(drivers: Drivers): Release {
     },
     async delete(_id, prior, context) {
       if (prior.inputs.onDestroy !== "reset") return;
-      const cluster = new Cluster(prior.inputs, context, drivers);
-      const detail = `wipe ${cluster.keys.length} machines`;
-      await context.lease({ name: leaseName(prior.inputs), doing: detail }, async () => {
+      const outside = new Cluster(prior.inputs, context, drivers);
+      const detail = `wipe ${outside.keys.length} machines`;
+      await underLease(outside, detail, async (cluster) => {
         await cluster.audit("destroy", undefined, detail);
         await resetCluster(cluster);
       });
@@ -67,6 +70,17 @@ function leaseName(inputs: ClusterReleaseInputs): string {
   return `plinth-cluster-${inputs.clusterName}`.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
 }
 
+/** Holds the lease on this host and the one in the cluster while `work` runs. */
+function underLease<T>(outside: Cluster, doing: string, work: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const { context, kubernetes, inputs } = outside;
+  const name = leaseName(inputs);
+  const onAbsent = (reason: string): void =>
+    context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`);
+  return context.lease({ name, doing }, (local) =>
+    withClusterLease(kubernetes, name, local, onAbsent, (holding) => work(outside.under(holding))),
+  );
+}
+
 /** From what was reached before to what is declared. Whatever happens after the first change comes back as failures. */
 async function converge(
   drivers: Drivers,
@@ -75,23 +89,13 @@ async function converge(
   context: Context,
   old?: ClusterReleaseInputs,
 ): Promise<Reached<ClusterReleaseOutputs>> {
-  const outside = new Cluster(inputs, context, drivers);
-  const name = leaseName(inputs);
-  const progress = new Progress(before.running);
+  const progress = new Progress(before);
   let begun = false;
   try {
-    return await context.lease({ name, doing: "change the cluster" }, (local) =>
-      withClusterLease(
-        outside.kubernetes,
-        name,
-        local,
-        (reason) => context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`),
-        (signal) => {
-          begun = true;
-          return changeAll(outside.under(signal), old, progress, drivers, before.phase === "partial");
-        },
-      ),
-    );
+    return await underLease(new Cluster(inputs, context, drivers), "change the cluster", (cluster) => {
+      begun = true;
+      return changeAll(cluster, old, progress, before.phase === "partial");
+    });
   } catch (error) {
     // Held by somebody else: nothing was touched. Later the state has to remember what was, whatever went wrong.
     if (!begun) throw error;
@@ -103,9 +107,9 @@ async function changeAll(
   cluster: Cluster,
   old: ClusterReleaseInputs | undefined,
   progress: Progress,
-  drivers: Drivers,
   resumed: boolean,
 ): Promise<Reached<ClusterReleaseOutputs>> {
+  await changeMembers(cluster, old, progress);
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
   const found = await survey(cluster, due);
@@ -117,32 +121,10 @@ async function changeAll(
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
   if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
   if (planes) await etcdGate(cluster, "after the change");
-  if (old !== undefined) await dropRemoved(cluster, old, first.removed, progress, drivers);
   const wrong = mismatches(cluster.inputs, progress.running);
   return wrong.length > 0
     ? { outputs: progress.outputs("partial"), failures: wrong }
     : { outputs: progress.outputs("converged") };
-}
-
-/** A worker that is declared no longer is wiped or left alone, as a destroy would. */
-async function dropRemoved(
-  cluster: Cluster,
-  old: ClusterReleaseInputs,
-  removed: readonly string[],
-  progress: Progress,
-  drivers: Drivers,
-): Promise<void> {
-  const before = new Cluster(old, cluster.context, drivers, cluster.signal);
-  for (const key of removed) {
-    if (cluster.inputs.onDestroy === "reset" && old.nodes[key] !== undefined) {
-      await resetNode(before, key, true);
-      progress.note(key, "reset", "done", "wiped, it is declared no longer");
-    } else {
-      cluster.context.log.warn(`${key} is declared no longer and keeps running; onDestroy: reset would wipe it`);
-      progress.note(key, "reset", "skipped", "left running, it is declared no longer");
-    }
-    delete progress.running[key];
-  }
 }
 
 /** Nodes that run another version than declared: nothing here changes versions yet, so somebody has to decide. */

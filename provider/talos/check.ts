@@ -1,6 +1,7 @@
 /** Every problem of a cluster's declaration at once. Pure, and tolerant of what is not known yet. */
 import type { Problem } from "../../components/problem";
 import type { ClusterReleaseInputs } from "../../components/talos/ClusterRelease";
+import { talosctlProblems } from "../../components/talos/releases";
 import { type Draft, knownEntries, unknown } from "../draft";
 import { propertyPath } from "../resource";
 import { documents } from "./yaml";
@@ -18,6 +19,15 @@ export function releaseProblems(inputs: Draft<ClusterReleaseInputs>): readonly P
   ];
 }
 
+/** What is wrong with the talosctl of this host for the declared versions, each said once. */
+export function toolProblems(inputs: Draft<ClusterReleaseInputs>, talosctl: string | undefined): readonly Problem[] {
+  if (inputs === unknown) return [];
+  const found = knownEntries(inputs.nodes).flatMap(([, { talos, kubernetes }]) =>
+    talos === unknown || kubernetes === unknown ? [] : talosctlProblems(talosctl, talos, kubernetes),
+  );
+  return [...new Map(found.map((problem) => [problem.reason, problem])).values()];
+}
+
 type Nodes = ReturnType<typeof knownEntries<ClusterReleaseInputs["nodes"][string]>>;
 
 function quorumProblems(nodes: Nodes): readonly Problem[] {
@@ -31,7 +41,7 @@ function quorumProblems(nodes: Nodes): readonly Problem[] {
       {
         path: "nodes",
         reason: `two control planes (${planes.join(", ")}): etcd stops when either of them does`,
-        fix: "use one or three control planes",
+        fix: "use one or three control planes; to replace a machine keep its node and raise its generation",
       },
     ];
   }

@@ -3,6 +3,7 @@ import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/C
 import type { Act } from "../audit";
 import type { Drivers } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
+import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { durationSeconds, type Look, waitFor } from "../wait";
@@ -11,6 +12,8 @@ import { durationSeconds, type Look, waitFor } from "../wait";
 export const PARALLEL = 8;
 
 export class Cluster {
+  /** Addresses of machines that had their configuration: one that waits for it again was wiped, and waiting is in vain. */
+  readonly installed = new Set<string>();
   readonly talos: Talos;
   readonly kubernetes: Kubernetes;
 
@@ -18,16 +21,21 @@ export class Cluster {
     readonly inputs: ClusterReleaseInputs,
     readonly context: Context,
     private readonly drivers: Drivers,
-    /** Aborted with the call, and when the lease is lost. */
-    readonly signal: AbortSignal = context.signal,
+    /** The lease under which it is changed. @default - none is held, nothing is changed */
+    readonly holding?: Holding,
   ) {
     this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
   }
 
-  /** The same cluster with another signal. */
-  under(signal: AbortSignal): Cluster {
-    return new Cluster(this.inputs, this.context, this.drivers, signal);
+  /** The same cluster under its lease. */
+  under(holding: Holding): Cluster {
+    return new Cluster(this.inputs, this.context, this.drivers, holding);
+  }
+
+  /** Aborted with the call, and when the lease is lost. */
+  get signal(): AbortSignal {
+    return this.holding?.signal ?? this.context.signal;
   }
 
   /** Longest wait for etcd, in seconds. */
@@ -54,8 +62,12 @@ export class Cluster {
     return node;
   }
 
-  /** Records a privileged act on a node, or on the whole cluster: on this host, then as an Event in the cluster. */
+  /**
+   * Records a privileged act on a node, or on the whole cluster: on this host, then as an Event in the cluster. Nothing is
+   * done without it, so it is also where a lost lease stops the next step.
+   */
   async audit(act: Act["act"], key: string | undefined, detail: string): Promise<void> {
+    await this.holding?.confirm();
     const { clusterName } = this.inputs;
     const record = { act, target: key === undefined ? clusterName : `${clusterName}/${key}`, detail };
     await this.context.audit(record);
@@ -70,18 +82,36 @@ export class Cluster {
   wait<T>(what: string, seconds: number, look: () => Promise<Look<T>>): Promise<T> {
     const { signal } = this;
     const { progress } = this.context.log;
+    let refusals = 0;
     return waitFor({ what, seconds, intervalMs: this.drivers.pollMs, signal, progress }, async () => {
       try {
         return await look();
       } catch (error) {
         if (signal.aborted || isFinal(error)) throw error;
+        // Seen twice: a machine that just takes its configuration looks the same for a moment.
+        if (this.isWiped(error) && ++refusals > 1) throw this.wiped(error.node);
         return { missing: error instanceof Error ? error.message : String(error) };
       }
     });
   }
+
+  private isWiped(error: unknown): error is TalosError {
+    return error instanceof TalosError && error.kind === "maintenance" && this.installed.has(error.node);
+  }
+
+  private wiped(address: string): TalosError {
+    const key = this.keys.find((each) => this.node(each).address === address) ?? address;
+    return new TalosError("wiped", address, `${key} ${wipedSentence(key, this.inputs.nodes[key]?.generation)}`);
+  }
 }
 
-/** Waiting does not help against a machine of another cluster, a refused content or a missing tool. */
+/** What a machine is told about that ran and now has no configuration, and what a person can do. */
+export function wipedSentence(key: string, generation = 1): string {
+  const next = generation + 1;
+  return `waits in maintenance mode although it ran before: it was wiped, or another machine stands there; to install it again raise its generation to ${next} (plinth renew <stack file> ${key}) and run the update again`;
+}
+
+/** Waiting does not help against a wiped machine, a machine of another cluster, a refused content or a missing tool. */
 function isFinal(error: unknown): boolean {
-  return error instanceof TalosError && ["foreign", "invalid", "tool"].includes(error.kind);
+  return error instanceof TalosError && ["wiped", "foreign", "invalid", "tool"].includes(error.kind);
 }

@@ -4,6 +4,7 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from ".
 import { type Draft, knownEntries, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { type Change, propertyPath, type State } from "../resource";
+import { membershipProblems } from "./membership/change";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -23,13 +24,6 @@ export function releaseChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
 export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>): readonly Problem[] {
   if (inputs === unknown || inputs.nodes === unknown) return [];
   const declared = inputs.nodes;
-  const removed = Object.entries(prior.inputs.nodes)
-    .filter(([key, node]) => declared[key] === undefined && node.type === "controlplane")
-    .map(([key]) => ({
-      path: propertyPath("nodes", key),
-      reason: "not yet: a control plane cannot be removed, its etcd member would stay behind",
-      fix: "declare it again",
-    }));
   const renamed = prior.inputs.clusterName;
   const name: readonly Problem[] =
     inputs.clusterName === unknown || inputs.clusterName === renamed
@@ -41,7 +35,11 @@ export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
             fix: `set it back to ${renamed}; another name is another cluster`,
           },
         ];
-  return [...name, ...removed, ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node))];
+  return [
+    ...name,
+    ...membershipProblems(prior, inputs),
+    ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node)),
+  ];
 }
 
 function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): readonly Problem[] {

@@ -4,6 +4,7 @@
  */
 import type {
   ClusterReleaseOutputs,
+  LeavingNode,
   NodeRelease,
   NodeRunning,
   ReleaseStep,
@@ -15,7 +16,7 @@ import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
-import { leaderOf, type Plan, pushOf, roleConfiguration } from "./plan";
+import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
 import { registeredTaints, wantedTaints } from "./taints";
 import { changedPaths, fingerprint } from "./yaml";
 
@@ -25,10 +26,13 @@ const JOURNAL = 100;
 /** What has been reached; grows while the plan is carried out. */
 export class Progress {
   readonly running: { [key: string]: NodeRunning };
+  /** Nodes that are declared no longer and have not left yet. */
+  leaving: { [key: string]: LeavingNode };
   private readonly steps: ReleaseStep[] = [];
 
-  constructor(running: ClusterReleaseOutputs["running"]) {
-    this.running = { ...running };
+  constructor(before: Pick<ClusterReleaseOutputs, "running" | "leaving">) {
+    this.running = { ...before.running };
+    this.leaving = { ...before.leaving };
   }
 
   note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
@@ -37,7 +41,8 @@ export class Progress {
 
   outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
     const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { running, phase, journal: this.steps.slice(-JOURNAL) };
+    const { leaving } = this;
+    return { running, phase, journal: this.steps.slice(-JOURNAL), ...(Object.keys(leaving).length > 0 && { leaving }) };
   }
 }
 
@@ -156,7 +161,7 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
   }));
   const [desired, before] = await named(key, () =>
     Promise.all([
-      talos.render(roleConfiguration(cluster.inputs, node), node.patches, signal),
+      talos.render(roleConfiguration(cluster.inputs, node), patchesOf(cluster.inputs, key), signal),
       talos.configuration(node.address, signal),
     ]),
   );
@@ -271,9 +276,10 @@ async function seen({ cluster, key, version, desired }: Errand): Promise<NodeRun
     talos: version,
     kubernetes: node.kubernetes,
     ...(schematic !== undefined && { schematic }),
-    pushed: pushOf(cluster.inputs, node),
+    pushed: pushOf(cluster.inputs, key, node),
     confirmed,
     running: confirmed,
+    ...(node.generation !== undefined && { generation: node.generation }),
     drift: [],
   };
 }

@@ -1,6 +1,7 @@
 /** Conditions that must hold before and after a node changes. */
+import { sameAddress } from "../../components/address/cidr";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
-import type { EtcdStatus } from "../talosctl/talos";
+import { type EtcdStatus, TalosError } from "../talosctl/talos";
 import type { Look } from "../wait";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
@@ -10,54 +11,76 @@ export const NO_LEADER = /^0*$/;
 /** A node without its network plugin is Ready as soon as that arrives, and the plugin may come from a later layer. */
 const WAITS_FOR_NETWORK = /cni plugin not initialized|network plugin is not ready|NetworkPluginNotReady/i;
 
+/** Members that need not be whole: nodes on their way out, and one whose machine is no more. */
+export interface GateLimits {
+  /** Key of a control plane whose machine is gone or empty: not asked, and its member may be there or not. */
+  readonly without?: string;
+  /** Addresses of control planes that are declared no longer: their members may still be there. */
+  readonly leaving?: readonly string[];
+}
+
 /**
  * etcd is whole: its members are exactly the declared control planes, each healthy, none a learner, no alarm, and all
  * see one leader. Returns every member's status by node key.
  */
-export function etcdGate(cluster: Cluster, when: string): Promise<ReadonlyMap<string, EtcdStatus>> {
-  return cluster.wait(`etcd ${when}`, cluster.etcdSeconds, () => lookAtEtcd(cluster));
+export function etcdGate(
+  cluster: Cluster,
+  when: string,
+  limits: GateLimits = {},
+): Promise<ReadonlyMap<string, EtcdStatus>> {
+  return cluster.wait(`etcd ${when}`, cluster.etcdSeconds, () => lookAtEtcd(cluster, limits));
 }
 
-async function lookAtEtcd(cluster: Cluster): Promise<Look<ReadonlyMap<string, EtcdStatus>>> {
-  const { talos, signal, controlPlanes } = cluster;
-  const entries = await eachBounded(controlPlanes, PARALLEL, async (key) => {
+async function lookAtEtcd(cluster: Cluster, limits: GateLimits): Promise<Look<ReadonlyMap<string, EtcdStatus>>> {
+  const { talos, signal } = cluster;
+  const asked = cluster.controlPlanes.filter((key) => key !== limits.without);
+  const entries = await eachBounded(asked, PARALLEL, async (key) => {
     try {
       return [key, await talos.etcdStatus(cluster.node(key).address, signal)] as const;
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof TalosError) throw new TalosError(error.kind, error.node, `${key}: ${error.message}`);
       throw new Error(`${key}: ${error instanceof Error ? error.message : String(error)}`);
     }
   });
   const statuses = new Map(entries);
-  const first = cluster.node(controlPlanes[0] ?? "").address;
+  const first = cluster.node(asked[0] ?? "").address;
   const members = await talos.etcdMembers(first, signal);
   const alarms = await talos.etcdAlarms(first, signal);
+  const tolerated = [
+    ...(limits.leaving ?? []),
+    ...(limits.without === undefined ? [] : [cluster.node(limits.without).address]),
+  ];
   const missing = etcdProblem(
-    new Map(controlPlanes.map((key) => [key, cluster.node(key).address])),
+    new Map(asked.map((key) => [key, cluster.node(key).address])),
     members.map(({ peerUrls, hostname, learner }) => ({ hosts: peerUrls.map(hostOf), hostname, learner })),
     statuses,
     alarms,
+    tolerated,
   );
   return missing === undefined ? { done: statuses } : { missing };
 }
 
-/** What keeps etcd from being whole; `undefined` if nothing does. Pure. */
+/** What keeps etcd from being whole; `undefined` if nothing does. Members at `tolerated` addresses do not count. Pure. */
 export function etcdProblem(
   declared: ReadonlyMap<string, string>,
   members: readonly { readonly hosts: readonly string[]; readonly hostname: string; readonly learner: boolean }[],
   statuses: ReadonlyMap<string, EtcdStatus>,
   alarms: readonly string[],
+  tolerated: readonly string[] = [],
 ): string | undefined {
-  if (members.length === 2) return "it has two members: one more failure stops it";
-  const addresses = [...declared.values()];
-  const ghosts = members.filter(({ hosts }) => !hosts.some((host) => addresses.includes(host)));
+  if (members.length === 2 && tolerated.length === 0) return "it has two members: one more failure stops it";
+  const isOneOf = (hosts: readonly string[], addresses: readonly string[]): boolean =>
+    addresses.some((address) => isAt(hosts, address));
+  const counted = members.filter(({ hosts }) => !isOneOf(hosts, tolerated));
+  const ghosts = counted.filter(({ hosts }) => !isOneOf(hosts, [...declared.values()]));
   if (ghosts.length > 0) {
     const names = ghosts.map(({ hostname, hosts }) => hostname || hosts.join(",")).join(", ");
     return `${names} is a member but no declared control plane`;
   }
-  const absent = [...declared].filter(([, address]) => !members.some(({ hosts }) => hosts.includes(address)));
+  const absent = [...declared].filter(([, address]) => !counted.some(({ hosts }) => isAt(hosts, address)));
   if (absent.length > 0) return `${absent.map(([key]) => key).join(", ")} is not a member`;
-  const learner = members.find((member) => member.learner);
+  const learner = counted.find((member) => member.learner);
   if (learner !== undefined) return `${learner.hostname} is still learning`;
   if (alarms.length > 0) return `alarm ${alarms.join(", ")}`;
   const leaders = new Set([...statuses.values()].map((status) => status.leader));
@@ -66,6 +89,27 @@ export function etcdProblem(
     if (NO_LEADER.test(status.leader)) return `${key} sees no leader`;
   }
   return leaders.size > 1 ? "its members do not agree on a leader" : undefined;
+}
+
+/** Takes every member at an address out of etcd, through another control plane; nothing if there is none. */
+export async function dropMember(cluster: Cluster, through: string, address: string, key: string): Promise<void> {
+  const { talos, signal } = cluster;
+  const members = await talos.etcdMembers(through, signal);
+  for (const { id } of members.filter((member) => isAt(member.peerUrls.map(hostOf), address))) {
+    await cluster.audit("reset", key, `takes its member ${id} out of etcd`);
+    await cluster.wait(`etcd lets go of ${key}`, cluster.etcdSeconds, async () => {
+      const still = (await talos.etcdMembers(through, signal)).some((member) => member.id === id);
+      if (!still) return { done: true };
+      await talos.etcdRemoveMember(through, id);
+      return { done: true };
+    });
+    cluster.context.log.info(`${key}: its member ${id} is out of etcd`);
+  }
+}
+
+/** Addresses are compared by what they mean: IPv6 has many ways to write one. */
+function isAt(hosts: readonly string[], address: string): boolean {
+  return hosts.some((host) => sameAddress(host, address));
 }
 
 function hostOf(url: string): string {

@@ -1,5 +1,6 @@
 /** The boundary of the Talos resources: schemas of their inputs and outputs. */
 import { z } from "zod";
+import { backupSchema } from "../../components/backup/spec";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import { durationSeconds } from "../wait";
 
@@ -25,6 +26,7 @@ const node = z.strictObject({
   kubernetes: version,
   schematic: z.string().exactOptional(),
   failureDomain: z.string().exactOptional(),
+  generation: z.int().min(1).exactOptional(),
   patches: z.array(z.string()).readonly(),
 });
 
@@ -34,9 +36,11 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   kubeconfig: z.string().min(1),
   configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
   nodes: z.record(z.string(), node),
+  secretPatches: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
   timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),
+  backup: backupSchema.exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */
@@ -51,6 +55,8 @@ export const releaseOutputs = z.object({
         pushed: z.string(),
         confirmed: z.string(),
         running: z.string(),
+        generation: z.int().exactOptional(),
+        wiped: z.boolean().exactOptional(),
         drift: z.array(z.string()).readonly(),
       }),
     )
@@ -66,6 +72,8 @@ export const releaseOutputs = z.object({
           "apply",
           "verify",
           "adopt",
+          "renew",
+          "leave",
           "reset",
           "snapshot",
           "install",
@@ -80,4 +88,10 @@ export const releaseOutputs = z.object({
     )
     .readonly()
     .default([]),
+  leaving: z
+    .record(
+      z.string(),
+      z.object({ type: z.enum(["controlplane", "worker"]), address: z.string(), hostname: z.string() }),
+    )
+    .exactOptional(),
 }) satisfies z.ZodType<ClusterReleaseOutputs>;

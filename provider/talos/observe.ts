@@ -2,6 +2,7 @@
 import type {
   ClusterReleaseInputs,
   ClusterReleaseOutputs,
+  LeavingNode,
   NodeRelease,
   NodeRunning,
 } from "../../components/talos/ClusterRelease";
@@ -10,8 +11,8 @@ import type { State } from "../resource";
 import { TalosError } from "../talosctl/talos";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { declaredPatches, markedPatches } from "./drift";
-import { roleConfiguration } from "./plan";
+import { markedPatches } from "./drift";
+import { patchesOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
@@ -40,18 +41,35 @@ export async function observe(cluster: Cluster, prior: Prior): Promise<Prior> {
   }
   for (const node of unreachable) cluster.context.log.warn(`kept as last seen, it does not answer: ${node}`);
 
-  const running: { [key: string]: NodeRunning } = {};
+  // A wiped machine is missing among the nodes, and remembered until it is installed again or given up.
+  const running: { [key: string]: NodeRunning } = Object.fromEntries(
+    Object.entries(prior.outputs.running).filter(([, { wiped }]) => wiped === true),
+  );
   const nodes: { [key: string]: NodeRelease } = { ...prior.inputs.nodes };
   for (const [key, node] of seen) {
     if (node === "gone") {
       delete nodes[key];
+      running[key] = { ...(prior.outputs.running[key] as NodeRunning), wiped: true };
       continue;
     }
     const record = "unreachable" in node ? (prior.outputs.running[key] as NodeRunning) : node;
     running[key] = record;
     nodes[key] = asDeclared(cluster.node(key), record);
   }
-  return { inputs: { ...prior.inputs, nodes }, outputs: { ...prior.outputs, running } };
+  const leaving = { ...prior.outputs.leaving, ...wipedNodes(prior, seen) };
+  return {
+    inputs: { ...prior.inputs, nodes },
+    outputs: { ...prior.outputs, running, ...(Object.keys(leaving).length > 0 && { leaving }) },
+  };
+}
+
+/** What has to be forgotten of a wiped machine should it not be declared any more. */
+function wipedNodes(prior: Prior, seen: ReadonlyMap<string, Seen>): Record<string, LeavingNode> {
+  return Object.fromEntries(
+    Object.entries(prior.inputs.nodes)
+      .filter(([key]) => seen.get(key) === "gone")
+      .map(([key, { type, address, hostname }]) => [key, { type, address, hostname }]),
+  );
 }
 
 /** Versions by Node name; what the Kubernetes API does not tell stays as it was last seen. */
@@ -77,7 +95,7 @@ async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet:
       running === record.confirmed
         ? []
         : changedPaths(
-            await talos.render(roleConfiguration(cluster.inputs, node), declaredPatches(node), signal),
+            await talos.render(roleConfiguration(cluster.inputs, node), patchesOf(cluster.inputs, key), signal),
             runs,
           );
     const kubernetes = kubelet ?? record.kubernetes;

@@ -1,6 +1,7 @@
 /** Who changes, in which order. Pure: the same plan speaks at preview and leads the update. */
 import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from "../../components/talos/ClusterRelease";
 import type { EtcdStatus } from "../talosctl/talos";
+import { declaredPatches } from "./drift";
 import { pushFingerprint } from "./yaml";
 
 /** Nodes of one kind that change one after the other. Control planes and workers are never in one wave. */
@@ -11,8 +12,6 @@ interface Wave {
 
 export interface Plan {
   readonly waves: readonly Wave[];
-  /** Nodes that are declared no longer. */
-  readonly removed: readonly string[];
 }
 
 /** Configuration of the node's role, before its patches. */
@@ -22,18 +21,30 @@ export function roleConfiguration(inputs: ClusterReleaseInputs, node: NodeReleas
   return text;
 }
 
+/** Every declared patch of a node in the order they are applied, those that hold secrets last. */
+export function patchesOf(inputs: ClusterReleaseInputs, key: string): readonly string[] {
+  const node = inputs.nodes[key];
+  return node === undefined ? [] : [...declaredPatches(node), ...(inputs.secretPatches?.[key] ?? [])];
+}
+
 /** What is pushed to the node, as one fingerprint. */
-export function pushOf(inputs: ClusterReleaseInputs, node: NodeRelease): string {
-  return pushFingerprint(roleConfiguration(inputs, node), node.patches);
+export function pushOf(inputs: ClusterReleaseInputs, key: string, node: NodeRelease): string {
+  return pushFingerprint(roleConfiguration(inputs, node), patchesOf(inputs, key));
 }
 
 /** Whether a node has to be looked at: new, other inputs than pushed last, or changed by someone else. */
 function needsWork(
   inputs: ClusterReleaseInputs,
+  key: string,
   node: NodeRelease,
   running: ClusterReleaseOutputs["running"][string] | undefined,
 ): boolean {
-  return running === undefined || running.pushed !== pushOf(inputs, node) || running.running !== running.confirmed;
+  return (
+    running === undefined ||
+    running.wiped === true ||
+    running.pushed !== pushOf(inputs, key, node) ||
+    running.running !== running.confirmed
+  );
 }
 
 /** Control planes first, then workers by failure domain; `leader` is the key of etcd's leader, which goes last. */
@@ -46,7 +57,7 @@ export function plan(
   const work = (type: NodeRelease["type"]): string[] =>
     keys.filter((key) => {
       const node = inputs.nodes[key];
-      return node?.type === type && needsWork(inputs, node, running[key]);
+      return node?.type === type && needsWork(inputs, key, node, running[key]);
     });
   const planes = work("controlplane");
   const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
@@ -56,9 +67,6 @@ export function plan(
   ];
   return {
     waves: waves.filter((wave) => wave.keys.length > 0),
-    removed: Object.keys(running)
-      .filter((key) => inputs.nodes[key] === undefined)
-      .sort(),
   };
 }
 

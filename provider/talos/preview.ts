@@ -4,7 +4,7 @@
  * secret: paths are named, values never.
  */
 import type { Problem } from "../../components/problem";
-import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from "../../components/talos/ClusterRelease";
 import { roughlyPatched } from "../../components/talos/config/patch";
 import { type ConfigDocument, parseDocuments } from "../../components/talos/config/yaml";
 import { formatHop } from "../../components/talos/hop";
@@ -13,7 +13,9 @@ import { pathProblems, type UpgradePath, upgradePath } from "../../components/ta
 import { CONTRACTS, findTalosRelease } from "../../components/talos/releases";
 import { type Draft, hasUnknown, known, knownEntries, unknown } from "../draft";
 import type { State } from "../resource";
-import { declaredPatches, driftOf } from "./drift";
+import { driftOf } from "./drift";
+import { membershipLines, renewedKeys } from "./membership/change";
+import { patchesOf } from "./plan";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -31,6 +33,7 @@ export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>)
   return {
     lines: [
       ...driftLines(prior),
+      ...membershipLines(prior, inputs),
       ...unknownLines(prior, inputs),
       ...impactLines(impacts),
       ...hops.map((hop, place) => `step ${place + 1} of ${hops.length}: ${formatHop(hop)}`),
@@ -46,14 +49,15 @@ export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>)
 /** Effects of what changes between the configurations of each node that is there before and after. */
 function nodeImpacts(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): Record<string, NodeImpact> {
   const read = reader();
+  const renewed = renewedKeys(prior, inputs.nodes === unknown ? {} : inputs.nodes);
   const found: { [key: string]: NodeImpact } = {};
   for (const [key, node] of knownEntries(inputs.nodes)) {
     const old = prior.inputs.nodes[key];
-    if (old === undefined || node.type !== old.type) continue;
-    const [before, patchesBefore] = [prior.inputs.configuration[old.type], declaredPatches(old)];
+    if (old === undefined || node.type !== old.type || renewed.includes(key)) continue;
+    const [before, patchesBefore] = [prior.inputs.configuration[old.type], patchesOf(prior.inputs, key)];
     // What is not known yet counts as unchanged; the update itself asks again with everything known.
     const after = known<ClusterReleaseInputs["configuration"]>(inputs.configuration)?.[old.type] ?? before;
-    const patchesAfter = known<readonly string[]>(node.patches) ?? patchesBefore;
+    const patchesAfter = patchesKnown(inputs, key, node) ?? patchesBefore;
     if (before === undefined || after === undefined) continue;
     if (before === after && sameTexts(patchesBefore, patchesAfter)) continue;
     const impacts = documentsImpact(
@@ -64,6 +68,17 @@ function nodeImpacts(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, 
     if (impacts.length > 0) found[key] = { type: old.type, impacts };
   }
   return found;
+}
+
+/** Declared patches of a node, the secret ones last; `undefined` while any of them is not known. */
+function patchesKnown(
+  { secretPatches }: Exclude<Draft<ClusterReleaseInputs>, symbol>,
+  key: string,
+  { patches }: Exclude<Draft<NodeRelease>, symbol>,
+): readonly string[] | undefined {
+  const open = known<readonly string[]>(patches);
+  const secret = secretPatches === undefined ? {} : known<Record<string, readonly string[]>>(secretPatches);
+  return open === undefined || secret === undefined ? undefined : [...open, ...(secret[key] ?? [])];
 }
 
 /** What every node and every pod of a cluster was made with: Talos would take the change, and the cluster would break. */

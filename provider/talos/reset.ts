@@ -1,4 +1,5 @@
 /** Sends machines back to maintenance mode. Doing it twice does no harm: a machine that is there already is left. */
+import type { NodeRelease } from "../../components/talos/ClusterRelease";
 import { TalosError } from "../talosctl/talos";
 import { checkpoint } from "../wait";
 import type { Cluster } from "./cluster";
@@ -8,35 +9,40 @@ const WIPE = 900;
 
 /** One node; `graceful` leaves etcd first, which the last control plane cannot. */
 export async function resetNode(cluster: Cluster, key: string, graceful: boolean): Promise<void> {
-  const { address, hostname } = cluster.node(key);
+  const node = cluster.node(key);
+  try {
+    await wipe(cluster, key, node, graceful);
+  } catch (error) {
+    const dead = graceful && error instanceof TalosError && error.kind === "unreachable" && node.type === "worker";
+    if (!dead) throw error;
+    // A dead worker holds no part of etcd: the cluster can do without its farewell.
+    cluster.context.log.warn(`${key} does not answer and was not wiped: wipe its disks before it is used again`);
+  }
+  await forgetNode(cluster, node.hostname);
+}
+
+/** Wipes a machine, unless it is in maintenance mode already, and waits until it is there. */
+export async function wipe(
+  cluster: Cluster,
+  key: string,
+  { address }: Pick<NodeRelease, "address">,
+  graceful: boolean,
+): Promise<void> {
   const { talos, signal } = cluster;
   checkpoint(signal);
   if (!(await talos.inMaintenance(address, signal))) {
     const how = graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd";
     await cluster.audit("reset", key, how);
-    try {
-      await talos.reset(address, { graceful });
-    } catch (error) {
-      if (!(graceful && error instanceof TalosError && error.kind === "unreachable" && isWorker(cluster, key)))
-        throw error;
-      // A dead worker holds no part of etcd: the cluster can do without its farewell.
-      cluster.context.log.warn(`${key} does not answer and was not wiped: wipe its disks before it is used again`);
-      return forget(cluster, hostname);
-    }
+    await talos.reset(address, { graceful });
     await cluster.wait(`${key} is back in maintenance mode`, WIPE, async () =>
       (await talos.inMaintenance(address, signal)) ? { done: true } : { missing: "it wipes and reboots" },
     );
   }
   cluster.context.log.progress(`${key} is wiped`);
-  await forget(cluster, hostname);
-}
-
-function isWorker(cluster: Cluster, key: string): boolean {
-  return cluster.node(key).type === "worker";
 }
 
 /** The Node object would stay NotReady for ever; when the API went with the cluster there is nothing to tidy. */
-async function forget(cluster: Cluster, hostname: string): Promise<void> {
+export async function forgetNode(cluster: Cluster, hostname: string): Promise<void> {
   try {
     await cluster.kubernetes.deleteNode(hostname);
   } catch {

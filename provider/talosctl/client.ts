@@ -1,4 +1,7 @@
 /** The one real implementation of {@link Talos}: the official talosctl. */
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ClientConfiguration } from "../../components/talos/binding";
 import { traced } from "../trace";
@@ -11,6 +14,8 @@ const READ = 10;
 const PROBE = 5;
 const WRITE = 60;
 const LOCAL = 20;
+/** A database of etcd's largest size, 8 GB, over a slow line. */
+const TRANSFER = 1800;
 
 /** What a person needs to hear beside the error's own words. */
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
@@ -54,13 +59,19 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
   const call = async (
     node: string,
     args: readonly string[],
-    options: { readonly signal?: AbortSignal; readonly seconds?: number; readonly file?: string } = {},
+    options: {
+      readonly signal?: AbortSignal;
+      readonly seconds?: number;
+      readonly file?: string;
+      readonly open?: number;
+    } = {},
   ): Promise<Output> => {
     const attempt = (): Promise<Output> =>
       run(binary, {
         node,
         args: [...args, "--talosconfig", secretPath(0), "--endpoints", node, "--nodes", node],
         secrets: options.file === undefined ? [talosconfig] : [talosconfig, options.file],
+        ...(options.open !== undefined && { files: [options.open] }),
         seconds: options.seconds ?? READ,
         ...(options.signal !== undefined && { signal: options.signal }),
       });
@@ -132,6 +143,21 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     async forfeitLeadership(node) {
       await call(node, ["etcd", "forfeit-leadership"], { seconds: WRITE });
     },
+    async etcdRemoveMember(node, id) {
+      await call(node, ["etcd", "remove-member", id], { seconds: WRITE });
+    },
+    async etcdSnapshot(node, into, signal) {
+      // talosctl writes `<path>.part` and renames it. Through a link both names lead to the nameless file, so that what
+      // a killed run leaves is a link to nowhere.
+      const folder = mkdtempSync(join(tmpdir(), ".plinth-snapshot-"));
+      const path = join(folder, "db");
+      try {
+        symlinkSync(secretPath(1), `${path}.part`);
+        await call(node, ["etcd", "snapshot", path], { signal, seconds: TRANSFER, open: into });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
     async bootstrap(node) {
       await call(node, ["bootstrap"], { seconds: WRITE });
     },
@@ -139,6 +165,13 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       const args = ["apply-config", "--mode", "auto", "--file", secretPath(1)];
       const output = await call(node, args, { seconds: WRITE, file: configuration });
       return { reboots: /with a reboot/i.test(output.stderr + output.stdout) };
+    },
+    async applyFirst(node, configuration) {
+      const args = ["apply-config", "--insecure", "--endpoints", node, "--nodes", node, "--file", secretPath(0)];
+      const output = await run(binary, { node, args, secrets: [configuration], seconds: WRITE });
+      if (output.code !== 0) {
+        throw fail(node, "apply-config --insecure", parse.classify(output.stderr), output.stderr);
+      }
     },
     async reset(node, { graceful }) {
       // Only Talos' own partitions: a disk with user data on it must not be wiped along.

@@ -33,12 +33,23 @@ export function parseEtcdMembers(text: string): readonly EtcdMember[] {
 export function parseEtcdStatus(text: string): EtcdStatus | undefined {
   const [row] = parseTable(text);
   if (row?.MEMBER === undefined) return undefined;
+  const bytes = parseBytes(row["DB SIZE"] ?? "");
   return {
+    ...(bytes !== undefined && { bytes }),
     member: row.MEMBER,
     leader: row.LEADER ?? "",
     learner: row.LEARNER === "true",
     errors: (row.ERRORS ?? "").split(", ").filter((error) => error !== ""),
   };
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** A size for people, as `20 MB`. */
+function parseBytes(text: string): number | undefined {
+  const [, digits, unit = ""] = /^([\d.]+) (\w+)$/.exec(text) ?? [];
+  const power = UNITS.indexOf(unit);
+  return digits === undefined || power < 0 ? undefined : Number(digits) * 1000 ** power;
 }
 
 export function parseEtcdAlarms(text: string): readonly string[] {
@@ -68,7 +79,8 @@ const FAILURES: readonly (readonly [RegExp, TalosFailure])[] = [
   [/tls: failed to verify certificate|certificate is (?:not )?valid|x509:/i, "foreign"],
   [/code = PermissionDenied|not authorized/i, "denied"],
   [/code = AlreadyExists/i, "exists"],
-  [/code = FailedPrecondition/i, "not-ready"],
+  // A machine that just took its configuration answers before its resources are there.
+  [/code = FailedPrecondition|resource \S+ doesn't exist/i, "not-ready"],
   [/code = InvalidArgument/i, "invalid"],
   [/code = Unimplemented|is not registered|code = NotFound/i, "unsupported"],
   [

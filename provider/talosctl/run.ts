@@ -1,4 +1,4 @@
-/** Runs the official talosctl: bounded in time and output, secrets by descriptor, no child left behind. */
+/** Runs an official tool, talosctl or etcdutl: bounded in time and output, secrets by descriptor, no child left behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { openSecret } from "./secretfile";
@@ -10,6 +10,8 @@ export interface Invocation {
   /** Arguments; `secretPath(n)` of {@link secretPath} stands for the nth secret. */
   readonly args: readonly string[];
   readonly secrets: readonly string[];
+  /** Open files handed to the child after the secrets: the first is `secretPath(secrets.length)`. @default - none */
+  readonly files?: readonly number[];
   readonly seconds: number;
   readonly signal?: AbortSignal;
 }
@@ -34,16 +36,33 @@ export function secretPath(index: number): string {
   return `/dev/fd/${FIRST_SECRET + index}`;
 }
 
+/** The etcdutl to use: `PLINTH_ETCDUTL`, else the one on PATH. */
+export function etcdutlBinary(env: NodeJS.ProcessEnv = process.env): string {
+  return env.PLINTH_ETCDUTL ?? "etcdutl";
+}
+
 /** The talosctl to use: `PLINTH_TALOSCTL`, else the one on PATH. */
 export function talosctlBinary(env: NodeJS.ProcessEnv = process.env): string {
   return env.PLINTH_TALOSCTL ?? "talosctl";
+}
+
+/** Version of the talosctl to use, as it says itself; `undefined` if there is none that says. */
+export async function talosctlVersion(signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const args = ["version", "--client", "--short"];
+    const { stdout } = await run(talosctlBinary(), { node: "", args, secrets: [], seconds: 10, signal });
+    return /^Talos (v\S+)/m.exec(stdout)?.[1];
+  } catch (error) {
+    if (error instanceof TalosError) return undefined;
+    throw error;
+  }
 }
 
 export async function run(binary: string, invocation: Invocation): Promise<Output> {
   invocation.signal?.throwIfAborted();
   const descriptors = invocation.secrets.map(openSecret);
   try {
-    return await finished(binary, invocation, descriptors);
+    return await finished(binary, invocation, [...descriptors, ...(invocation.files ?? [])]);
   } finally {
     for (const descriptor of descriptors) closeSync(descriptor);
   }
@@ -74,7 +93,8 @@ function finished(binary: string, invocation: Invocation, descriptors: readonly 
     child.on("error", (error: NodeJS.ErrnoException) => {
       settle();
       const missing = error.code === "ENOENT";
-      const fix = "install talosctl and put it on PATH, or name it in PLINTH_TALOSCTL";
+      const tool = binary === etcdutlBinary() ? "etcdutl" : "talosctl";
+      const fix = `install ${tool} and put it on PATH, or name it in PLINTH_${tool.toUpperCase()}`;
       reject(
         new TalosError(
           "tool",

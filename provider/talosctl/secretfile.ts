@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { accessSync, closeSync, constants, openSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -21,6 +21,20 @@ export function openSecret(text: string): number {
   } finally {
     closeSync(writer);
   }
+}
+
+/**
+ * An empty file without a name, to be written and read through its descriptor: nothing of it is left once the last
+ * process that holds it is gone, however it ends. In memory where there is room for `bytes`. The caller closes it.
+ */
+export function openNameless(bytes: number): number {
+  const memory = memoryFolder();
+  const { bavail, bsize } = statfsSync(memory);
+  // Half of what is free: the machine needs the rest.
+  const file = join(bavail * bsize > 2 * bytes ? memory : tmpdir(), `.plinth-${randomUUID()}`);
+  const descriptor = openSync(file, "wx+", 0o600);
+  rmSync(file, { force: true });
+  return descriptor;
 }
 
 function memoryFolder(): string {

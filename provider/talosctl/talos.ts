@@ -6,6 +6,8 @@ export type TalosFailure =
   | "unreachable"
   /** It waits for its first configuration. */
   | "maintenance"
+  /** It waits for its first configuration although it had one. */
+  | "wiped"
   /** Its certificate is of another CA: the machine belongs to another cluster. */
   | "foreign"
   /** The client certificate is not allowed to do that. */
@@ -48,6 +50,8 @@ export interface EtcdStatus {
   readonly leader: string;
   readonly learner: boolean;
   readonly errors: readonly string[];
+  /** Size of its database on disk in bytes, as precise as two digits; absent if it does not tell. */
+  readonly bytes?: number;
 }
 
 interface Applied {
@@ -73,9 +77,15 @@ export interface Talos {
   etcdAlarms(node: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Hands etcd's leadership to another member; returns when the node has accepted it. */
   forfeitLeadership(node: string): Promise<void>;
+  /** Takes a member out of etcd, through another member's node. */
+  etcdRemoveMember(node: string, id: string): Promise<void>;
+  /** Writes a snapshot of etcd, as this member holds it, into an open file. */
+  etcdSnapshot(node: string, into: number, signal: AbortSignal): Promise<void>;
   /** Starts etcd on an empty disk. */
   bootstrap(node: string): Promise<void>;
   apply(node: string, configuration: string): Promise<Applied>;
+  /** Hands a machine in maintenance mode its first configuration, and so has it installed. */
+  applyFirst(node: string, configuration: string): Promise<void>;
   /** Wipes state and data, reboots into maintenance mode; returns when the node has accepted it. */
   reset(node: string, options: { readonly graceful: boolean }): Promise<void>;
   /** Whether the machine waits in maintenance mode; `false` also if it does not answer. */

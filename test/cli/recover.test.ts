@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { judge, recoverStack, stackPlace, withoutPendingCreates } from "../../cli/commands/recover";
+import { judge, leaseRecovery, recoverStack, stackPlace, withoutPendingCreates } from "../../cli/commands/recover";
 
 const lock = { pid: 7, username: "ann", hostname: "desk", timestamp: "2026-01-01T10:00:00Z" };
 const taken = Date.parse(lock.timestamp);
@@ -32,6 +32,31 @@ test("withoutPendingCreates clears creates alone", () => {
   expect(kept).toEqual({
     version: 3,
     checkpoint: { latest: { resources: [1], pending_operations: [operation("updating")] } },
+  });
+});
+
+test("leases are told by what became of them, another host's with its age and the way out", () => {
+  const lease = { name: "cluster-home", file: "/leases/cluster-home.lease", holder: "ann@desk (pid 7)", host: "desk" };
+  const ago = (hours: number) => taken - hours * 3_600_000;
+  expect(
+    leaseRecovery(
+      [
+        { ...lease, since: taken, verdict: "dead" },
+        { ...lease, since: taken, verdict: "alive" },
+        { ...lease, since: ago(72), verdict: "elsewhere" },
+        { name: "half", file: "/leases/half.lease", verdict: "dead" },
+      ],
+      taken,
+    ),
+  ).toEqual({
+    done: [
+      "Removed the lease cluster-home of ann@desk (pid 7): that process is gone.",
+      "Removed the lease half: it was only half written.",
+    ],
+    held: [
+      "cluster-home is being changed by ann@desk (pid 7): wait until it ends.",
+      "cluster-home was taken 3 days ago by ann@desk (pid 7), which cannot be seen from here: see on desk; if that host is gone for good, remove /leases/cluster-home.lease.",
+    ],
   });
 });
 

@@ -12,11 +12,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { packageRoot } from "../../components/discovery";
 import { compile, isComplete } from "../../lab/build/compile";
 import { findGo } from "../../lab/build/go";
 import { cacheKey } from "../../lab/build/key";
 import { type Recipe, recipes, requirements } from "../../lab/build/recipes";
-import { packageRoot } from "../../lab/places";
 import { Ticker } from "../../lab/ticker";
 
 let scratch: string;

@@ -244,7 +244,9 @@ describe("ClusterRelease", () => {
     const seen = await resource.read("demo", state, heard.context);
     expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
     expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
-    expect(await resource.diff(seen ?? state, inputs, listen().context)).toContainEqual({
+    const next = { ...node("w-1", 21, "worker"), generation: 2 };
+    const renewed = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
+    expect(await resource.diff(seen ?? state, renewed, listen().context)).toContainEqual({
       path: 'nodes["w-1"]',
       kind: "add",
     });
@@ -268,6 +270,7 @@ describe("ClusterRelease", () => {
     const wanted = {
       ...inputs,
       clusterName: "other",
+      onDestroy: "keep" as const,
       nodes: {
         ...rest,
         "w-2": {
@@ -398,7 +401,18 @@ describe("ClusterRelease", () => {
     });
   });
 
-  test("a site of two hundred machines previews without a single process", async () => {
+  test("says at preview that talosctl is missing or too old, once for all nodes", async () => {
+    const { cluster, resource } = await start();
+    const problems = async () =>
+      (await resource.check(inputs, listen().context)).map(({ path, reason }) => `${path}: ${reason}`);
+    expect(await problems()).toEqual([]);
+    cluster.talosctl = "v1.12.0";
+    expect(await problems()).toEqual(["talosctl: talosctl v1.12.0 is too old for Talos v1.13.0"]);
+    cluster.talosctl = undefined;
+    expect(await problems()).toEqual(["talosctl: there is none"]);
+  });
+
+  test("a site of two hundred machines previews without asking a single node", async () => {
     const nodes = Object.fromEntries(
       Array.from({ length: 200 }, (_, place) => {
         const key = `n-${place}`;
@@ -449,10 +463,51 @@ describe("ClusterRelease", () => {
     expect(Object.keys(reached.outputs.running)).not.toContain("w-2");
   });
 
+  test("a worker that does not answer is not waited for: its Node goes, and somebody is told to wipe its disks", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.nodes.delete("10.0.0.22");
+    const { "w-2": _, ...nodes } = inputs.nodes;
+    const heard = listen();
+    const reached = await resource.update("demo", state, { ...inputs, nodes }, heard.context);
+    expect(reached.failures).toBeUndefined();
+    expect(heard.lines).toContain("w-2 does not answer and was not wiped: wipe its disks before it is used again");
+    expect(cluster.forgotten).toEqual(["w-2"]);
+    expect(Object.keys(reached.outputs.running)).not.toContain("w-2");
+  });
+
+  test("a control plane that does not answer is never taken for a wiped one", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.nodes.delete("10.0.0.13");
+    await expect(resource.delete("demo", state, listen().context)).rejects.toThrow(/connection refused/);
+    expect(cluster.forgotten).not.toContain("cp-3");
+  });
+
   test("refuses to work beside another run, and says who it is", async () => {
     const { cluster, resource, state } = await start();
     cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: Date.now(), version: "1" };
     await expect(resource.update("demo", state, changed, listen().context)).rejects.toThrow(/ann@desk pid 7/);
     expect(cluster.applied).toEqual([]);
+  });
+
+  test("destroys nothing beside another run", async () => {
+    const { cluster, resource, state } = await start();
+    cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: Date.now(), version: "1" };
+    await expect(resource.delete("demo", state, listen().context)).rejects.toThrow(/ann@desk pid 7/);
+    expect(cluster.recorder.changes).toEqual([]);
+  });
+
+  test("stops before the next node when somebody else has taken the lease that it could not renew", async () => {
+    const { cluster, resource, state } = await start();
+    const late = Date.now() + 120_000;
+    cluster.onApplied = () => {
+      jest.spyOn(Date, "now").mockImplementation(() => late);
+      cluster.lease = { holder: "ann@desk pid 7", seconds: 60, renewed: late, version: "9" };
+    };
+    const reached = await resource.update("demo", state, changed, listen().context);
+    jest.restoreAllMocks();
+    expect(reached.failures?.join()).toMatch(
+      /^cp-3: plinth-cluster-demo is being changed by ann@desk pid 7; .*; done: cp-2;/,
+    );
+    expect(cluster.applied).toEqual(["cp-2"]);
   });
 });

@@ -1,4 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
+import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -20,6 +21,10 @@ export interface FakeNode {
   leader: boolean;
   /** Boot that its kubelet has reported to Kubernetes; it does so some time after the boot. */
   reported: number;
+  /** Whether nobody answers there. @default false */
+  down?: boolean;
+  /** How many machines have stood at its address. @default 1 */
+  machines?: number;
 }
 
 type Tree = { [key: string]: unknown };
@@ -44,8 +49,12 @@ export class FakeCluster {
   );
   readonly events: string[] = [];
   lease: KubernetesLease | undefined;
+  /** Names of Node objects that were deleted, in order. */
+  readonly forgotten: string[] = [];
   /** Calls of `apply` in order, as node keys. */
   readonly applied: string[] = [];
+  /** Called after each `apply`. */
+  onApplied: () => void = () => undefined;
   /** Paths of a machine configuration whose change reboots. */
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
@@ -56,6 +65,21 @@ export class FakeCluster {
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
+  /** What a snapshot of etcd holds. */
+  etcdBytes: Buffer = Buffer.alloc(0);
+  /** Runs in the middle of a snapshot. */
+  onSnapshot: () => void = () => undefined;
+  /** Errors that every member of etcd reports. */
+  statusErrors: readonly string[] = [];
+  /** Version of the talosctl on this host; `undefined` without one. */
+  talosctl: string | undefined = "v1.14.1";
+
+  /** Members of etcd whose machine is no more. */
+  readonly lost: ReturnType<typeof member>[] = [];
+  /** Keys of machines that were given their first configuration, in order. */
+  readonly installed: string[] = [];
+  /** Whether etcd was ever without a majority of its members. */
+  quorumLost = false;
 
   add(node: Pick<FakeNode, "key" | "address" | "hostname" | "type"> & Partial<FakeNode>): this {
     this.nodes.set(node.address, {
@@ -82,10 +106,43 @@ export class FakeCluster {
     return node;
   }
 
+  /** Pulls a machine's plug. */
+  kill(key: string): void {
+    Object.assign(this.byKey(key), { down: true, leader: false });
+    this.elect();
+  }
+
+  /** Another, empty machine takes the place of this one. */
+  replace(key: string): void {
+    const node = this.byKey(key);
+    if (node.etcd) this.lost.push(memberOf(node));
+    Object.assign(node, { configuration: undefined, etcd: false, leader: false, down: false, reported: 0 });
+    node.machines = (node.machines ?? 1) + 1;
+    this.elect();
+  }
+
+  private elect(): void {
+    const next = this.members.find(({ down }) => down !== true);
+    if (next !== undefined && !this.members.some(({ leader }) => leader)) next.leader = true;
+    if (!this.hasQuorum) this.quorumLost = true;
+  }
+
+  private get hasQuorum(): boolean {
+    const voters = this.members.length + this.lost.length;
+    return voters === 0 || this.members.filter(({ down }) => down !== true).length > voters / 2;
+  }
+
+  private needQuorum(address: string): void {
+    if (!this.hasQuorum) throw new TalosError("other", address, "etcdserver: no leader");
+  }
+
   get drivers(): Drivers {
-    const mutating = new Set(["apply", "forfeitLeadership", "bootstrap", "reset", "deleteNode"]);
+    const mutating = new Set([
+      ...["apply", "applyFirst", "forfeitLeadership", "bootstrap", "reset", "deleteNode", "etcdRemoveMember"],
+    ]);
     return {
       talos: () => this.recorder.wrap(this.talos(), mutating),
+      talosctlVersion: async () => this.talosctl,
       kubernetes: () => this.kubernetes(),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
       pollMs: 1,
@@ -98,7 +155,7 @@ export class FakeCluster {
 
   private reach(address: string): FakeNode {
     const node = this.nodes.get(address);
-    if (node === undefined) throw new TalosError("unreachable", address, "connection refused");
+    if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
     if (node.configuration === undefined) throw new TalosError("maintenance", address, "in maintenance mode");
     return node;
   }
@@ -117,14 +174,23 @@ export class FakeCluster {
       etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
       async etcdMembers(address) {
         cluster.reach(address);
-        const members = cluster.members.map(({ address: own, hostname }) => member(own, hostname));
+        const members = [...cluster.members.map(memberOf), ...cluster.lost];
         return cluster.ghost ? [...members, member("10.9.9.9", "ghost")] : members;
       },
       async etcdStatus(address): Promise<EtcdStatus> {
         const node = cluster.reach(address);
         if (!node.etcd) throw new TalosError("not-ready", address, "etcd is not running");
-        const leader = cluster.members.find((each) => each.leader)?.address ?? "";
-        return { member: idOf(address), leader: leader === "" ? "0" : idOf(leader), learner: false, errors: [] };
+        const leader = cluster.members.find((each) => each.leader);
+        const seen = leader === undefined || !cluster.hasQuorum ? "0" : memberOf(leader).id;
+        return { member: memberOf(node).id, leader: seen, learner: false, errors: cluster.statusErrors };
+      },
+      async etcdRemoveMember(address, id) {
+        cluster.reach(address);
+        cluster.needQuorum(address);
+        const place = cluster.lost.findIndex((each) => each.id === id);
+        if (place >= 0) cluster.lost.splice(place, 1);
+        for (const node of cluster.members.filter((each) => memberOf(each).id === id)) node.etcd = false;
+        cluster.elect();
       },
       etcdAlarms: async () => (cluster.alarm === undefined ? [] : [cluster.alarm]),
       async forfeitLeadership(address) {
@@ -133,6 +199,11 @@ export class FakeCluster {
         if (next === undefined || !node.leader || cluster.clings) return;
         node.leader = false;
         next.leader = true;
+      },
+      async etcdSnapshot(address, into) {
+        if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
+        writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
+        cluster.onSnapshot();
       },
       async bootstrap(address) {
         const node = cluster.reach(address);
@@ -148,22 +219,37 @@ export class FakeCluster {
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
         cluster.applied.push(node.key);
+        cluster.onApplied();
         if (reboots) {
           node.boots++;
           node.talos = cluster.otherSlot.get(node.key) ?? node.talos;
         }
         return { reboots };
       },
+      async applyFirst(address, configuration) {
+        const node = cluster.nodes.get(address);
+        if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
+        if (node.configuration !== undefined) throw new TalosError("foreign", address, "certificate required");
+        node.configuration = configuration;
+        node.ready = true;
+        cluster.installed.push(node.key);
+        // etcd takes no second member at an address.
+        const taken = cluster.lost.some(({ peerUrls }) => peerUrls.includes(`https://${address}:2380`));
+        if (node.type === "controlplane" && !taken && cluster.hasQuorum) node.etcd = true;
+      },
       async reset(address, { graceful }) {
         const node = cluster.reach(address);
         if (graceful && node.etcd && cluster.members.length === 1) {
           throw new TalosError("other", address, "the last member cannot leave");
         }
+        if (graceful && node.etcd) cluster.needQuorum(address);
         Object.assign(node, { configuration: undefined, etcd: false, leader: false, ready: false });
-        const next = cluster.members[0];
-        if (next !== undefined && !cluster.members.some(({ leader }) => leader)) next.leader = true;
+        cluster.elect();
       },
-      inMaintenance: async (address) => cluster.nodes.get(address)?.configuration === undefined,
+      async inMaintenance(address) {
+        const node = cluster.nodes.get(address);
+        return node !== undefined && !node.down && node.configuration === undefined;
+      },
       async render(configuration, patches) {
         const base = parse(configuration) as Tree;
         return stringify(patches.map((patch) => parse(patch) as Tree).reduce(merge, base));
@@ -195,8 +281,9 @@ export class FakeCluster {
         up();
         cluster.taints.set(name, next);
       },
-      async deleteNode() {
+      async deleteNode(name) {
         up();
+        cluster.forgotten.push(name);
       },
       async lease() {
         up();
@@ -223,6 +310,12 @@ export class FakeCluster {
 export const SECRET = "c2VjcmV0LW9mLXRoZS1jbHVzdGVyLWtleQ";
 
 const idOf = (address: string): string => address.replaceAll(".", "");
+
+/** The member of a node; the next machine at its address is another one. */
+const memberOf = ({ address, hostname, machines = 1 }: FakeNode) => ({
+  ...member(address, hostname),
+  id: idOf(address).repeat(machines),
+});
 
 const member = (address: string, hostname: string) => ({
   id: idOf(address),

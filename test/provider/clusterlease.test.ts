@@ -91,7 +91,7 @@ test("losing it to somebody else aborts the work", async () => {
       "plinth-demo",
       idle,
       () => undefined,
-      (signal) => {
+      ({ signal }) => {
         state.lease = { holder: "bob@desk", seconds: 60, renewed: Date.now(), version: "9" };
         return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       },
@@ -102,4 +102,67 @@ test("losing it to somebody else aborts the work", async () => {
   } finally {
     jest.useRealTimers();
   }
+});
+
+/** Work that begins at once, loses sight of the API for as long as `away` lasts, and then asks whether it may go on. */
+const asleep = async (
+  { kubernetes, state }: ReturnType<typeof api>,
+  away: (state: ReturnType<typeof api>["state"]) => void,
+  work: (confirm: () => Promise<void>) => Promise<unknown> = (confirm) => confirm(),
+) => {
+  const now = jest.spyOn(Date, "now");
+  try {
+    return await withClusterLease(
+      kubernetes,
+      "plinth-demo",
+      idle,
+      () => undefined,
+      ({ confirm }) => {
+        now.mockReturnValue(Date.now() + 120_000);
+        away(state);
+        return work(confirm);
+      },
+    );
+  } finally {
+    now.mockRestore();
+  }
+};
+
+describe("before the next step, after it was not renewed for longer than it lasts,", () => {
+  test("it goes on when nobody took it", async () => {
+    const fake = api();
+    await asleep(fake, () => undefined);
+    expect(fake.written).toEqual([expect.stringContaining("pid"), expect.stringContaining("pid"), ""]);
+  });
+
+  test("it stops when somebody else has it, or had it in the meantime", async () => {
+    const taken = (holder: string) => (state: ReturnType<typeof api>["state"]) => {
+      state.lease = { holder, seconds: 60, renewed: Date.now(), version: "9" };
+    };
+    await expect(asleep(api(), taken("bob@desk"))).rejects.toThrow(/bob@desk; wait until it ends/);
+    await expect(asleep(api(), taken(""))).rejects.toThrow(/another run, which has ended since; run again/);
+  });
+
+  test("it goes on while the API is away, which may be what the step brings back", async () => {
+    const fake = api();
+    await asleep(fake, (state) => {
+      state.down = true;
+    });
+    expect(fake.written).toHaveLength(1);
+  });
+
+  test("one that could not be taken at first is taken once the API is there, unless somebody was faster", async () => {
+    const late = api();
+    late.state.down = true;
+    await asleep(late, (state) => {
+      state.down = false;
+    });
+    expect(late.written).toEqual([expect.stringContaining("pid"), ""]);
+    const lost = api({ holder: "bob@desk" });
+    lost.state.down = true;
+    const back = asleep(lost, (state) => {
+      Object.assign(state, { down: false, lease: { ...state.lease, renewed: Date.now() } });
+    });
+    await expect(back).rejects.toThrow(/bob@desk/);
+  });
 });

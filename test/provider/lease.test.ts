@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { LeaseHeld, startTime, withFileLease } from "../../provider/lease";
+import { LeaseHeld, recoverLeases, withFileLease } from "../../provider/lease";
+import { startTime } from "../../provider/process";
 
 const directory = mkdtempSync(join(tmpdir(), "plinth-lease-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -54,7 +55,9 @@ test("a living holder is respected", async () => {
 
 test("another host's holder is respected, nobody can see whether it lives", async () => {
   record({ host: "elsewhere", pid: 2 ** 22 + 1 });
-  await expect(withFileLease(directory, hold, async () => "taken")).rejects.toThrow(/ann@elsewhere/);
+  await expect(withFileLease(directory, hold, async () => "taken")).rejects.toThrow(
+    new RegExp(`ann@elsewhere .*; wait until it ends; if elsewhere is gone for good, remove ${file}$`),
+  );
 });
 
 test.each([
@@ -70,6 +73,35 @@ test.each([
 test("half a record, as a full disk leaves it, is no obstacle", async () => {
   writeFileSync(file, '{"id":');
   expect(await withFileLease(directory, hold, async () => "taken")).toBe("taken");
+});
+
+describe("recovering", () => {
+  const draft = `${file}.0b6e7a3c-5f0f-4c65-9d5e-1f2d3c4b5a69`;
+  afterEach(() => rmSync(draft, { force: true }));
+
+  test("clears a dead process's lease and its half-made one", async () => {
+    record({ pid: 2 ** 22 + 1 });
+    copyFileSync(file, draft);
+    expect(await recoverLeases(directory)).toEqual([
+      expect.objectContaining({ name: "cluster-home", file, verdict: "dead", holder: expect.stringMatching(/^ann@/) }),
+    ]);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test("leaves a living one, another host's and one that is being written, and says whose they are", async () => {
+    record({});
+    writeFileSync(draft, '{"id":');
+    expect(await recoverLeases(directory)).toMatchObject([{ verdict: "alive", host: hostname() }]);
+    record({ host: "elsewhere", pid: 2 ** 22 + 1 });
+    expect(await recoverLeases(directory)).toMatchObject([
+      { verdict: "elsewhere", host: "elsewhere", since: Date.parse("2026-01-01T10:00:00Z") },
+    ]);
+    expect(readdirSync(directory)).toHaveLength(2);
+  });
+
+  test("finds nothing where there is no lease yet", async () => {
+    expect(await recoverLeases(join(directory, "nowhere"))).toEqual([]);
+  });
 });
 
 test("of many that take over one dead lease at the same moment, never two work at once", async () => {

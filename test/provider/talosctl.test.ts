@@ -1,5 +1,5 @@
 /** The driver on the official talosctl: what it passes, what it reads, how it fails, what it leaves behind. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -9,6 +9,8 @@ import { redactor } from "../../provider/host/redact";
 import { changedPaths, fingerprint } from "../../provider/talos/yaml";
 import { talosctl } from "../../provider/talosctl/client";
 import * as parse from "../../provider/talosctl/parse";
+import { talosctlVersion } from "../../provider/talosctl/run";
+import { openNameless } from "../../provider/talosctl/secretfile";
 import type { TalosFailure } from "../../provider/talosctl/talos";
 
 // The first run may have to build the tool.
@@ -65,10 +67,33 @@ describe("a call", () => {
     await expect(talos.version("10.0.0.1", idle)).rejects.toThrow("version: error: bad key [secret]");
   });
 
+  test("for a snapshot writes into a file without a name, under whatever name the tool gives it", async () => {
+    const file = openNameless(10);
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith(".plinth-snapshot"));
+    // As talosctl does: a file beside it, renamed, and read again.
+    const script = `for path in "$@"; do case "$path" in /*/db) break;; esac; done
+      echo snapshot > "$path.part" && mv "$path.part" "$path" && cat "$path" > ${folder}/seen && readlink "$path" > ${folder}/link`;
+    await driver(script).etcdSnapshot("10.0.0.1", file, idle);
+    expect(readFileSync(join(folder, "seen"), "utf8")).toBe("snapshot\n");
+    expect(readFileSync(join(folder, "link"), "utf8")).toBe("/dev/fd/4\n");
+    expect(readFileSync(`/proc/self/fd/${file}`, "utf8")).toBe("snapshot\n");
+    closeSync(file);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith(".plinth-snapshot"))).toEqual(before);
+  });
+
   test("without the tool says how to get it", async () => {
     process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
     const talos = talosctl(credentials, (text) => text);
     await expect(talos.version("10.0.0.1", idle)).rejects.toThrow(/there is no .*nowhere \(install talosctl/);
+  });
+
+  test("its version is its own word, and no tool has none", async () => {
+    driver("echo Client:; echo Talos v1.13.0");
+    expect(await talosctlVersion(idle)).toBe("v1.13.0");
+    driver("echo broken >&2; exit 1");
+    expect(await talosctlVersion(idle)).toBeUndefined();
+    process.env.PLINTH_TALOSCTL = join(folder, "nowhere");
+    expect(await talosctlVersion(idle)).toBeUndefined();
   });
 
   const rpc = (text: string) => `error: rpc error: code = ${text}`;
@@ -87,12 +112,16 @@ describe("a call", () => {
     ],
     [rpc("PermissionDenied desc = not authorized"), "denied"],
     [rpc("FailedPrecondition desc = bootstrap is not available yet"), "not-ready"],
+    [
+      "error: 1 error occurred:\n\t* 10.0.3.11: resource MachineConfigs.config.talos.dev(config/v1alpha1@undefined) doesn't exist",
+      "not-ready",
+    ],
     [rpc("AlreadyExists desc = etcd data directory is not empty"), "exists"],
     [rpc("InvalidArgument desc = failed to parse config"), "invalid"],
     [rpc("Unimplemented desc = unknown method"), "unsupported"],
     ["something else", "other"],
   ])("that fails with %s is %s", async (stderr, kind) => {
-    const quoted = stderr.replaceAll("'", "");
+    const quoted = stderr.replaceAll("'", `'\\''`);
     await expect(driver(`echo '${quoted}' >&2; exit 1`).bootstrap("10.0.0.1")).rejects.toMatchObject({ kind });
   });
 
@@ -148,6 +177,7 @@ describe("reading talosctl's output", () => {
       "10.0.0.11   06ae9a0e6eba4e12   20 MB     3.9 MB (19.31%)   aac2c4d6ad4e3e1f   12           2           12                   false     3.6.8      3.6.0     alarm:NOSPACE, x",
     ].join("\n");
     expect(parse.parseEtcdStatus(status)).toEqual({
+      bytes: 20_000_000,
       member: "06ae9a0e6eba4e12",
       leader: "aac2c4d6ad4e3e1f",
       learner: false,

@@ -118,6 +118,14 @@ test("what the site file allows by name reaches the release, and nothing otherwi
   expect(byName((await graph(site)).resources, "site-release").inputs.allow).toEqual(["machine.udev"]);
 });
 
+test("where snapshots go reaches the release, and nothing otherwise", async () => {
+  expect(byName((await graph()).resources, "site-release").inputs).not.toHaveProperty("backup");
+  const site = siteFile();
+  site.backup = { store: { path: "/srv/backup" }, passphrase: true };
+  const backup = { store: { path: "/srv/backup" }, recipients: [], passphrase: true, keep: 10 };
+  expect(byName((await graph(site)).resources, "site-release").inputs.backup).toEqual(backup);
+});
+
 test("the talosconfig never names the VIP", async () => {
   const { result } = await graph();
   const talosconfig = await known(pulumi.unsecret(result.talosconfig));
@@ -183,3 +191,43 @@ test("bad input ends the program with every problem, before anything is register
   site.talos.version = "v1.99.0";
   await expect(graph(site)).rejects.toThrow(/2 problems; nothing was changed:/);
 });
+
+describe("a passphrase that the site file names", () => {
+  const site = (): SiteFile => {
+    const file = siteFile();
+    file.talos.encryption = { ephemeral: [{ by: "nodeId" }, { by: "passphrase", secret: "recovery" }] };
+    return file;
+  };
+  const PASSPHRASE = "correct horse battery staple";
+
+  test("reaches every machine as a secret, and everything else of the node stays readable", async () => {
+    const { resources } = await recordGraph(
+      () => new Site("site", { site: site(), secret: () => pulumi.output(PASSPHRASE) }),
+      answers,
+    );
+    const release = byName(resources, "site-release").inputs as Record<string, Record<string, unknown>>;
+    expect(JSON.stringify(release.nodes)).toContain("HostnameConfig");
+    expect(JSON.stringify(release.nodes)).not.toContain("VolumeConfig");
+    expect(pulumi.runtime.isRpcSecret(release.secretPatches)).toBe(true);
+    const patches = pulumi.runtime.unwrapRpcSecret(release.secretPatches);
+    expect(Object.keys(patches).sort()).toEqual(["cp-1", "cp-2", "cp-3", "worker-1", "worker-2"]);
+    expect(patches["cp-1"]).toEqual([expect.stringContaining(PASSPHRASE)]);
+    const apply = byName(resources, "site-cp-1").inputs;
+    expect(pulumi.runtime.isRpcSecret(apply.configPatches)).toBe(true);
+    const open = resources.map(({ inputs }) => JSON.stringify(withoutSecrets(inputs)));
+    expect(open.filter((text) => text.includes(PASSPHRASE))).toEqual([]);
+  });
+
+  test("and that the stack has not is refused with the machines that need it", async () => {
+    await expect(recordGraph(() => new Site("site", { site: site() }), answers)).rejects.toThrow(
+      /cp-1, cp-2, cp-3, worker-1, worker-2: this stack has no secret "recovery" \(pulumi config set --secret plinth:recovery/,
+    );
+  });
+});
+
+/** Inputs as anybody may read them. */
+function withoutSecrets(value: unknown): unknown {
+  if (pulumi.runtime.isRpcSecret(value)) return "[secret]";
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutSecrets(inner)]));
+}

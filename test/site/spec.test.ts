@@ -27,7 +27,7 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     "unknown key of a machine",
     (s) => Object.assign(s.machines["cp-1"], { colour: "red" }),
     [
-      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, address, disk, arch, failureDomain, labels, taints)",
+      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, address, disk, arch, generation, tpm, encryption, failureDomain, labels, taints)",
     ],
   ],
   [
@@ -125,7 +125,7 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     "two control planes",
     (s) => delete s.machines["cp-3"],
     [
-      "machines: 2 control planes: etcd with 2 members survives no more failures than with 1, and the loss of either stops it (use 1 or 3)",
+      "machines: 2 control planes: etcd with 2 members survives no more failures than with 1, and the loss of either stops it (use 1 or 3; to replace a dead one leave it declared and raise its generation)",
     ],
   ],
   [

@@ -59,14 +59,14 @@ test.each<[string, NodeModel, Contract, path: string, reason: string]>([
     "PCRs where they cannot be chosen",
     { ...worker, encryption: { ephemeral: [{ ...tpm, pcrs: [7] }, nodeId] } },
     "v1.11",
-    "encryption.ephemeral.pcrs",
+    "encryption.ephemeral[0].pcrs",
     "cannot choose PCRs",
   ],
   [
     "a PCR that is not there",
     { ...worker, encryption: { ephemeral: [{ ...tpm, pcrs: [24] }, nodeId] } },
     "v1.13",
-    "encryption.ephemeral.pcrs",
+    "encryption.ephemeral[0].pcrs",
     "there is no PCR 24",
   ],
   [
@@ -81,18 +81,39 @@ test.each<[string, NodeModel, Contract, path: string, reason: string]>([
     "protects nothing without Secure Boot",
   ],
   [
+    "PCRs that are none",
+    { ...worker, encryption: { ephemeral: [{ ...tpm, pcrs: [] }, nodeId] } },
+    "v1.13",
+    "encryption.ephemeral[0].pcrs",
+    "binds the key to no measurement",
+  ],
+  [
+    "two keys that break together",
+    { ...worker, encryption: { state: [nodeId, nodeId] } },
+    "v1.13",
+    "encryption.state",
+    "what breaks one breaks the other",
+  ],
+  [
+    "a lock to a STATE that is open",
+    { ...worker, encryption: { ephemeral: [{ ...tpm, lockToState: true }, nodeId] } },
+    "v1.13",
+    "encryption.ephemeral[0].lockToState",
+    "not encrypted",
+  ],
+  [
     "STATE locked to STATE",
     { ...worker, encryption: { state: [nodeId, { ...tpm, lockToState: true }] } },
     "v1.13",
-    "encryption.state",
+    "encryption.state[1].lockToState",
     "locked to itself",
   ],
   [
     "STATE's passphrase on STATE",
     { ...worker, encryption: { state: [nodeId, passphrase] } },
     "v1.13",
-    "encryption.state",
-    "which it unlocks",
+    "encryption.state[1]",
+    "readable on the same disk",
   ],
 ])("%s is a problem", (_name, model, contract, path, reason) => {
   expect(nodeProblems(model, contract)).toEqual([
@@ -130,7 +151,7 @@ test("all problems come at once, without a secret, and nothing is written", () =
     "install.disk",
     "apiServer",
     "encryption.state",
-    "encryption.state",
+    "encryption.state[0]",
   ]);
   expect(error.message).toContain("The configuration of w1 cannot be written:");
   expect(error.message).not.toContain("s3cr3t");

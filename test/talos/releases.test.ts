@@ -141,5 +141,8 @@ describe("what cannot be used", () => {
       "talosctl: talosctl v1.12.0 is too old for Kubernetes v1.37.0 (install talosctl v1.14.0 or later, or set PLINTH_TALOSCTL to one)",
     ]);
     expect(talosctlProblems("", "v1.13.9", "v1.36.3")).toHaveLength(1);
+    expect(talosctlProblems(undefined, "v1.13.9", "v1.36.3").map(formatProblem)).toEqual([
+      "talosctl: there is none (install talosctl and put it on PATH, or name one in PLINTH_TALOSCTL)",
+    ]);
   });
 });

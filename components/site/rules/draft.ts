@@ -23,6 +23,8 @@ export interface DraftMachine {
   readonly address?: Located<Address>;
   /** WWID or serial number; undefined for a selector, which other machines may share. */
   readonly disk?: string;
+  /** As written. */
+  readonly raw: Record<string, unknown>;
 }
 
 /** What of a site file is sound enough to compare. */
@@ -44,9 +46,12 @@ export interface Draft {
   readonly machines: readonly DraftMachine[];
   readonly talos: Record<string, unknown>;
   readonly kubernetes: Record<string, unknown>;
+  /** `undefined` if the file has none. */
+  readonly backup: Record<string, unknown> | undefined;
 }
 
-function record(value: unknown): Record<string, unknown> {
+/** A value as an object, empty when it is none. */
+export function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
@@ -113,9 +118,11 @@ export function readDraft(raw: unknown): Draft {
         ...(typeof machine.mac === "string" && { mac: machine.mac.toLowerCase() }),
         ...(address && { address }),
         ...(disk !== undefined && { disk }),
+        raw: machine,
       };
     }),
     talos: record(site.talos),
     kubernetes: record(site.kubernetes),
+    backup: site.backup === undefined ? undefined : record(site.backup),
   };
 }

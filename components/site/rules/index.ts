@@ -1,5 +1,7 @@
 import type { Problem } from "../../problem";
+import { checkBackup } from "./backup";
 import { readDraft } from "./draft";
+import { checkEncryption } from "./encryption";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -22,4 +24,6 @@ const RULES = [
   checkControlPlanes,
   checkPools,
   checkTalos,
+  checkBackup,
+  checkEncryption,
 ];

@@ -60,7 +60,10 @@ export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
     problems.push({
       path: "machines",
       reason: `${count} control planes: etcd with ${count} members survives no more failures than with ${count - 1}${worse}`,
-      fix: `use ${count - 1} or ${count + 1}`,
+      fix:
+        count === 2
+          ? "use 1 or 3; to replace a dead one leave it declared and raise its generation"
+          : `use ${count - 1} or ${count + 1}`,
     });
   }
   if (count > 1 && !hasVip) {

@@ -2,7 +2,8 @@ import type { Problem } from "../../problem";
 import type { Contract } from "../releases";
 import { compareMinors } from "../version";
 import { parseSize } from "./disk";
-import type { NodeModel, VolumeKeys } from "./model";
+import { encryptionProblems } from "./encryption";
+import type { NodeModel } from "./model";
 
 /**
  * What a contract cannot express, and what Talos would take but a person would regret. Addresses, names and versions are
@@ -13,10 +14,7 @@ export function nodeProblems(model: NodeModel, contract: Contract): readonly Pro
     ...installProblems(model, contract),
     ...vipProblems(model),
     ...controlPlaneOnly(model),
-    ...keyProblems("encryption.state", model.encryption?.state, contract),
-    ...keyProblems("encryption.ephemeral", model.encryption?.ephemeral, contract),
-    ...stateProblems(model),
-    ...secureBootProblems(model),
+    ...encryptionOf(model, contract),
   ];
 }
 
@@ -84,71 +82,11 @@ function controlPlaneOnly(model: NodeModel): readonly Problem[] {
   return [{ path: "apiServer", reason: "a worker runs no kube-apiserver", fix: "remove it from this node" }];
 }
 
-function keyProblems(path: string, keys: VolumeKeys | undefined, contract: Contract): readonly Problem[] {
-  if (keys === undefined) return [];
-  const problems: Problem[] = [];
-  if (keys.length < 2) {
-    problems.push({
-      path,
-      reason: "has fewer than two keys: when the one breaks, the volume is lost",
-      fix: "add a second key of another kind, such as nodeId or kms",
-    });
-  }
-  const tpms = keys.filter((key) => key.kind === "tpm");
-  if (tpms.length > 0 && tpms.length === keys.length) {
-    problems.push({
-      path,
-      reason: "every key depends on the TPM: a firmware update that changes its measurements locks the volume",
-      fix: "add a key that does not, such as nodeId or kms",
-    });
-  }
-  for (const key of tpms) {
-    if (key.pcrs !== undefined && !atLeast(contract, "1.12")) {
-      problems.push({
-        path: `${path}.pcrs`,
-        reason: `contract ${contract} cannot choose PCRs`,
-        fix: "remove pcrs (it seals to PCR 7), or use contract v1.12",
-      });
-    }
-    for (const pcr of key.pcrs ?? []) {
-      if (Number.isInteger(pcr) && pcr >= 0 && pcr <= 23) continue;
-      problems.push({ path: `${path}.pcrs`, reason: `there is no PCR ${pcr}`, fix: "use 0 to 23; 7 is usual" });
-    }
-  }
-  return problems;
-}
-
-function stateProblems(model: NodeModel): readonly Problem[] {
-  const keys = model.encryption?.state ?? [];
-  const problems: Problem[] = [];
-  if (keys.some((key) => key.lockToState === true)) {
-    problems.push({
-      path: "encryption.state",
-      reason: "STATE cannot be locked to itself",
-      fix: "remove lockToState there; it is meant for EPHEMERAL",
-    });
-  }
-  if (keys.some((key) => key.kind === "static")) {
-    problems.push({
-      path: "encryption.state",
-      reason: "a passphrase for STATE would be stored on STATE, which it unlocks",
-      fix: "use tpm, nodeId or kms for STATE",
-    });
-  }
-  return problems;
-}
-
-/** Talos seals to the TPM without Secure Boot as well, and then anyone's boot medium gets the same measurements. */
-function secureBootProblems(model: NodeModel): readonly Problem[] {
-  const image = model.install?.image;
-  if (image === undefined || image.includes("installer-secureboot/")) return [];
-  return Object.entries(model.encryption ?? {})
-    .filter(([, keys]) => keys.some((key) => key.kind === "tpm"))
-    .map(([volume]) => ({
-      path: `encryption.${volume}`,
-      reason: "a TPM key protects nothing without Secure Boot, and the installer image has none",
-      fix: "install an image of the kind installer-secureboot, or use nodeId or kms",
-    }));
+function encryptionOf({ encryption, install }: NodeModel, contract: Contract): readonly Problem[] {
+  if (encryption === undefined) return [];
+  const image = install?.image;
+  const around = { contract, ...(image !== undefined && { secureBoot: image.includes("installer-secureboot/") }) };
+  return encryptionProblems(encryption, around).map((problem) => ({ ...problem, path: `encryption.${problem.path}` }));
 }
 
 function atLeast(contract: Contract, minor: string): boolean {

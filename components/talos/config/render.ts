@@ -7,7 +7,7 @@ import { legacyFields } from "./legacy";
 import type { NodeModel } from "./model";
 import { networkDocuments } from "./network";
 import { systemDocuments } from "./system";
-import { type ConfigDocument, prune, renderDocument } from "./yaml";
+import { type ConfigDocument, prune, renderDocument, valueAt } from "./yaml";
 
 /**
  * The patches that turn the base configuration of a role, generated for the same contract, into the configuration of one
@@ -17,10 +17,34 @@ import { type ConfigDocument, prune, renderDocument } from "./yaml";
  * @throws ProblemError when {@link nodeProblems} finds any.
  */
 export function nodePatches(model: NodeModel, contract: Contract): string[] {
+  return checkedDocuments(model, contract).map(renderDocument);
+}
+
+/** A node's patches, those that hold a secret apart from those that anybody may read. */
+export interface NodePatches {
+  readonly open: readonly string[];
+  readonly secret: readonly string[];
+}
+
+/** {@link nodePatches} in two parts. A document that holds a passphrase is secret as a whole. */
+export function splitPatches(model: NodeModel, contract: Contract): NodePatches {
+  const documents = checkedDocuments(model, contract);
+  return {
+    open: documents.filter((document) => !holdsPassphrase(document)).map(renderDocument),
+    secret: documents.filter(holdsPassphrase).map(renderDocument),
+  };
+}
+
+function checkedDocuments(model: NodeModel, contract: Contract): readonly ConfigDocument[] {
   const problems = nodeProblems(model, contract);
   if (problems.length > 0)
     throw new ProblemError(`The configuration of ${model.hostname} cannot be written:`, problems);
-  return nodeDocuments(model, contract).map(renderDocument);
+  return nodeDocuments(model, contract);
+}
+
+function holdsPassphrase(document: ConfigDocument): boolean {
+  const keys = valueAt(document, "encryption.keys");
+  return Array.isArray(keys) && keys.some((key) => key?.static !== undefined);
 }
 
 /** The documents behind {@link nodePatches}, before they are written as text. */

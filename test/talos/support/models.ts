@@ -53,6 +53,23 @@ export const MODELS: Readonly<Record<string, NodeModel>> = {
       ],
     },
   },
+  encrypted: {
+    type: "controlplane",
+    hostname: "cp-3",
+    install: {
+      disk: { wwid: "naa.5000c500a0b1c2d4" },
+      image:
+        "factory.talos.dev/metal-installer-secureboot/376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba:v1.13.0",
+    },
+    encryption: {
+      state: [{ kind: "tpm" }, { kind: "kms", endpoint: "https://kms.lab.example:4050" }],
+      ephemeral: [
+        { kind: "tpm", lockToState: true },
+        { kind: "static", passphrase: "kept in a safe" },
+        { kind: "nodeId", lockToState: false },
+      ],
+    },
+  },
   "vip-on-vlan": {
     type: "controlplane",
     hostname: "cp-2",

@@ -1,0 +1,96 @@
+/** Installs the machine that now stands under a key, after the one that stood there before is forgotten. */
+import { sentence } from "../../host/failure";
+import { TalosError } from "../../talosctl/talos";
+import { checkpoint } from "../../wait";
+import type { Cluster } from "../cluster";
+import type { Progress } from "../execute";
+import { dropMember, etcdGate } from "../gate";
+import { patchesOf, roleConfiguration } from "../plan";
+import { forgetNode, wipe } from "../reset";
+import { generationOf } from "./generation";
+
+/** Word in `allow` that permits to wipe a machine that still runs. */
+const REINSTALL = "reinstall";
+
+/** One node after the other. What was installed is left to the survey, which takes note of it as of any new node. */
+export async function renew(cluster: Cluster, keys: readonly string[], progress: Progress): Promise<void> {
+  for (const key of keys) {
+    checkpoint(cluster.signal);
+    cluster.context.log.progress(`${key} is installed anew`);
+    try {
+      progress.note(key, "renew", "done", await renewNode(cluster, key, progress));
+    } catch (error) {
+      progress.note(key, "renew", "failed", cluster.context.redact(sentence(error)));
+      throw new Error(`${key} is not installed anew: ${sentence(error)}; run the update again to go on`);
+    }
+    delete progress.running[key];
+  }
+}
+
+async function renewNode(cluster: Cluster, key: string, progress: Progress): Promise<string> {
+  const { talos, signal } = cluster;
+  const node = cluster.node(key);
+  const { address, type, hostname } = node;
+  cluster.installed.delete(address);
+  const leaving = Object.values(progress.leaving).map((each) => each.address);
+  const found = await standing(cluster, key);
+  if (found !== "renewed") {
+    const through = cluster.controlPlanes
+      .filter((other) => other !== key)
+      .map((other) => cluster.node(other).address)[0];
+    if (type === "controlplane") {
+      if (through === undefined) throw new Error(ONLY_COPY);
+      await etcdGate(cluster, `without ${key}`, { without: key, leaving });
+    }
+    if (found === "runs") await wipe(cluster, key, node, true);
+    // Its successor has the same address: etcd takes no second member of it, and its Node would carry old taints.
+    if (type === "controlplane" && through !== undefined) await dropMember(cluster, through, address, key);
+    await forgetNode(cluster, hostname);
+    await install(cluster, key);
+  }
+  await cluster.wait(`${key} answers with its configuration`, cluster.readySeconds, async () => {
+    const runs = generationOf(await talos.configuration(address, signal));
+    return runs >= (node.generation ?? 1) ? { done: runs } : { missing: "it runs an older one" };
+  });
+  cluster.installed.add(address);
+  if (type === "controlplane") await etcdGate(cluster, `with the new ${key}`, { leaving });
+  return found === "renewed" ? "was installed by an earlier run" : `installed as generation ${node.generation ?? 1}`;
+}
+
+const ONLY_COPY =
+  "it is the only control plane, and its disk held the only copy of etcd: restore a snapshot, or destroy the site and make it anew";
+
+/** What stands at the node's address: an empty machine, the one that was before, or one that is installed already. */
+async function standing(cluster: Cluster, key: string): Promise<"empty" | "runs" | "renewed"> {
+  const { talos, signal, inputs } = cluster;
+  const { address, generation = 1 } = cluster.node(key);
+  const found = await cluster.wait(`${key} waits in maintenance mode`, cluster.readySeconds, async () => {
+    try {
+      const runs = generationOf(await talos.configuration(address, signal));
+      return { done: runs >= generation ? ("renewed" as const) : ("runs" as const) };
+    } catch (error) {
+      if (error instanceof TalosError && error.kind === "maintenance") return { done: "empty" as const };
+      if (error instanceof TalosError && error.kind === "unreachable") {
+        return { missing: `it does not answer: boot it from a Talos image at ${address}` };
+      }
+      throw error;
+    }
+  });
+  if (found === "runs" && inputs.allow?.includes(REINSTALL) !== true) {
+    throw new Error(
+      `it still runs, and what is on its disks would be lost: allow ${REINSTALL} (talos.allow) for this one update, or set its generation back`,
+    );
+  }
+  return found;
+}
+
+async function install(cluster: Cluster, key: string): Promise<void> {
+  const { talos, signal, inputs } = cluster;
+  const node = cluster.node(key);
+  const wanted = await talos.render(roleConfiguration(inputs, node), patchesOf(inputs, key), signal);
+  if (generationOf(wanted) < (node.generation ?? 1)) {
+    throw new Error(`its patches do not carry its generation: use TalosCluster, or annotate the Node yourself`);
+  }
+  await cluster.audit("configure", key, `installs the machine at ${node.address} as generation ${node.generation}`);
+  await talos.applyFirst(node.address, wanted);
+}
