@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import semver from "semver";
+import { packageRoot } from "../../components/discovery";
 import { type Problem, refuse } from "../../components/problem";
-import { packageRoot } from "../places";
 import type { Ticker } from "../ticker";
 import { findGo } from "./go";
 import { type Recipe, recipes, requirements } from "./recipes";
