@@ -1,8 +1,12 @@
 /** The outside world as the Talos resources see it; tests hand in one that fails. */
+import type { Snapshot } from "../components/backup/snapshot";
+import type { Problem } from "../components/problem";
 import type { ClientConfiguration } from "../components/talos/binding";
 import { kubernetes } from "./kubernetes/client";
 import { type Endpoint, httpEndpoint } from "./kubernetes/endpoint";
 import type { Kubernetes } from "./kubernetes/kubernetes";
+import { checkStore, type StoreQuestion } from "./snapshot/preflight";
+import { type SnapshotContext, type SnapshotInputs, takeSnapshot } from "./snapshot/take";
 import { talosctl } from "./talosctl/client";
 import { talosctlVersion } from "./talosctl/run";
 import type { Talos } from "./talosctl/talos";
@@ -13,8 +17,16 @@ export interface Drivers {
   talosctlVersion(signal: AbortSignal): Promise<string | undefined>;
   kubernetes(kubeconfig: string): Kubernetes;
   readonly endpoint: Endpoint;
+  readonly snapshots: Snapshots;
   /** Pause between two looks while waiting, in milliseconds. */
   readonly pollMs: number;
+}
+
+/** Snapshots of etcd, in a store outside the cluster. */
+export interface Snapshots {
+  /** Everything that would keep one from being taken. */
+  check(question: StoreQuestion, context: SnapshotContext): Promise<readonly Problem[]>;
+  take(inputs: SnapshotInputs, talos: Talos, context: SnapshotContext): Promise<Snapshot>;
 }
 
 export const realDrivers: Drivers = {
@@ -22,5 +34,6 @@ export const realDrivers: Drivers = {
   talosctlVersion,
   kubernetes,
   endpoint: httpEndpoint(),
+  snapshots: { check: checkStore, take: takeSnapshot },
   pollMs: 1000,
 };

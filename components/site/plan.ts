@@ -9,6 +9,7 @@ import { normaliseVersion } from "../talos/version";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
+import { planUpgrade, type UpgradePlan } from "./upgrade";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -51,6 +52,8 @@ export interface SitePlan {
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** How versions change. */
+  readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -91,6 +94,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };

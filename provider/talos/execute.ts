@@ -2,49 +2,20 @@
  * Carries a plan out, one node after the other, and stops at the first node that fails. Every action is a function
  * in one table, so that a node's steps are a list of names.
  */
-import type {
-  ClusterReleaseOutputs,
-  LeavingNode,
-  NodeRelease,
-  NodeRunning,
-  ReleaseStep,
-} from "../../components/talos/ClusterRelease";
+import type { NodeRelease, NodeRunning, ReleaseStep } from "../../components/talos/ClusterRelease";
 import { configImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
+
+import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
 import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
+import type { Progress } from "./progress";
+
 import { registeredTaints, wantedTaints } from "./taints";
-import { changedPaths, fingerprint } from "./yaml";
-
-/** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
-const JOURNAL = 100;
-
-/** What has been reached; grows while the plan is carried out. */
-export class Progress {
-  readonly running: { [key: string]: NodeRunning };
-  /** Nodes that are declared no longer and have not left yet. */
-  leaving: { [key: string]: LeavingNode };
-  private readonly steps: ReleaseStep[] = [];
-
-  constructor(before: Pick<ClusterReleaseOutputs, "running" | "leaving">) {
-    this.running = { ...before.running };
-    this.leaving = { ...before.leaving };
-  }
-
-  note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
-    this.steps.push({ node, action, result, detail });
-  }
-
-  outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
-    const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const { leaving } = this;
-    return { running, phase, journal: this.steps.slice(-JOURNAL), ...(Object.keys(leaving).length > 0 && { leaving }) };
-  }
-}
+import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
 /** One node on its way: what its actions hand to each other. */
 interface Errand {
@@ -52,6 +23,8 @@ interface Errand {
   readonly key: string;
   /** Talos version that ran when last looked at. */
   version: string;
+  /** Kubernetes version that its configuration names. */
+  readonly kubernetes?: string;
   readonly desired: string;
   /** What the node runs at the start. */
   readonly before: string;
@@ -75,15 +48,7 @@ const actions = {
   async forfeit(errand) {
     const { cluster, key } = errand;
     if (!errand.leads || cluster.controlPlanes.length === 1 || !mayReboot(errand)) return undefined;
-    const { address } = cluster.node(key);
-    await cluster.audit("configure", key, "hands on etcd's leadership before it reboots");
-    await cluster.talos.forfeitLeadership(address);
-    await cluster.wait(`another etcd leader than ${key}`, cluster.etcdSeconds, async () => {
-      const { leader, member } = await cluster.talos.etcdStatus(address, cluster.signal);
-      if (NO_LEADER.test(leader)) return { missing: "there is none yet" };
-      return leader === member ? { missing: "it still leads" } : { done: leader };
-    });
-    return "another member leads etcd";
+    return handOnLeadership(cluster, key);
   },
   async apply(errand) {
     const { cluster, key, desired, before } = errand;
@@ -165,7 +130,8 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
       talos.configuration(node.address, signal),
     ]),
   );
-  return { cluster, key, version, desired, before };
+  const kubernetes = kubeletVersion(before);
+  return { cluster, key, version, ...(kubernetes !== undefined && { kubernetes }), desired, before };
 }
 
 /** Whether the node runs anything else than what is declared. */
