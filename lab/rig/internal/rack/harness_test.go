@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,14 +82,26 @@ type bench struct {
 func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *bench {
 	t.Helper()
 
+	media := map[int]string{}
+	for _, host := range hosts {
+		media[host] = "v1.13.0"
+	}
+
+	return newBenchOf(t, network, programs, media)
+}
+
+// newBenchOf starts machines with the given Talos versions as their installation media.
+func newBenchOf(t *testing.T, network int, programs spec.Tools, media map[int]string) *bench {
+	t.Helper()
+
 	b := &bench{T: t, rig: &spec.Rig{Dir: t.TempDir(), Tools: programs, BootSeconds: 0.2}}
 	on := true
 
-	for _, host := range hosts {
+	for _, host := range slices.Sorted(maps.Keys(media)) {
 		b.rig.Machines = append(b.rig.Machines, spec.Machine{
 			Name: fmt.Sprintf("m%d", host), Address: fmt.Sprintf("127.80.%d.%d", network, host),
 			MAC: fmt.Sprintf("52:54:00:80:%02x:%02x", network, host), UUID: fmt.Sprintf("00000000-0000-4000-8000-0000000%02d%03d", network, host),
-			Arch: "amd64", MemoryMiB: 8192, Talos: "v1.13.0", Powered: &on,
+			Arch: "amd64", MemoryMiB: 8192, Talos: media[host], Powered: &on,
 			Disks: []spec.Disk{{Name: "/dev/sda", SizeGiB: 64, Serial: "S1", Model: "SIM", Transport: "sata"}},
 		})
 	}
