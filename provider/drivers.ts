@@ -8,11 +8,14 @@ import type { Kubernetes } from "./kubernetes/kubernetes";
 import { checkStore, type StoreQuestion } from "./snapshot/preflight";
 import { type SnapshotContext, type SnapshotInputs, takeSnapshot } from "./snapshot/take";
 import { talosctl } from "./talosctl/client";
+import { type Face, probe } from "./talosctl/probe";
 import { talosctlVersion } from "./talosctl/run";
 import type { Talos } from "./talosctl/talos";
 
 export interface Drivers {
   talos(credentials: ClientConfiguration, redact: (text: string) => string): Talos;
+  /** What a machine shows to somebody without credentials; `ca` (PEM) tells whose it is. */
+  probe(address: string, ca: string | undefined, signal: AbortSignal): Promise<Face>;
   /** Version of the talosctl that {@link talos} uses; `undefined` if there is none. Asks no machine. */
   talosctlVersion(signal: AbortSignal): Promise<string | undefined>;
   kubernetes(kubeconfig: string): Kubernetes;
@@ -31,6 +34,7 @@ export interface Snapshots {
 
 export const realDrivers: Drivers = {
   talos: talosctl,
+  probe,
   talosctlVersion,
   kubernetes,
   endpoint: httpEndpoint(),

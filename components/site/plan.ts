@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -52,6 +53,8 @@ export interface SitePlan {
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** When the running cluster may be changed. */
+  readonly maintenance?: Maintenance;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -94,6 +97,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
+import { maintenanceSchema } from "../maintenance/spec";
 import {
   cidr,
   contract,
@@ -284,6 +285,9 @@ export const siteSchema = z.strictObject({
     .describe(
       "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
     ),
+  maintenance: maintenanceSchema
+    .optional()
+    .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

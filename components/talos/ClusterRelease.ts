@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Backup } from "../backup/spec";
+import type { Maintenance } from "../maintenance/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -88,6 +89,8 @@ export interface ClusterReleaseInputs {
   readonly upgrade?: UpgradeSettings;
   /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
   readonly backup?: Backup;
+  /** When the running cluster may be changed, and what runs around its changes. In place. @default - always, and nothing */
+  readonly maintenance?: Maintenance;
 }
 
 /** What was last seen on a node. */

@@ -1,6 +1,9 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
+import type { Maintenance } from "../../components/maintenance/spec";
+import { mayStart } from "../../components/maintenance/window";
 import { refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
@@ -41,7 +44,7 @@ export function clusterRelease(drivers: Drivers): Release {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;
       const { lines, problems } = previewChange(prior, inputs);
-      for (const line of lines) context.log.info(line);
+      for (const line of [...lines, ...windowLines(inputs)]) context.log.info(line);
       refuse("this change of the cluster is refused", [...refusedChanges(prior, inputs), ...problems]);
       return changes;
     },
@@ -68,6 +71,13 @@ export function clusterRelease(drivers: Drivers): Release {
       });
     },
   };
+}
+
+/** When the change could be made, if not now. */
+function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
+  const maintenance = inputs === unknown ? undefined : known<Maintenance | undefined>(inputs.maintenance);
+  const permission = mayStart("apply", new Date(), maintenance?.windows ?? []);
+  return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
 }
 
 function leaseName(inputs: ClusterReleaseInputs): string {
@@ -120,18 +130,19 @@ async function changeAll(
   }
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const found = await survey(cluster, due);
+  const { found, absent } = await survey(cluster, due);
   // A preview has not shown a change of versions that nobody knew of: the next one does.
   const wrong = strangers(cluster, found, progress);
-  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: wrong };
+  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: [...wrong, ...absent] };
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);
   const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
-  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
+  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
   if (planes) await etcdGate(cluster, "after the change");
+  if (absent.length > 0) return { outputs: progress.outputs("partial"), failures: absent };
   progress.rolledOut = Object.values(cluster.inputs.nodes)[0]?.kubernetes;
   return { outputs: progress.outputs("converged") };
 }

@@ -15,6 +15,7 @@ import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./pla
 import type { Progress } from "./progress";
 
 import { registeredTaints, wantedTaints } from "./taints";
+import { turn } from "./turn";
 import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
 /** One node on its way: what its actions hand to each other. */
@@ -110,12 +111,38 @@ export type Survey = ReadonlyMap<string, Errand>;
 
 /**
  * Waits until each node answers with the cluster's own certificate, then reads what it runs and renders what it shall
- * run. Changes nothing, so it happens at several nodes at once.
+ * run. Changes nothing, so it happens at several nodes at once. A worker that cannot be looked at is left out and told in
+ * `absent`, one sentence each: nothing depends on it. With a control plane missing no node is changed at all: etcd may
+ * have no member to spare.
  */
-export async function survey(cluster: Cluster, keys: readonly string[]): Promise<Survey> {
+export async function survey(
+  cluster: Cluster,
+  keys: readonly string[],
+): Promise<{ readonly found: Survey; readonly absent: readonly string[] }> {
   cluster.context.log.progress(`reads what runs on ${keys.length} nodes`);
-  const errands = await eachBounded(keys, PARALLEL, async (key) => [key, await look(cluster, key)] as const);
-  return new Map(errands);
+  const found = new Map<string, Errand>();
+  const absent = new Map<string, string>();
+  await eachBounded(keys, PARALLEL, async (key) => {
+    try {
+      found.set(key, await look(cluster, key));
+    } catch (error) {
+      checkpoint(cluster.signal);
+      absent.set(key, sentence(error));
+    }
+  });
+  const missing = [...absent].sort(([a], [b]) => (a < b ? -1 : 1));
+  const planes = missing.flatMap(([key]) => (cluster.node(key).type === "controlplane" ? [key] : [])).join(", ");
+  if (planes !== "") {
+    const why = missing.map(([, reason]) => reason).join("; ");
+    throw new Error(
+      `${why}; nothing was changed, and no node is while ${planes} is missing; bring it back, then run the update again`,
+    );
+  }
+  return { found, absent: missing.map(([key, why]) => `${why}; ${leftOut(key)}`) };
+}
+
+function leftOut(key: string): string {
+  return `${key} was left out; bring it back, or take it out of the site file, then run the update again`;
 }
 
 async function look(cluster: Cluster, key: string): Promise<Errand> {
@@ -213,7 +240,7 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {
-      const detail = await actions[step](errand);
+      const detail = await turn(cluster, key, step, () => actions[step](errand));
       if (detail !== undefined) progress.note(key, step, "done", detail);
     } catch (error) {
       progress.note(key, step, "failed", cluster.context.redact(sentence(error)));

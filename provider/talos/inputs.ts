@@ -1,6 +1,7 @@
 /** The boundary of the Talos resources: schemas of their inputs and outputs. */
 import { z } from "zod";
 import { backupSchema } from "../../components/backup/spec";
+import { maintenanceSchema } from "../../components/maintenance/spec";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import { durationSeconds } from "../wait";
 
@@ -63,6 +64,7 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
     })
     .exactOptional(),
   backup: backupSchema.exactOptional(),
+  maintenance: maintenanceSchema.exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */

@@ -199,6 +199,38 @@ describe("ClusterRelease", () => {
     expect(second.outputs.phase).toBe("converged");
   });
 
+  test("a worker that does not answer is left out: the others change, and the update fails with the way on", async () => {
+    const { cluster, resource, state } = await start();
+    const w1 = cluster.byKey("w-1");
+    cluster.nodes.delete(w1.address);
+    const first = await resource.update("demo", state, changed, listen().context);
+    expect(cluster.applied).toEqual(["cp-2", "cp-3", "cp-1", "w-2"]);
+    expect(first.failures).toEqual([
+      "w-1 answers: not within 1 s; last seen: connection refused; w-1 was left out; bring it back, or take it out of the site file, then run the update again",
+    ]);
+    expect(first.outputs.phase).toBe("partial");
+    expect(Object.keys(first.outputs.running)).toContain("w-1");
+    cluster.nodes.set(w1.address, w1);
+    const second = await resource.update(
+      "demo",
+      { inputs: changed, outputs: first.outputs },
+      changed,
+      listen().context,
+    );
+    expect([second.failures, second.outputs.phase]).toEqual([undefined, "converged"]);
+    expect(cluster.applied.slice(4)).toEqual(["w-1"]);
+  });
+
+  test("a control plane that does not answer halts everything, and every missing node is named", async () => {
+    const { cluster, resource, state } = await start();
+    for (const key of ["cp-3", "w-1"]) cluster.nodes.delete(cluster.byKey(key).address);
+    const reached = await resource.update("demo", state, changed, listen().context);
+    expect(cluster.applied).toEqual([]);
+    expect(reached.failures?.join()).toMatch(
+      /cp-3 answers: not within 1 s; .*w-1 answers: .*; nothing was changed, and no node is while cp-3 is missing; bring it back, then run the update again$/,
+    );
+  });
+
   test.each([
     [
       "a ghost member",

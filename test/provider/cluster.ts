@@ -72,6 +72,12 @@ export class FakeCluster {
   /** Taints of Nodes by name, once somebody has set any. */
   readonly taints = new Map<string, NodeTaints>();
   ghost = false;
+  /** CA of the machines' certificates. */
+  ca = "-----BEGIN CERTIFICATE-----";
+  /** Nobody without credentials sees the machines. */
+  hidden = false;
+  /** Another cluster's API answers at the endpoint. */
+  stranger = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
@@ -159,6 +165,12 @@ export class FakeCluster {
     const { upgrades } = this;
     return {
       talos: () => upgrades.mortal(this.recorder.wrap({ ...this.talos(), ...upgrades.talos() }, mutating)),
+      probe: async (address, ca) => {
+        const node = this.nodes.get(address);
+        if (node === undefined || this.hidden) return "absent";
+        if (node.configuration === undefined) return "maintenance";
+        return ca === this.ca ? "ours" : "foreign";
+      },
       talosctlVersion: async () => this.talosctl,
       kubernetes: () => upgrades.mortal({ ...this.kubernetes(), ...upgrades.kubernetes() }),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
@@ -334,7 +346,12 @@ export class FakeCluster {
   }
 
   private endpoint(): Endpoint {
-    return { ready: async () => (this.members.length > 0 ? undefined : "connection refused") };
+    return {
+      look: async () => {
+        if (this.stranger) return { state: "foreign", said: "its certificate is not of this cluster" };
+        return this.members.length > 0 ? { state: "ready", said: "" } : { state: "away", said: "connection refused" };
+      },
+    };
   }
 }
 

@@ -1,11 +1,12 @@
 /** Brings to its end what an earlier run, killed in between, began on nodes that run the wanted image by now. */
 import { sentence } from "../../host/failure";
+import { checkpoint } from "../../wait";
 import type { Cluster } from "../cluster";
 import type { Progress } from "../progress";
+import { turn } from "../turn";
 import { actions, forgetInstalled } from "./actions";
 import { Halt } from "./halt";
 import type { ReleaseHop } from "./route";
-import { turn } from "./turn";
 import { beginVisit } from "./visit";
 
 /** Steps of a node after its reboot. */
@@ -34,9 +35,9 @@ async function settled(
   visit: Awaited<ReturnType<typeof beginVisit>>,
   progress: Progress,
 ): Promise<void> {
-  turn(visit.cluster);
+  checkpoint(visit.cluster.signal);
   try {
-    const detail = await actions[step](visit);
+    const detail = await turn(visit.cluster, visit.key, step, () => actions[step](visit));
     if (detail !== undefined) progress.note(visit.key, step, "done", detail);
   } catch (error) {
     progress.note(visit.key, step, "failed", visit.cluster.context.redact(sentence(error)));

@@ -3,16 +3,16 @@
  * with etcd's leader last, then workers by failure domain. Stops at the first node that fails.
  */
 import { sentence } from "../../host/failure";
-import { eachBounded } from "../../wait";
+import { checkpoint, eachBounded } from "../../wait";
 import { type Cluster, PARALLEL } from "../cluster";
 import { etcdGate } from "../gate";
 import { leaderLast, leaderOf, workerWaves } from "../plan";
 import type { Progress } from "../progress";
+import { turn } from "../turn";
 import { fingerprint } from "../yaml";
 import { actions, revertedBefore, STEPS } from "./actions";
 import { Halt } from "./halt";
 import type { TalosHop } from "./route";
-import { turn } from "./turn";
 import { beginVisit, type Visit } from "./visit";
 
 /** Workers that load an image at the same time. */
@@ -82,9 +82,9 @@ class Wave {
   }
 
   async step(visit: Visit, name: keyof typeof actions): Promise<void> {
-    turn(this.cluster);
+    checkpoint(this.cluster.signal);
     try {
-      const detail = await actions[name](visit);
+      const detail = await turn(this.cluster, visit.key, name, () => actions[name](visit));
       if (detail !== undefined) this.progress.note(visit.key, name, "done", detail);
     } catch (error) {
       this.progress.note(visit.key, name, "failed", this.cluster.context.redact(sentence(error)));

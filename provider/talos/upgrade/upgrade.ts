@@ -7,6 +7,7 @@ import { sentence } from "../../host/failure";
 import { eachBounded } from "../../wait";
 import { type Cluster, PARALLEL } from "../cluster";
 import type { Progress } from "../progress";
+import { mayTurn, turn } from "../turn";
 import { liftCordons } from "./drain";
 import { Halt } from "./halt";
 import { changeKubernetes } from "./kubernetes";
@@ -15,7 +16,6 @@ import { type ReleaseHop, type RouteNode, routeOf, type Versions } from "./route
 import { settle } from "./settle";
 import { snapshotBefore } from "./snapshot";
 import { changeTalos } from "./talos";
-import { turn } from "./turn";
 
 /** Returns what stopped it; nothing when every node runs what is declared. */
 export async function upgrade(cluster: Cluster, progress: Progress): Promise<readonly string[]> {
@@ -43,11 +43,10 @@ export async function upgrade(cluster: Cluster, progress: Progress): Promise<rea
 async function make(cluster: Cluster, hop: ReleaseHop, progress: Progress): Promise<string | undefined> {
   let snapshot: string | undefined;
   try {
-    turn(cluster);
-    snapshot = await snapshotBefore(cluster, progress);
-    turn(cluster);
+    mayTurn(cluster, hop.axis === "talos" ? "install" : "kubernetes");
+    snapshot = await turn(cluster, WHOLE_CLUSTER, "snapshot", () => snapshotBefore(cluster, progress));
     if (hop.axis === "talos") await changeTalos(cluster, hop, progress);
-    else await changeKubernetes(cluster, hop, progress);
+    else await turn(cluster, WHOLE_CLUSTER, "kubernetes", () => changeKubernetes(cluster, hop, progress));
     progress.upgraded(past(hop, hop.axis === "talos" ? hop.nodes : cluster.keys, snapshot));
     if (hop.axis === "kubernetes") progress.note(WHOLE_CLUSTER, "kubernetes", "done", `Kubernetes ${hop.to}`);
     return undefined;
