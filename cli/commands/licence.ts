@@ -34,14 +34,14 @@ export function registerLicence(program: Command): void {
         record(options.vendor, { act: "key", key });
       } else if (act === "retire") {
         const key = id ?? "";
-        await retireKey(options.vendor, key, second(new Date()));
+        retireKey(options.vendor, key, second(new Date()));
         record(options.vendor, { act: "retire", key });
       } else if (act !== undefined) {
         throw new ProblemError("No key was changed:", [
           { path: "act", reason: `${act} is nothing to do with a key`, fix: "leave it out, or say new or retire" },
         ]);
       }
-      for (const key of publicKeys(options.vendor)) console.log(`- ${JSON.stringify(key)} # ${await keyId(key.x)}`);
+      for (const key of publicKeys(options.vendor)) console.log(`- ${JSON.stringify(key)} # ${keyId(key.x)}`);
     });
 
   signing(licence.command("issue"))
@@ -101,9 +101,9 @@ export function registerLicence(program: Command): void {
     .requiredOption("--keys <file>", "the vendor's public keys: keys.json")
     .option("--revocations <file>", "the vendor's revocation list")
     .option("--at <date>", "another moment than now")
-    .action(async (file: string, { keys, revocations, at, uuid, wwid }: Check) => {
-      const verdict = await verifyLicence(read(file), {
-        keys: await keyRing(readKeys(keys)),
+    .action((file: string, { keys, revocations, at, uuid, wwid }: Check) => {
+      const verdict = verifyLicence(read(file), {
+        keys: keyRing(readKeys(keys)),
         now: at === undefined ? new Date() : new Date(moment(at, "--at")),
         devices: { uuids: uuid, wwids: wwid },
         ...(revocations !== undefined && { revocations: read(revocations) }),

@@ -45,7 +45,7 @@ export function readKeys(file: string): readonly LicenceKey[] {
 export async function makeKey(folder: string, seal: Seal): Promise<string> {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const x = publicKey.export({ format: "jwk" }).x ?? "";
-  const id = await keyId(x);
+  const id = keyId(x);
   const secret = await sealed(privateKey.export({ format: "pem", type: "pkcs8" }).toString(), seal);
   const keys = publicKeys(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -56,9 +56,9 @@ export async function makeKey(folder: string, seal: Seal): Promise<string> {
 }
 
 /** From this moment on nothing that the key signs is accepted; what it signed before stays good. */
-export async function retireKey(folder: string, id: string, until: string): Promise<void> {
+export function retireKey(folder: string, id: string, until: string): void {
   const keys = publicKeys(folder);
-  const ids = await Promise.all(keys.map(({ x }) => keyId(x)));
+  const ids = keys.map(({ x }) => keyId(x));
   if (!ids.includes(id)) {
     const fix = ids.length === 0 ? "make one with plinth licence keys new" : `name one of ${ids.join(", ")}`;
     throw new ProblemError("No key was retired:", [{ path: "id", reason: `there is no key ${id}`, fix }]);
@@ -76,7 +76,7 @@ export async function signingKey(folder: string, seal: Seal): Promise<SigningKey
     const fix = "make one with plinth licence keys new";
     throw new ProblemError("Nothing was signed:", [{ path: folder, reason: "holds no key that may sign", fix }]);
   }
-  const id = await keyId(current.x);
+  const id = keyId(current.x);
   return { id, x: current.x, key: createPrivateKey(await opened(join(folder, `${id}.age`), seal)) };
 }
 

@@ -1,6 +1,6 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import { calculateJwkThumbprint } from "jose";
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
+import { canonicalJson } from "./canonical";
 import { instant } from "./claims";
 
 /**
@@ -26,25 +26,28 @@ export interface TrustedKey {
   readonly until?: number;
 }
 
-/** Keys by their RFC 7638 thumbprints. */
+/** Keys by their ids. */
 export type KeyRing = ReadonlyMap<string, TrustedKey>;
 
 function canonical(x: string): boolean {
   return Buffer.from(x, "base64url").toString("base64url") === x;
 }
 
-/** Names a public key. */
-export function keyId(x: string): Promise<string> {
-  return calculateJwkThumbprint(jwk(x));
+/** Names a public key by its RFC 7638 thumbprint. */
+export function keyId(x: string): string {
+  return createHash("sha256")
+    .update(canonicalJson(jwk(x)))
+    .digest("base64url");
 }
 
 /** Makes the keys ready, once for many verifications. */
-export async function keyRing(keys: readonly LicenceKey[]): Promise<KeyRing> {
-  const ready = keys.map(async ({ x, until }): Promise<[string, TrustedKey]> => {
-    const key = createPublicKey({ key: jwk(x), format: "jwk" });
-    return [await keyId(x), { key, ...(until !== undefined && { until: Date.parse(until) }) }];
-  });
-  return new Map(await Promise.all(ready));
+export function keyRing(keys: readonly LicenceKey[]): KeyRing {
+  return new Map(
+    keys.map(({ x, until }) => {
+      const key = createPublicKey({ key: jwk(x), format: "jwk" });
+      return [keyId(x), { key, ...(until !== undefined && { until: Date.parse(until) }) }];
+    }),
+  );
 }
 
 function jwk(x: string) {

@@ -87,20 +87,20 @@ export interface Verdict {
 }
 
 /** Judges a licence. Never throws on any text. */
-export async function verifyLicence(text: string, circumstances: Circumstances): Promise<Verdict> {
-  const read = await readSigned(text, LICENCE, licenceClaims, 16_384, circumstances.keys);
+export function verifyLicence(text: string, circumstances: Circumstances): Verdict {
+  const read = readSigned(text, LICENCE, licenceClaims, 16_384, circumstances.keys);
   if ("state" in read) return { ...read, reason: `the licence is not accepted: ${read.reason}` };
-  const list = await readRevocations(circumstances);
+  const list = readRevocations(circumstances);
   if (list !== undefined && "state" in list)
     return { ...list, licence: read.value, reason: `the revocation list is not accepted: ${list.reason}` };
   return judge(read.value, list?.value, circumstances);
 }
 
 /** A revocation list, or why it is none. Never throws on any text. */
-export async function readRevocations({
+export function readRevocations({
   revocations,
   keys,
-}: Pick<Circumstances, "revocations" | "keys">): Promise<{ readonly value: Revocations } | Verdict | undefined> {
+}: Pick<Circumstances, "revocations" | "keys">): { readonly value: Revocations } | Verdict | undefined {
   if (revocations === undefined) return undefined;
   return readSigned(revocations, REVOCATIONS, revocationClaims, 4_194_304, keys);
 }
@@ -199,15 +199,15 @@ function isHere(wanted: Devices, here: Devices | undefined): boolean {
   return wanted.uuids.some((uuid) => has(here?.uuids, uuid)) || wanted.wwids.some((wwid) => has(here?.wwids, wwid));
 }
 
-async function readSigned<T extends { readonly issued: string }>(
+function readSigned<T extends { readonly issued: string }>(
   text: string,
   type: string,
   schema: z.ZodType<T>,
   longest: number,
   keys: KeyRing,
-): Promise<{ readonly value: T } | Verdict> {
+): { readonly value: T } | Verdict {
   try {
-    const { payload, until } = await open(text, { type, keys, longest });
+    const { payload, until } = open(text, { type, keys, longest });
     const version = (payload as { readonly v?: unknown } | null)?.v;
     if (typeof version === "number" && version > 1)
       return none("unsupported", `it is of form ${version}, unknown to this plinth`, "update plinth");

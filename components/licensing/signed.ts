@@ -2,9 +2,10 @@
  * Signed documents: compact JWS with EdDSA and one spelling. Whatever could be written in two ways is refused, so that
  * a document that differs in a single bit from what was signed is never taken for it.
  */
-import type { KeyObject } from "node:crypto";
-import { CompactSign, compactVerify } from "jose";
+import { type KeyObject, verify } from "node:crypto";
+import { CompactSign } from "jose";
 import { z } from "zod";
+import { canonicalJson } from "./canonical";
 import { type KeyRing, keyId } from "./keys";
 
 /** Why a document is not accepted: by whom it is signed, that it was altered, or that it is none. */
@@ -29,10 +30,10 @@ interface Expected {
 }
 
 /** What was signed and when its key ends; the content is still to be checked. @throws NotSigned */
-export async function open(
+export function open(
   text: string,
   { type, keys, longest }: Expected,
-): Promise<{ readonly payload: unknown; readonly until?: number }> {
+): { readonly payload: unknown; readonly until?: number } {
   if (text === "") throw new NotSigned("malformed", "it is empty");
   if (text.length > longest)
     throw new NotSigned("malformed", `it has ${text.length} characters, and none has more than ${longest}`);
@@ -46,27 +47,16 @@ export async function open(
   const trusted = keys.get(kid);
   if (trusted === undefined)
     throw new NotSigned("unknown-key", `it is signed by the key ${word(kid)}, which is not trusted here`);
-  const good = await compactVerify(text, trusted.key, { algorithms: ["EdDSA"] }).then(
-    () => true,
-    () => false,
-  );
+  // Not jose: it verifies in another thread, and a plan is made in one go. What it says is the same, a test shows.
+  const good = verify(null, Buffer.from(text.slice(0, text.lastIndexOf("."))), trusted.key, signature);
   if (!good) throw new NotSigned("altered", "its content is not what was signed");
   return { payload: readPayload(body.toString()), ...(trusted.until !== undefined && { until: trusted.until }) };
 }
 
 /** Signs a document with an Ed25519 key whose public part is `x`. */
 export async function sign(payload: unknown, type: string, key: KeyObject, x: string): Promise<string> {
-  const head = { alg: "EdDSA", kid: await keyId(x), typ: type };
+  const head = { alg: "EdDSA", kid: keyId(x), typ: type };
   return new CompactSign(Buffer.from(canonicalJson(payload))).setProtectedHeader(head).sign(key);
-}
-
-/** JSON with sorted keys and no space: one text for one value. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }
 
 function bytes(part: string): Buffer {

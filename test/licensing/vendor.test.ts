@@ -15,8 +15,8 @@ let identity: string;
 let recipient: string;
 
 beforeAll(async () => {
-  const { generateIdentity, identityToRecipient } = await import("age-encryption");
-  identity = await generateIdentity();
+  const { generateX25519Identity, identityToRecipient } = await import("age-encryption");
+  identity = await generateX25519Identity();
   recipient = await identityToRecipient(identity);
 });
 
