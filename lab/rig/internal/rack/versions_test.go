@@ -45,7 +45,7 @@ func TestDocumentsOfALaterTalosAreRefused(t *testing.T) {
 	b := newBenchOf(t, 9, withRules(t, noTools()), map[int]string{11: "v1.12.0", 12: "v1.13.9", 13: "v1.14.1"})
 
 	probe := "apiVersion: v1alpha1\nkind: TCPProbeConfig\nname: gateway\ninterval: 1s\nfailureThreshold: 3\nendpoint: 127.0.0.1:80\ntimeout: 10s\n"
-	sysctl := "apiVersion: v1alpha1\nkind: SysctlConfig\nparameters:\n  vm.swappiness: \"10\"\n"
+	sysctl := "apiVersion: v1alpha1\nkind: SysctlConfig\nparams:\n  vm.swappiness: \"10\"\n"
 
 	for _, trial := range []struct {
 		host     int
