@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
+import { parseBundle } from "../adopt/bundle";
 import { pluginProblems } from "../discovery";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
@@ -53,6 +54,7 @@ export class Site extends pulumi.ComponentResource {
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
     const passphrases = checkedSecrets(plan, args);
+    const bundle = args.secret?.(BUNDLE);
     super(
       Site.__pulumiType,
       name,
@@ -87,6 +89,7 @@ export class Site extends pulumi.ComponentResource {
         kubernetesVersion: plan.kubernetes.version,
         schematic: plan.talos.schematic.id,
         endpoint: this.endpoint,
+        ...(bundle !== undefined && { bundle: pulumi.secret(bundle).apply(parseBundle) }),
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => [
             node.key,
@@ -151,6 +154,9 @@ function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
+/** Secret of the stack's configuration that identifies a cluster which ran before plinth. */
+const BUNDLE = "bundle";
+
 /** Addresses and secrets of a site, as far as one of its nodes needs them. */
 interface Surroundings {
   readonly address: pulumi.Output<string>;
@@ -175,6 +181,7 @@ function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
     ...(node.generation !== undefined && { generation: node.generation }),
+    ...(node.adopted === true && { adopted: true }),
   };
 }
 
@@ -193,6 +200,14 @@ function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<stri
         fix: `pulumi config set --secret plinth:${name}, with a long passphrase that is kept elsewhere too`,
       });
     }
+  }
+  const adopted = plan.nodes.filter((node) => node.adopted === true).map(({ key }) => key);
+  if (adopted.length > 0 && secret?.(BUNDLE) === undefined) {
+    problems.push({
+      path: `machines.${adopted[0]}.adopted`,
+      reason: `${adopted.join(", ")} ran before plinth, and this stack has not their cluster's secrets`,
+      fix: `pulumi config set --secret plinth:${BUNDLE} < the file that plinth adopt wrote; new secrets would not fit them`,
+    });
   }
   if (problems.length > 0)
     throw new pulumi.RunError(formatProblems(`${file ?? "the site file"} names secrets:`, problems));

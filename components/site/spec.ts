@@ -234,6 +234,12 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  adopted: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the machine ran before plinth (plinth adopt writes it): it gets no first configuration. Leave it as it is. Default: false.",
+    ),
   generation: z
     .int()
     .min(1)

@@ -1,6 +1,7 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
 import { type Problem, refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { impactProblems } from "../../components/talos/impact";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
@@ -8,7 +9,7 @@ import { type Context, propertyPath, type Reached, type Resource } from "../reso
 import { releaseProblems, toolProblems } from "./check";
 import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
-import { differs, execute, Progress, survey } from "./execute";
+import { differs, execute, impactsOf, Progress, survey, takeNote } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
 import { changeMembers } from "./membership/membership";
@@ -112,7 +113,8 @@ async function changeAll(
   await changeMembers(cluster, old, progress);
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const found = await survey(cluster, due);
+  const found = await takeNote(cluster, await survey(cluster, due), progress);
+  refuse("this change of the cluster is refused", impactProblems(impactsOf(found), cluster.inputs.allow ?? []));
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);

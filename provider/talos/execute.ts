@@ -9,7 +9,7 @@ import type {
   NodeRunning,
   ReleaseStep,
 } from "../../components/talos/ClusterRelease";
-import { configImpact } from "../../components/talos/impact";
+import { configImpact, type NodeImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
@@ -166,6 +166,37 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
     ]),
   );
   return { cluster, key, version, desired, before };
+}
+
+/** What the changes of each node do to it. A Talos that plinth does not know is not judged here. */
+export function impactsOf(found: Survey): Readonly<Record<string, NodeImpact>> {
+  return Object.fromEntries(
+    [...found.values()].filter(differs).flatMap(({ cluster, key, before, desired, version }) => {
+      const release = findTalosRelease(version);
+      if (release === undefined) return [];
+      return [[key, { type: cluster.node(key).type, impacts: configImpact(before, desired, release.latest) }]];
+    }),
+  );
+}
+
+/**
+ * Machines that ran before plinth and are seen for the first time stay as they are: what differs is noted, so that the
+ * next preview shows it as a change, and nothing is done that no preview has shown.
+ */
+export async function takeNote(cluster: Cluster, found: Survey, progress: Progress): Promise<Survey> {
+  const due = new Map(found);
+  for (const errand of found.values()) {
+    const { key, before, desired } = errand;
+    if (cluster.node(key).adopted !== true || progress.running[key] !== undefined || !differs(errand)) continue;
+    const drift = changedPaths(desired, before);
+    progress.running[key] = { ...(await seen(errand)), running: fingerprint(before), drift };
+    progress.note(key, "adopt", "done", `stays as it runs; otherwise than declared at ${drift.join(", ")}`);
+    cluster.context.log.warn(
+      `${key} runs otherwise than declared at ${drift.join(", ")}: the next preview shows the change`,
+    );
+    due.delete(key);
+  }
+  return due;
 }
 
 /** Whether the node runs anything else than what is declared. */
