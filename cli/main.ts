@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
+import { registerAdopt } from "./commands/adopt";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
@@ -19,6 +20,7 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerAddress(program);
+registerAdopt(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);

@@ -84,9 +84,9 @@ export function parseBundle(text: string): SecretsBundle {
   } catch {
     // Told below: the parser's own words would quote the text.
   }
-  const fix = "write it anew with plinth adopt --bundle, then pulumi config set --secret plinth:bundle < FILE";
+  const fix = "write it anew with plinth adopt --bundle, then pulumi config set --secret secrets:bundle < FILE";
   refuse("The secrets of the cluster cannot be read:", [
-    { path: "plinth:bundle", reason: "is not the secrets bundle of a cluster", fix },
+    { path: "secrets:bundle", reason: "is not the secrets bundle of a cluster", fix },
   ]);
   throw new Error("unreachable");
 }

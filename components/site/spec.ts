@@ -96,7 +96,7 @@ const volumeKey = z
     secret: name
       .optional()
       .describe(
-        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret plinth:NAME. Only with by: passphrase, and not for state.",
+        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret secrets:NAME. Only with by: passphrase, and not for state.",
       ),
     lockToState: z
       .boolean()
