@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerAdopt } from "./commands/adopt";
+import { registerBoot } from "./commands/boot";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
@@ -21,6 +22,7 @@ const program = new Command("plinth")
 
 registerAddress(program);
 registerAdopt(program);
+registerBoot(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);
@@ -29,4 +31,5 @@ registerRenew(program);
 registerSchema(program);
 registerUpgrade(program);
 
-void run(() => program.parseAsync());
+// What a library left open must not keep a finished command waiting.
+void run(() => program.parseAsync()).finally(() => process.exit());

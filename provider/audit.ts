@@ -11,6 +11,8 @@ export interface Act {
     | "snapshot"
     | "upgrade"
     | "wipe"
+    | "install"
+    | "rescue"
     | "restore"
     | "reset"
     | "unlock"

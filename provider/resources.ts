@@ -1,10 +1,20 @@
 /** Every resource type this provider serves. */
 import { claimResource, poolResource } from "./address/real";
+import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
+import { crdBundleResource, gateResource } from "./kubernetes/real";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
 
-const all: readonly AnyResource[] = [bootstrap(realDrivers), clusterRelease(realDrivers), poolResource, claimResource];
+const all: readonly AnyResource[] = [
+  bootstrap(realDrivers),
+  clusterRelease(realDrivers),
+  intent(realBootDrivers),
+  crdBundleResource,
+  gateResource,
+  poolResource,
+  claimResource,
+];
 
 export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));

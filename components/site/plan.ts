@@ -1,6 +1,8 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
-import { installerImage, type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import { installerImage } from "../boot/assets";
+import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -8,6 +10,7 @@ import { normaliseVersion } from "../talos/version";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
+import { planUpgrade, type UpgradePlan } from "./upgrade";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -52,6 +55,10 @@ export interface SitePlan {
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** When the running cluster may be changed. */
+  readonly maintenance?: Maintenance;
+  /** How versions change. */
+  readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -81,12 +88,19 @@ export function planSite(spec: SiteSpec): SitePlan {
       version,
       configContract: spec.talos.configContract,
       schematic,
-      installer: installerImage(schematic.id, version, spec.talos.factory, { secureBoot: spec.talos.secureBoot }),
+      installer: installerImage({
+        schematic: schematic.id,
+        version,
+        factory: spec.talos.factory,
+        secureBoot: spec.talos.secureBoot,
+      }),
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };
