@@ -15,6 +15,9 @@ export const FAULTS: Readonly<Record<string, { readonly does: string; readonly s
   "clock-skew": { does: "has a wrong clock", seconds: true },
   "disk-full": { does: "has a full disk" },
   wiped: { does: "has fresh, empty disks and waits in maintenance mode" },
+  "denied-after-install": { does: "will deny every call for a while once a system was installed", seconds: true },
+  "stale-member": { does: "will be listed as a member after it has left" },
+  "duplicate-address": { does: "has left an old Node with its address" },
 };
 
 /** Breaks a machine, or mends it with `none`; returns what to say about it. */
