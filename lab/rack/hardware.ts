@@ -26,26 +26,16 @@ interface Disk {
 
 /**
  * The rack that a site's machines need. A machine that is already in the rack keeps its boot medium: a new Talos
- * version in the site file is an upgrade for plinth to do, not a change of the hardware. So does one that is declared no
- * longer keep its place: nobody unscrews it before it has left its cluster, unless another one gets its address.
+ * version in the site file is an upgrade for plinth to do, not a change of the hardware.
  */
 export function rackFor(plan: SitePlan, present: readonly Machine[]): Machine[] {
-  const declared = plan.nodes.map((node) =>
+  return plan.nodes.map((node) =>
     machineFor(
       node,
       plan,
       present.find((machine) => machine.name === node.key),
     ),
   );
-  const isTaken = ({ address, mac }: Machine) =>
-    declared.some((machine) => machine.address === address || machine.mac === mac);
-  // In the order they stand there: another order would be another rack.
-  const standing = present.flatMap((machine) => {
-    const again = declared.find(({ name }) => name === machine.name);
-    if (again !== undefined) return [again];
-    return isTaken(machine) ? [] : [machine];
-  });
-  return [...standing, ...declared.filter((machine) => !standing.includes(machine))];
 }
 
 /**

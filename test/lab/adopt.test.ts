@@ -8,7 +8,7 @@ import { ensureTools, type Tools } from "../../lab/build/tools";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import { prepare } from "../../lab/instance/prepare";
-import { startRack } from "../../lab/rack/rack";
+import { rackTools, startRack } from "../../lab/rack/rack";
 import type { LabStatus } from "../../lab/status/status";
 import { Ticker } from "../../lab/ticker";
 import { lab, mustLab, StackFile } from "../support/lab";
@@ -19,7 +19,7 @@ import { ROOT } from "../support/site";
  * A cluster made with nothing but talosctl, adopted: plinth reads it, takes it over as it runs, and says what differs.
  * The tests run in order, each goes on where the last one stopped.
  */
-jest.setTimeout(600_000);
+jest.setTimeout(900_000);
 
 const NAME = "test-adopt";
 const instance = new Instance(NAME);
@@ -78,7 +78,7 @@ beforeAll(async () => {
     delete file.machines["worker-2"];
   });
   const plan = await prepare(instance, hardware.path);
-  await startRack(instance, plan, tools);
+  await startRack(instance, plan, await rackTools(instance, plan, tools, ticker, new AbortController().signal));
   addresses = Object.fromEntries(
     plan.nodes.map(({ key, address }) => [key, "literal" in address ? address.literal : ""]),
   );

@@ -44,27 +44,12 @@ describe("the rack of a site", () => {
     expect(systemDisk({ selector: { size: "< 32GiB" } })?.sizeGiB).toBeLessThan(32);
   });
 
-  it("keeps a machine that is declared no longer, until another one gets its address", () => {
-    const before = rackFor(plan(), []);
-    const fewer = plan((site) => {
-      delete site.machines["worker-2"];
-      delete site.machines["cp-1"];
-      delete site.machines["cp-2"];
-    });
-    expect(rackFor(fewer, before)).toEqual(before);
-    const taken = plan((site) => {
-      site.machines["worker-3"] = { ...site.machines["worker-2"], mac: "52:54:00:77:00:99" };
-      delete site.machines["worker-2"];
-    });
-    expect(rackFor(taken, before).map(({ name }) => name)).toEqual(["cp-1", "cp-2", "cp-3", "worker-1", "worker-3"]);
-  });
-
   it("keeps a present machine's boot medium: another version is an upgrade, not another machine", () => {
     const before = rackFor(plan(), []);
     const newer = plan((site) => {
       site.talos.version = "v1.13.9";
     });
     expect(rackFor(newer, before)).toEqual(before);
-    expect(rackFor(newer, before.slice(1)).find(({ name }) => name === "cp-1")?.talos).toBe("v1.13.9");
+    expect(rackFor(newer, before.slice(1)).map(({ talos }) => talos)[0]).toBe("v1.13.9");
   });
 });

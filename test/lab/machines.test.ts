@@ -8,7 +8,7 @@ import { ROOT } from "../support/site";
  * One lab whose machines come, go and die by edits of its site file, through the real engine and the real talosctl. The
  * tests run in order, each goes on where the last one stopped.
  */
-jest.setTimeout(600_000);
+jest.setTimeout(900_000);
 
 const NAME = "test-machines";
 const site = new StackFile();
@@ -76,8 +76,8 @@ it("and three again, the first one gone: out of etcd before their disks are wipe
   expect(nodes?.map(({ name, ready }) => `${name} ${ready}`).sort()).toEqual(
     ["cp-2", "cp-3", "cp-4", "worker-1"].map((name) => `${name} true`),
   );
-  const stage = Object.fromEntries(machines.map((machine) => [machine.name, machine.stage]));
-  expect(stage).toMatchObject({ "cp-1": "maintenance", "cp-5": "maintenance", "worker-2": "maintenance" });
+  // Only a machine that was wiped is taken out of the rack.
+  expect(machines.map(({ name }) => name).sort()).toEqual(["cp-2", "cp-3", "cp-4", "worker-1"]);
   const after = await bootIds();
   for (const name of ["cp-2", "cp-3", "cp-4", "worker-1"]) expect([name, after[name]]).toEqual([name, before[name]]);
   await mustLab(NAME, "preview", "--expect-no-changes");
