@@ -7,6 +7,7 @@ import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { auditFile, fileAudit } from "../../provider/audit";
+import { sentence } from "../../provider/host/failure";
 import { redactor } from "../../provider/host/redact";
 import { httpEndpoint } from "../../provider/kubernetes/endpoint";
 import { leaseDirectory, withFileLease } from "../../provider/lease";
@@ -183,6 +184,11 @@ async function working(
         redact,
       }),
     );
+  } catch (error) {
+    if (error instanceof ProblemError || error instanceof TypeError) throw error;
+    throw new ProblemError(`Could not ${doing}:`, [
+      { path: "", reason: redact(sentence(error)), fix: "run the same command again: it begins anew" },
+    ]);
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
   }

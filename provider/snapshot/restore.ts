@@ -163,14 +163,19 @@ async function carryOut(
   for (const address of controlPlanes) {
     await wait(`${address} waits for etcd`, BOOT, async () => {
       const state = await talos.etcdState(address, signal);
-      return state === "Preparing" ? { done: true } : { missing: `etcd is ${state}` };
+      return state === "Running" ? { missing: "etcd runs, on what should be wiped" } : { done: true };
     });
   }
   checkpoint(signal);
   const first = controlPlanes[0] ?? "";
   await audit({ act: "restore", target: name, detail: `starts etcd on ${first} from ${manifest.name}` });
   await wait(`etcd from ${manifest.name}`, UP, async () => {
-    await talos.recover(first, file);
+    try {
+      await talos.recover(first, file);
+    } catch (error) {
+      // The disk was empty a moment ago: an earlier attempt was heard and only its answer was lost.
+      if (!(error instanceof TalosError && error.kind === "exists")) throw error;
+    }
     return { done: true };
   });
   log.info(`${first}: etcd starts from revision ${manifest.revision}`);
