@@ -4,6 +4,7 @@ import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerAdopt } from "./commands/adopt";
 import { registerBoot } from "./commands/boot";
+import { registerEtcd } from "./commands/etcd";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
@@ -23,6 +24,7 @@ const program = new Command("plinth")
 registerAddress(program);
 registerAdopt(program);
 registerBoot(program);
+registerEtcd(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);

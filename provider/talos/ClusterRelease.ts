@@ -15,6 +15,7 @@ import { refusedChanges, releaseChanges } from "./diff";
 import { differs, driftImpacts, execute, type Survey, survey, takeNote } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
+import { leaseName } from "./leasename";
 import { changeMembers } from "./membership/membership";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
@@ -81,14 +82,10 @@ function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
   return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
 }
 
-function leaseName(inputs: ClusterReleaseInputs): string {
-  return `plinth-cluster-${inputs.clusterName}`.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
-}
-
 /** Holds the lease on this host and the one in the cluster while `work` runs. */
 function underLease<T>(outside: Cluster, doing: string, work: (cluster: Cluster) => Promise<T>): Promise<T> {
   const { context, kubernetes, inputs } = outside;
-  const name = leaseName(inputs);
+  const name = leaseName(inputs.clusterName);
   const onAbsent = (reason: string): void =>
     context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`);
   return context.lease({ name, doing }, (local) =>
