@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { canonicalJson } from "../../components/licensing/canonical";
 import { type Licence, licenceClaims, revocationClaims } from "../../components/licensing/claims";
-import { canonicalJson } from "../../components/licensing/signed";
 import { ProblemError } from "../../components/problem";
 import { whoAmI } from "../../provider/user";
 
