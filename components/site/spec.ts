@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
+import { platformSchema } from "../platform/spec";
 import {
   cidr,
   contract,
@@ -272,6 +273,7 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  platform: platformSchema.optional().describe("What runs in the cluster beside Kubernetes. Default: nothing."),
   backup: backupSchema
     .optional()
     .describe(
