@@ -99,6 +99,9 @@ export class Site extends pulumi.ComponentResource {
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
         ...(plan.backup !== undefined && { backup: plan.backup }),
+        ...(plan.maintenance !== undefined && { maintenance: plan.maintenance }),
+        ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
+        ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
       { parent: this },
     );

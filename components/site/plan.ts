@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
@@ -10,6 +11,7 @@ import { normaliseVersion } from "../talos/version";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
+import { planUpgrade, type UpgradePlan } from "./upgrade";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -54,6 +56,10 @@ export interface SitePlan {
   readonly platform?: PlatformPlan;
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** When the running cluster may be changed. */
+  readonly maintenance?: Maintenance;
+  /** How versions change. */
+  readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -96,6 +102,8 @@ export function planSite(spec: SiteSpec): SitePlan {
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(platform !== undefined && { platform }),
+    ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),

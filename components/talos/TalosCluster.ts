@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Backup } from "../backup/spec";
+import type { Maintenance } from "../maintenance/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -9,7 +10,13 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type ClusterReleaseArgs, type MachineType } from "./ClusterRelease";
+import {
+  ClusterRelease,
+  type ClusterReleaseArgs,
+  type MachineType,
+  type ReleaseTimeouts,
+  type UpgradeSettings,
+} from "./ClusterRelease";
 import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
@@ -56,6 +63,12 @@ export interface TalosClusterArgs {
   readonly allow?: readonly string[];
   /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
   readonly backup?: Backup;
+  /** When the running cluster may be changed, and what runs around its changes. Plain. @default - always, and nothing */
+  readonly maintenance?: Maintenance;
+  /** How versions change. In place. Plain. @default - one node after the other */
+  readonly upgrade?: UpgradeSettings;
+  /** Longest waits for one node. In place. Plain. @default - as {@link ReleaseTimeouts} says */
+  readonly timeouts?: ReleaseTimeouts;
 }
 
 /**
@@ -161,6 +174,9 @@ export class TalosCluster extends pulumi.ComponentResource {
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
         ...(args.backup !== undefined && { backup: args.backup }),
+        ...(args.maintenance !== undefined && { maintenance: args.maintenance }),
+        ...(args.upgrade !== undefined && { upgrade: args.upgrade }),
+        ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );

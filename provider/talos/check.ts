@@ -17,6 +17,7 @@ export function releaseProblems(
   const complete = inputs.nodes !== unknown && nodes.length === Object.keys(inputs.nodes).length;
   return [
     ...(complete ? quorumProblems(nodes) : []),
+    ...kubernetesProblems(nodes),
     ...duplicates(nodes, "address"),
     ...duplicates(nodes, "hostname"),
     ...missingRole(inputs.configuration, nodes),
@@ -31,6 +32,17 @@ export function toolProblems(inputs: Draft<ClusterReleaseInputs>, talosctl: stri
     talos === unknown || kubernetes === unknown ? [] : talosctlProblems(talosctl, talos, kubernetes),
   );
   return [...new Map(found.map((problem) => [problem.reason, problem])).values()];
+}
+
+/** Why no version is changed without a place for snapshots. */
+export function backupProblems(): readonly Problem[] {
+  return [
+    {
+      path: "backup",
+      reason: "versions change only behind a snapshot of etcd, and no store for it is declared",
+      fix: "declare backup: a store outside the cluster, and at least one age recipient",
+    },
+  ];
 }
 
 type Nodes = ReturnType<typeof knownEntries<ClusterReleaseInputs["nodes"][string]>>;
@@ -51,6 +63,19 @@ function quorumProblems(nodes: Nodes): readonly Problem[] {
     ];
   }
   return [];
+}
+
+/** Kubernetes is rolled out over a whole cluster. */
+function kubernetesProblems(nodes: Nodes): readonly Problem[] {
+  const versions = new Set(nodes.flatMap(([, { kubernetes }]) => (kubernetes === unknown ? [] : [kubernetes])));
+  if (versions.size < 2) return [];
+  return [
+    {
+      path: "nodes",
+      reason: `several Kubernetes versions are declared (${[...versions].sort().join(", ")}), and a cluster runs one`,
+      fix: "declare the same kubernetes for every node",
+    },
+  ];
 }
 
 function duplicates(nodes: Nodes, field: "address" | "hostname"): readonly Problem[] {
