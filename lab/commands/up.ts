@@ -12,7 +12,7 @@ import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/inst
 import { prepare } from "../instance/prepare";
 import { resolveClaims } from "../rack/addresses";
 import { startNetBox } from "../rack/netbox";
-import { rackControl, startRack } from "../rack/rack";
+import { clearRack, type RackTools, rackControl, rackTools, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
 
 /** Settings of the commands that run the engine. */
@@ -37,6 +37,8 @@ export async function up(instance: Instance, options: UpOptions): Promise<{ repo
   if (await hasLostState(instance)) await operate(instance, "preview", ready, options);
   const { report, outputs } = await operate(instance, "up", ready, options);
   keepAccess(instance, outputs);
+  const gone = await clearRack(instance, ready.plan);
+  if (gone.length > 0) options.ticker.line(`machines: ${gone.join(", ")} taken out of the rack`);
   return { report, ready };
 }
 
@@ -67,7 +69,7 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   writeIngredients(instance, ingredients);
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
-  if (machines) await switchOn(instance, plan, tools, options);
+  if (machines) await switchOn(instance, plan, await rackTools(instance, plan, tools, ticker, signal), options);
   signal.throwIfAborted();
   const env = netbox === undefined ? {} : { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token };
   return { plan, tools, ingredients, env };
@@ -76,7 +78,7 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
 async function switchOn(
   instance: Instance,
   plan: SitePlan,
-  tools: Tools,
+  tools: RackTools,
   { ticker, signal }: UpOptions,
 ): Promise<void> {
   const change = await ticker.during(

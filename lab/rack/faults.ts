@@ -14,6 +14,9 @@ export const FAULTS: Readonly<Record<string, { readonly does: string; readonly s
   "ghost-member": { does: "has left a dead member in etcd" },
   "clock-skew": { does: "has a wrong clock", seconds: true },
   "disk-full": { does: "has a full disk" },
+  "denied-after-install": { does: "will deny every call for a while once a system was installed", seconds: true },
+  "stale-member": { does: "will be listed as a member after it has left" },
+  "duplicate-address": { does: "has left an old Node with its address" },
 };
 
 /** Breaks a machine, or mends it with `none`; returns what to say about it. */
