@@ -2,9 +2,12 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
+import { registerAdopt } from "./commands/adopt";
 import { registerBoot } from "./commands/boot";
+import { registerEtcd } from "./commands/etcd";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
+import { registerLicence } from "./commands/licence";
 import { registerPlan } from "./commands/plan";
 import { registerRecover } from "./commands/recover";
 import { registerRenew } from "./commands/renew";
@@ -20,9 +23,12 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerAddress(program);
+registerAdopt(program);
 registerBoot(program);
+registerEtcd(program);
 registerInit(program);
 registerLab(program);
+registerLicence(program);
 registerPlan(program);
 registerRecover(program);
 registerRenew(program);

@@ -24,6 +24,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** Whether it ran before plinth. @default false */
+  readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
   readonly generation?: number;
   readonly labels: MachineSpec["labels"];
@@ -130,7 +132,17 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
+  const {
+    role,
+    hostname,
+    address,
+    failureDomain,
+    generation,
+    adopted,
+    tpm: _,
+    encryption = everywhere,
+    ...rest
+  } = machine;
   return {
     ...rest,
     key,
@@ -139,6 +151,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
+    ...(adopted === true && { adopted }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -123,7 +123,7 @@ const volumeKey = z
     secret: name
       .optional()
       .describe(
-        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret plinth:NAME. Only with by: passphrase, and not for state.",
+        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret secrets:NAME. Only with by: passphrase, and not for state.",
       ),
     lockToState: z
       .boolean()
@@ -263,6 +263,12 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  adopted: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the machine ran before plinth (plinth adopt writes it): it gets no first configuration. Leave it as it is. Default: false.",
+    ),
   generation: z
     .int()
     .min(1)

@@ -51,6 +51,11 @@ export class RackControl {
     await this.call("POST", `/machines/${encodeURIComponent(machine)}/power`, { state });
   }
 
+  /** Gives a machine fresh, empty disks and boots it from its medium. */
+  async wipe(machine: string): Promise<void> {
+    await this.call("POST", `/machines/${encodeURIComponent(machine)}/wipe`);
+  }
+
   /** Breaks a machine in a named way until it is mended. */
   async fault(machine: string, fault: string, args: Readonly<Record<string, string | number>>): Promise<void> {
     await this.call("POST", `/machines/${encodeURIComponent(machine)}/faults`, { fault, ...args });

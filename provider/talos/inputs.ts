@@ -34,6 +34,7 @@ const node = z.strictObject({
   schematic: z.string().exactOptional(),
   failureDomain: z.string().exactOptional(),
   generation: z.int().min(1).exactOptional(),
+  adopted: z.boolean().exactOptional(),
   patches: z.array(z.string()).readonly(),
 });
 
