@@ -80,6 +80,8 @@ export class FakeCluster {
   stranger = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
+  /** Called before taints are written, as somebody else might do something then. */
+  onTaints: () => void = () => {};
   /** Machines whose next reset stops once they are out of etcd, which leaves them up. */
   failsToReset: string[] = [];
   alarm: string | undefined;
@@ -350,9 +352,13 @@ export class FakeCluster {
             })
         );
       },
-      async setTaints(name, _seen, next) {
+      async setTaints(name, seen, next) {
         up();
+        cluster.onTaints();
+        const { taints } = cluster.taintsOf(name);
+        if (JSON.stringify(taints) !== JSON.stringify(seen.taints)) return false;
         cluster.taints.set(name, next);
+        return true;
       },
       async deleteNode(name) {
         up();
