@@ -126,10 +126,7 @@ interface Keeping {
  * journal of an upgrade that may have to be undone with it. Both kinds are counted apart: who takes one by hand does not
  * know that journal, and an upgrade of many steps crowds out nobody's own.
  */
-export function prunable(
-  manifests: readonly Manifest[],
-  { cluster, taken, keep, named }: Keeping,
-): readonly string[] {
+export function prunable(manifests: readonly Manifest[], { cluster, taken, keep, named }: Keeping): readonly string[] {
   const forUpgrades = taken === "for-upgrades";
   const own = newestFirst(
     manifests.filter((manifest) => manifest.cluster.id === cluster && (manifest.before !== undefined) === forUpgrades),

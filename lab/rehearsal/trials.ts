@@ -31,6 +31,11 @@ export const TRIALS: readonly Trial[] = [
   { fault: "off", machine: WORKER, ends: /worker-1/ },
   { fault: "hang", machine: PLANE, ends: /cp-2/ },
   { fault: "refuse", machine: WORKER, ends: /worker-1/ },
-  { fault: "wiped", machine: WORKER, ends: /worker-1 waits in maintenance mode although it ran before/, remedy: "renew" },
+  {
+    fault: "wiped",
+    machine: WORKER,
+    ends: /worker-1 waits in maintenance mode although it ran before/,
+    remedy: "renew",
+  },
   { fault: "wiped", machine: PLANE, ends: /cp-2 waits in maintenance mode although it ran before/, remedy: "renew" },
 ];

@@ -61,7 +61,9 @@ test("the first before a step is the oldest of this cluster since the last chang
       );
       const oldest = fitting.map(({ at }) => at).sort()[0];
       expect(fitting.find(({ name }) => name === found)?.at).toBe(oldest);
-      expect(firstBefore(manifests, { cluster: "first", step: { axis: "kubernetes", from: "v1.12.0" } })).toBeUndefined();
+      expect(
+        firstBefore(manifests, { cluster: "first", step: { axis: "kubernetes", from: "v1.12.0" } }),
+      ).toBeUndefined();
     }),
   );
 });
