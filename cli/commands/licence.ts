@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
-import { verifyLicence } from "../../components/licensing/licence";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { verifyLicence } from "../../components/licensing/verdict";
 import { ProblemError } from "../../components/problem";
 import { makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
 import { record } from "../licence/log";

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { countUse } from "../../components/licensing/count";
 import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
@@ -35,11 +36,17 @@ function planText(plan: SitePlan): string {
   return [
     `${plan.name} (${plan.domain}) · ${plan.provider} · Talos ${plan.talos.version}, contract ${plan.talos.configContract} · Kubernetes ${plan.kubernetes.version}`,
     `API ${endpointText(plan.endpoint)}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
+    ...(plan.licence === undefined ? [] : [`Licence counts ${useText(plan)}`]),
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
     "",
   ].join("\n");
+}
+
+function useText(plan: SitePlan): string {
+  const { nodes, gpus, features } = countUse(plan);
+  return [`${nodes} machines`, ...(gpus > 0 ? [`${gpus} GPUs`] : []), ...features].join(", ");
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {

@@ -2,9 +2,9 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Licence, licenceClaims, type Revocations, revocationClaims } from "../../components/licensing/claims";
-import { LICENCE, REVOCATIONS } from "../../components/licensing/licence";
 import { sign } from "../../components/licensing/signed";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { suggestion } from "../../components/site/parse";
 import { type Seal, signingKey } from "./keys";

@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { LicenceSpec } from "../licensing/spec";
 import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
@@ -23,6 +24,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** How many GPUs it has. @default 0 */
+  readonly gpus?: number;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -57,6 +60,8 @@ export interface SitePlan {
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
   readonly maintenance?: Maintenance;
+  /** What covers the site. @default - no licence is asked for */
+  readonly licence?: LicenceSpec;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -100,6 +105,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    ...(spec.licence !== undefined && { licence: spec.licence }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
@@ -121,6 +127,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     failureDomain,
     generation,
     adopted,
+    gpus,
     tpm: _,
     encryption = everywhere,
     ...rest
@@ -134,6 +141,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
     ...(adopted === true && { adopted }),
+    ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
+import { licenceSchema } from "../licensing/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import {
   cidr,
@@ -279,6 +280,12 @@ const machine = z.strictObject({
     .boolean()
     .optional()
     .describe("Whether the machine has a TPM 2.0. Default: not known, nothing is checked. Nothing changes."),
+  gpus: z
+    .int()
+    .min(0)
+    .max(64)
+    .optional()
+    .describe("How many GPUs it has; a licence may count them. Default: 0. Nothing changes."),
   encryption: encryption
     .optional()
     .describe(
@@ -317,6 +324,7 @@ export const siteSchema = z.strictObject({
   maintenance: maintenanceSchema
     .optional()
     .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
+  licence: licenceSchema.optional(),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

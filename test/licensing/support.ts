@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { Licence, Revocations } from "../../components/licensing/claims";
 import { keyRing } from "../../components/licensing/keys";
-import { LICENCE, REVOCATIONS } from "../../components/licensing/licence";
 import { sign } from "../../components/licensing/signed";
+import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 
 /** A key of a vendor. */
 export interface Pair {
