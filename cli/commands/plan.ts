@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { drawPhases, mermaidPhases } from "../../components/kubernetes/draw";
 import { countUse } from "../../components/licensing/count";
 import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
@@ -12,8 +13,15 @@ export function registerPlan(program: Command): void {
     .command("plan")
     .description("check a stack file and show what it means")
     .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
-    .addOption(new Option("--format <format>", "how to show it").choices(["text", "json", "svg"]).default("text"))
-    .action((file: string, options: { format: "text" | "json" | "svg" }) => {
+    .addOption(
+      new Option(
+        "--format <format>",
+        "text, json, a picture of the site (svg), or the phases of its platform (phases as svg, mermaid)",
+      )
+        .choices(["text", "json", "svg", "phases", "mermaid"])
+        .default("text"),
+    )
+    .action((file: string, options: { format: keyof typeof SHOW }) => {
       process.stdout.write(SHOW[options.format](planSite(parseSite(readSiteFile(file), file))));
     });
 }
@@ -22,6 +30,8 @@ const SHOW = {
   svg: drawSite,
   json: (plan: SitePlan) => `${JSON.stringify(plan, undefined, 2)}\n`,
   text: planText,
+  phases: (plan: SitePlan) => drawPhases(`Platform of ${plan.name}`, plan.platform?.phases ?? []),
+  mermaid: (plan: SitePlan) => mermaidPhases(plan.platform?.phases ?? []),
 };
 
 function planText(plan: SitePlan): string {
@@ -39,6 +49,7 @@ function planText(plan: SitePlan): string {
     ...(plan.licence === undefined ? [] : [`Licence counts ${useText(plan)}`]),
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
+    ...platformText(plan),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
     "",
   ].join("\n");
@@ -47,6 +58,16 @@ function planText(plan: SitePlan): string {
 function useText(plan: SitePlan): string {
   const { nodes, gpus, features } = countUse(plan);
   return [`${nodes} machines`, ...(gpus > 0 ? [`${gpus} GPUs`] : []), ...features].join(", ");
+}
+
+function platformText({ platform }: SitePlan): string[] {
+  if (platform === undefined) return [];
+  const rows = platform.phases.map((phase, index) => [
+    String(index + 1),
+    phase.services.join(", "),
+    phase.exit.join(", ") || "-",
+  ]);
+  return ["", `platform ${platform.profile}`, "", ...table([["PHASE", "SERVICES", "THEN THERE IS"], ...rows])];
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {

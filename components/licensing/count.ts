@@ -4,7 +4,7 @@ import type { Use } from "./use";
 import type { Devices } from "./verdict";
 
 /** What a site uses of what is licensed, counted from its plan. Pure. */
-export function countUse({ nodes, pools }: SitePlan): Use {
+export function countUse({ nodes, pools, platform }: SitePlan): Use {
   const controlPlanes = nodes.filter(({ type }) => type === "controlplane").length;
   const gpus = nodes.reduce((sum, { gpus: own = 0 }) => sum + own, 0);
   const used: Readonly<Record<Feature, boolean>> = {
@@ -12,7 +12,7 @@ export function countUse({ nodes, pools }: SitePlan): Use {
     "high-availability": controlPlanes >= 3,
     netbox: Object.values(pools).some(({ backend }) => backend === "netbox"),
     gpu: gpus > 0,
-    "platform-services": false,
+    "platform-services": (platform?.services ?? []).length > 0,
     "rented-machines": false,
   };
   const features = (Object.keys(used) as Feature[]).filter((feature) => used[feature]);

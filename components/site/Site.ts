@@ -7,6 +7,7 @@ import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
+import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
@@ -61,6 +62,8 @@ export class Site extends pulumi.ComponentResource {
   readonly cluster: TalosCluster;
   /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
   readonly kubernetes: k8s.Provider;
+  /** What runs in the cluster beside Kubernetes, if the site file asks for anything. */
+  readonly platform: Platform | undefined;
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
@@ -146,6 +149,17 @@ export class Site extends pulumi.ComponentResource {
     const { namespace } = new Facts(`${name}-facts`, { plan, endpoint: this.endpoint }, inside);
     if (given !== undefined && this.licence !== undefined) {
       new Entitlement(`${name}-entitlement`, { licence: this.licence, given, namespace }, inside);
+    }
+    if (plan.platform !== undefined) {
+      this.platform = new Platform(
+        `${name}-platform`,
+        { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
+        {
+          ...inside,
+          // A network that has to be installed first cannot wait for nodes that are Ready.
+          dependsOn: [plan.platform.brings === "network" ? this.cluster.release : this.cluster.bootstrap],
+        },
+      );
     }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
   }

@@ -3,6 +3,7 @@ import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
 import { licenceSchema } from "../licensing/spec";
 import { maintenanceSchema } from "../maintenance/spec";
+import { platformSchema } from "../platform/spec";
 import {
   cidr,
   contract,
@@ -313,6 +314,7 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  platform: platformSchema.optional().describe("What runs in the cluster beside Kubernetes. Default: nothing."),
   upgrade: upgradeSchema
     .optional()
     .describe("How versions of a running site change. Default: one node after the other."),
