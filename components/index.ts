@@ -11,6 +11,7 @@ export type { Licence as LicenceClaims } from "./licensing/claims";
 export { Entitlement, type EntitlementArgs } from "./licensing/Entitlement";
 export { keyRing, type LicenceKey } from "./licensing/keys";
 export { Licence, type LicenceArgs } from "./licensing/Licence";
+export { LicenceCheck, type LicenceCheckArgs } from "./licensing/LicenceCheck";
 export { type Verdict, verifyLicence } from "./licensing/verdict";
 export { Cilium, type CiliumArgs } from "./network/Cilium";
 export { type EdgeSettings, edgeConfig, edgeProblems } from "./network/edge";

@@ -7,7 +7,7 @@ export interface EntitlementArgs {
   /** The licence as it was judged. */
   readonly licence: Licence;
   /** What was judged: handed to the cluster as it is, so that it can be judged there, too. */
-  readonly given: Pick<LicenceInputs, "text" | "keys" | "revocations">;
+  readonly given: Pick<LicenceInputs, "text" | "keys" | "revocations" | "devices">;
   /** Namespace of the objects. */
   readonly namespace: pulumi.Input<string>;
 }
@@ -20,7 +20,7 @@ export class Entitlement extends pulumi.ComponentResource {
   /** @internal */
   static readonly __pulumiType = "plinth:licensing:Entitlement";
 
-  /** Name of the Secret: `licence.jws`, `keys.json`, and `revocations.jws` if there is a list. */
+  /** Name of the Secret: `licence.jws`, `keys.json`, `devices.json`, and `revocations.jws` if there is a list. */
   readonly secret: pulumi.Output<string>;
 
   constructor(name: string, { licence, given, namespace }: EntitlementArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -51,6 +51,7 @@ export class Entitlement extends pulumi.ComponentResource {
         metadata: { name: "licence", namespace },
         stringData: {
           "licence.jws": given.text,
+          "devices.json": JSON.stringify({ wwids: given.devices?.wwids ?? [] }),
           "keys.json": JSON.stringify({ keys: given.keys }),
           ...(given.revocations !== undefined && { "revocations.jws": given.revocations }),
         },

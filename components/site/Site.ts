@@ -7,6 +7,7 @@ import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
+import { LicenceCheck } from "../licensing/LicenceCheck";
 import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
@@ -148,7 +149,9 @@ export class Site extends pulumi.ComponentResource {
     };
     const { namespace } = new Facts(`${name}-facts`, { plan, endpoint: this.endpoint }, inside);
     if (given !== undefined && this.licence !== undefined) {
-      new Entitlement(`${name}-entitlement`, { licence: this.licence, given, namespace }, inside);
+      const { secret } = new Entitlement(`${name}-entitlement`, { licence: this.licence, given, namespace }, inside);
+      const check = plan.licence?.check;
+      if (check !== undefined) new LicenceCheck(`${name}-licence-check`, { ...check, namespace, secret }, inside);
     }
     if (plan.platform !== undefined) {
       this.platform = new Platform(

@@ -4,7 +4,9 @@ import path from "node:path";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { registerPlan } from "../../cli/commands/plan";
-import { countUse } from "../../components/licensing/count";
+import { countUse, declaredDevices } from "../../components/licensing/count";
+import { keyRing } from "../../components/licensing/keys";
+import { verifyLicence } from "../../components/licensing/verdict";
 import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
@@ -135,4 +137,73 @@ test("plinth plan prints what a licence would count", () => {
     written.mockRestore();
     rmSync(folder, { recursive: true });
   }
+});
+
+const IMAGE = `registry.example.org/plinth@sha256:${"a".repeat(64)}`;
+
+test("a check inside the cluster may list nodes and write its finding, and nothing else", async () => {
+  const resources = await graph(licensed({ check: { image: IMAGE, push: "http://pushgateway:9091/metrics/job/x" } }));
+  const inputs = (name: string) => resources.find((each) => each.name === `site-licence-check-${name}`)?.inputs;
+  const [roles, job] = [resources.filter(({ type }) => /:(Cluster)?Role$/.test(type)), inputs("job")];
+  expect(roles.flatMap(({ inputs: { rules } }) => rules)).toEqual([
+    { apiGroups: [""], resources: ["nodes"], verbs: ["list"] },
+    { apiGroups: [""], resources: ["configmaps"], resourceNames: ["licence-status"], verbs: ["get", "patch"] },
+    { apiGroups: [""], resources: ["configmaps", "events"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["events"], verbs: ["patch"] },
+  ]);
+  const pod = {
+    securityContext: { runAsNonRoot: true },
+    containers: [
+      {
+        image: IMAGE,
+        args: ["licence", "check", "--folder", "/licence", "--push", "http://pushgateway:9091/metrics/job/x"],
+        securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      },
+    ],
+  };
+  expect(job).toMatchObject({
+    spec: { schedule: "17 5 * * *", concurrencyPolicy: "Forbid", jobTemplate: { spec: { template: { spec: pod } } } },
+  });
+});
+
+test("an image without a digest and a schedule that is none are refused", () => {
+  const check = { image: "registry.example.org/plinth:latest", schedule: "daily", push: "gopher://x" };
+  expect(checkSite(licensed({ check })).problems.map(({ path }) => path)).toEqual([
+    "licence.check.image",
+    "licence.check.schedule",
+    "licence.check.push",
+  ]);
+});
+
+test("the appliance is one machine, covered by its licence, and reaches nothing outside of its room", () => {
+  const plan = planSite(parseSite(siteFile("appliance")));
+  const { text = "", keys = [] } = plan.licence ?? {};
+  const judged = (devices = declaredDevices(plan)) =>
+    verifyLicence(text, { keys: keyRing(keys), now: new Date("2026-12-01T00:00:00Z"), use: countUse(plan), devices });
+  expect(judged()).toMatchObject({ state: "valid", licence: { tier: "appliance" } });
+  expect(judged({ uuids: [], wwids: ["eui.another"] }).state).toBe("wrong-device");
+  expect(plan.nodes).toHaveLength(1);
+  expect(plan.kubernetes.scheduleOnControlPlanes).toBe(true);
+  expect([plan.network.gateway, plan.network.nameservers]).toEqual([undefined, []]);
+  expect(plan.talos.installer).toMatch(/^registry.appliance.example.org\//);
+  const more = siteFile("appliance");
+  more.machines.second = {
+    ...siteFile("appliance").machines.appliance,
+    role: "worker",
+    mac: "3c:ec:ef:00:77:02",
+    address: "192.168.77.11",
+    disk: { wwid: "eui.2" },
+  };
+  const use = countUse(planSite(parseSite(more)));
+  expect(
+    verifyLicence(text, {
+      keys: keyRing(keys),
+      now: new Date("2026-12-01T00:00:00Z"),
+      use,
+      devices: declaredDevices(plan),
+    }),
+  ).toMatchObject({
+    state: "over-limit",
+    excess: ["2 nodes, 1 more than the 1 of the licence", expect.stringContaining("multi-node")],
+  });
 });
