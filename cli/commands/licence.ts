@@ -5,7 +5,7 @@ import { verifyLicence } from "../../components/licensing/verdict";
 import { ProblemError } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
 import { checkInside } from "../licence/inside";
-import { makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
+import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
@@ -15,6 +15,7 @@ interface Options {
   readonly vendor: string;
   readonly recipient: readonly string[];
   readonly identity: readonly string[];
+  readonly vault?: string;
 }
 
 /** `plinth licence …`: what a vendor issues, and what anybody can check. */
@@ -31,9 +32,11 @@ export function registerLicence(program: Command): void {
       many,
       [],
     )
+    .option("--vault <name>", "take this key of Vault's transit engine instead of making one; Vault signs")
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
-        const key = await makeKey(options.vendor, sealFrom(options));
+        const { vault, vendor: folder } = options;
+        const key = vault === undefined ? await makeKey(folder, sealFrom(options)) : await adoptVaultKey(folder, vault);
         record(options.vendor, { act: "key", key });
       } else if (act === "retire") {
         const key = id ?? "";

@@ -302,7 +302,7 @@ describe("bad input gets a verdict with a reason", () => {
     ["a negative limit", () => licence({ limits: { nodes: -1 } }), "malformed", /limits.nodes/],
     ["an unknown tier", () => licence({ tier: "gold" }), "unsupported", /tier gold, unknown to this plinth/],
     ["a tier called constructor", () => licence({ tier: "constructor" }), "unsupported", /tier constructor/],
-    ["a later form", () => sign({ ...claims(), v: 2 }, LICENCE, vendor.key, vendor.x), "unsupported", /of form 2/],
+    ["a later form", () => sign({ ...claims(), v: 2 }, LICENCE, vendor), "unsupported", /of form 2/],
   ];
 
   test.each(cases)("%s", async (_, text, state, reason) => {
