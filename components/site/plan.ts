@@ -9,6 +9,7 @@ import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import type { Telemetry } from "../telemetry/spec";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
@@ -65,6 +66,8 @@ export interface SitePlan {
   readonly maintenance?: Maintenance;
   /** What covers the site. @default - no licence is asked for */
   readonly licence?: LicenceSpec;
+  /** Where it may tell of itself. @default - nowhere */
+  readonly telemetry?: Telemetry;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -111,6 +114,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     ...(spec.licence !== undefined && { licence: spec.licence }),
+    ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [

@@ -4,6 +4,7 @@ import { PUBLIC_FACTORY } from "../boot/assets";
 import { licenceSchema } from "../licensing/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import { platformSchema } from "../platform/spec";
+import { telemetrySchema } from "../telemetry/spec";
 import {
   cidr,
   contract,
@@ -327,6 +328,7 @@ export const siteSchema = z.strictObject({
     .optional()
     .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
   licence: licenceSchema.optional(),
+  telemetry: telemetrySchema.optional(),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 
