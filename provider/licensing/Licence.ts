@@ -7,7 +7,7 @@ import { FEATURES, type Feature } from "../../components/licensing/tiers";
 import { growth, NOTHING, together, type Use, within } from "../../components/licensing/use";
 import { grant, LICENCE_STATES, type Verdict, verifyLicence } from "../../components/licensing/verdict";
 import { type Problem, ProblemError } from "../../components/problem";
-import { type Draft, known, unknown } from "../draft";
+import { known } from "../draft";
 import { changesBetween } from "../host/diff";
 import type { Change, Context, Resource } from "../resource";
 import { checkpoint } from "../wait";
@@ -23,9 +23,11 @@ export const realLicenceDrivers: LicenceDrivers = { now: async () => new Date() 
 const STALE = 7 * 86_400_000;
 
 const count = z.int().min(0);
-const useOf = (features: z.ZodType<readonly Feature[]>) =>
-  z.strictObject({ sites: count, nodes: count, gpus: count, features }) satisfies z.ZodType<Use>;
-const feature = z.enum(Object.keys(FEATURES) as [Feature, ...Feature[]]);
+// What a later plinth stored must not keep a site from going back to this one.
+const features = z
+  .array(z.string())
+  .transform((names) => names.filter((name): name is Feature => Object.hasOwn(FEATURES, name)));
+const use = z.strictObject({ sites: count, nodes: count, gpus: count, features }) satisfies z.ZodType<Use>;
 const texts = z.array(z.string()).readonly();
 const limit = count.exactOptional();
 
@@ -33,12 +35,15 @@ const inputs = z.strictObject({
   text: z.string(),
   keys: z.array(licenceKey).min(1).readonly(),
   revocations: z.string().exactOptional(),
-  use: useOf(z.array(feature).readonly()),
+  use,
   devices: z.strictObject({ uuids: texts, wwids: texts }).exactOptional(),
 }) satisfies z.ZodType<LicenceInputs>;
 
 const outputs = z.object({
-  verdict: z.enum([...LICENCE_STATES, "none"]).default("none"),
+  verdict: z
+    .enum([...LICENCE_STATES, "none"])
+    .catch("none")
+    .default("none"),
   granted: z
     .object({
       id: z.string(),
@@ -50,7 +55,7 @@ const outputs = z.object({
       graceDays: z.int(),
     })
     .exactOptional(),
-  covered: useOf(z.array(feature).readonly()).default(NOTHING),
+  covered: use.default(NOTHING),
   mark: z
     .object({ id: z.string(), sequence: z.int(), issued: z.string(), time: z.string(), revocations: z.int() })
     .exactOptional(),
@@ -77,9 +82,11 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
     limits: { create: 30, read: 30, update: 30, delete: 30 },
 
     async check(draft, context, accepted) {
-      // A change is judged by diff, which knows what was covered before.
       const given = known<LicenceInputs>(draft);
-      if (given === undefined || (accepted !== undefined && accepted() !== unknown)) return [];
+      const before = accepted?.();
+      // A change is judged by diff, which knows what was covered before.
+      const change = typeof before === "object" && Object.keys(before).length > 0;
+      if (given === undefined || change) return [];
       const { verdict, problem } = await judged(given, undefined, context);
       if (problem !== undefined) return [problem];
       tell(verdict, context);
@@ -94,8 +101,12 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
       tell(verdict, context);
       return [...changes, ...learnt(prior.outputs, next)];
     },
-    preview: (draft, prior, context) =>
-      previewed(draft, prior?.outputs, (given, before) => judged(given, before, context)),
+    async preview(draft, prior, context) {
+      const given = known<LicenceInputs>(draft);
+      if (given === undefined) return {};
+      const { verdict, granted } = await reached(given, prior?.outputs, context);
+      return { verdict, ...(granted !== undefined && { granted }) };
+    },
     async create(given, context) {
       return { id: "licence", outputs: await reached(given, undefined, context) };
     },
@@ -106,7 +117,8 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
       if (prior === undefined) throw new Error("a licence cannot be imported: declare it, and it is judged");
       const { verdict, outputs: seen } = await judged(prior.inputs, prior.outputs, context);
       tell(verdict, context);
-      return { inputs: prior.inputs, outputs: seen };
+      const news = learnt(prior.outputs, seen).length > 0;
+      return { inputs: prior.inputs, outputs: news ? seen : prior.outputs };
     },
     delete: async () => undefined,
   };
@@ -172,15 +184,4 @@ function learnt(before: LicenceOutputs, next: LicenceOutputs): readonly Change[]
   const seen = (path: string): Change => ({ path, kind: "update", output: true });
   const age = Date.parse(next.mark?.time ?? "") - Date.parse(before.mark?.time ?? "");
   return [...(before.verdict === next.verdict ? [] : [seen("verdict")]), ...(age > STALE ? [seen("mark")] : [])];
-}
-
-async function previewed(
-  draft: Draft<LicenceInputs>,
-  prior: LicenceOutputs | undefined,
-  judged: (given: LicenceInputs, prior: LicenceOutputs | undefined) => Promise<Judgement>,
-): Promise<Partial<LicenceOutputs>> {
-  const given = known<LicenceInputs>(draft);
-  if (given === undefined) return {};
-  const { verdict, granted } = (await judged(given, prior)).outputs;
-  return { verdict, ...(granted !== undefined && { granted }) };
 }

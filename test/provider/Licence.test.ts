@@ -37,8 +37,8 @@ describe("the contract", () => {
     inputs,
     changed: { ...inputs, text: "another that is none" },
     bad: {
-      inputs: { ...inputs, keys: [{ x: "_".repeat(43) }], use: { ...inputs.use, nodes: -1, features: ["flight"] } },
-      paths: ["keys[0].x", "use.nodes", "use.features[0]"],
+      inputs: { ...inputs, keys: [{ x: "_".repeat(43) }], use: { ...inputs.use, nodes: -1 } },
+      paths: ["keys[0].x", "use.nodes"],
     },
     secrets: [],
     privileged: [],
@@ -56,7 +56,8 @@ class Site {
     const { context } = this.heard;
     const inputs: LicenceInputs = { ...(this.state?.inputs ?? { text, keys: KEYS, use: USE }), ...over };
     const { state } = this;
-    const problems = await resource.check(inputs, context, state && (() => state.inputs));
+    // The engine hands an empty object to the check of what is new.
+    const problems = await resource.check(inputs, context, () => (state?.inputs ?? {}) as LicenceInputs);
     if (problems.length > 0) throw new Error(problems.map(({ reason }) => reason).join());
     if (state === undefined) {
       this.state = { inputs, outputs: (await resource.create(inputs, context)).outputs };
@@ -119,10 +120,11 @@ describe("with an expired licence", () => {
     const before = site.state;
     await expect(site.set(grown(over))).rejects.toThrow(reason);
     expect(site.state).toBe(before);
-    // Also without a preview.
+    // Also where nobody looked at a diff before.
     if (before === undefined) throw new Error("the site is there");
     const inputs = { ...before.inputs, ...grown(over) };
     await expect(site.world.resource.update("licence", before, inputs, listen().context)).rejects.toThrow(reason);
+    await expect(site.world.resource.preview(inputs, before, listen().context)).rejects.toThrow(reason);
   });
 
   test("what adds nothing goes on: a fix, a rollback, a restore, an export", async () => {
@@ -195,6 +197,27 @@ test("the clock's mark is written once a week, and no update is shown in between
   expect(await site.set()).toEqual(["mark"]);
   expect(site.state?.outputs.mark?.time).toBe("2026-11-28T00:00:00Z");
   expect(await site.set()).toEqual([]);
+});
+
+test("a refresh says how it stands, and changes nothing until there is news", async () => {
+  const site = new Site();
+  await site.set();
+  const { state } = site;
+  if (state === undefined) throw new Error("the site is there");
+  site.world.time = "2026-11-21T00:00:00Z";
+  expect(await site.world.resource.read("licence", state, site.heard.context)).toEqual(state);
+  site.world.time = GONE;
+  const seen = await site.world.resource.read("licence", state, site.heard.context);
+  expect(seen?.outputs).toMatchObject({ verdict: "expired", covered: USE });
+});
+
+test("what a later plinth stored is understood as far as it goes", () => {
+  const stored = {
+    verdict: "flying",
+    covered: { ...USE, features: [...USE.features, "teleport"] },
+    mark: { id: "acme-1", sequence: 3, issued: GOOD, time: GOOD, revocations: 0 },
+  };
+  expect(new World().resource.outputs.parse(stored)).toEqual({ ...stored, verdict: "none", covered: USE });
 });
 
 test("more than a smaller licence covers stays, and does not grow", async () => {
