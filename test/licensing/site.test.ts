@@ -8,7 +8,7 @@ import { countUse, declaredDevices } from "../../components/licensing/count";
 import { keyRing } from "../../components/licensing/keys";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { checkSite, parseSite } from "../../components/site/parse";
-import { planSite } from "../../components/site/plan";
+import { planSite, type SitePlan } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
 import { recordGraph } from "../support/graph";
@@ -60,6 +60,16 @@ test("the use of a site is counted from its plan", () => {
   delete site.network.vip;
   delete site.pools;
   expect(countUse(planSite(parseSite(site)))).toEqual({ sites: 1, nodes: 1, gpus: 0, features: [] });
+});
+
+test("services that plinth installs and machines that it rents are features", () => {
+  const site = siteFile();
+  site.platform = { metallb: { pools: { web: { range: "127.77.0.200-127.77.0.210" } } } };
+  const plan = planSite(parseSite(site));
+  expect(countUse(plan).features).toContain("platform-services");
+  const rented: SitePlan = { ...plan, provider: "latitude" as SitePlan["provider"] };
+  expect(countUse(plan).features).not.toContain("rented-machines");
+  expect(countUse(rented).features).toContain("rented-machines");
 });
 
 test("the licence is judged before the first thing is made, and outlives a destroy", async () => {
