@@ -6,7 +6,7 @@ import type { Devices, LicenceState, Mark } from "./verdict";
 
 /** Plain form of the inputs, as plinth's provider sees them. */
 export interface LicenceInputs {
-  /** The licence as the vendor sent it. */
+  /** The licence as the vendor sent it (secret: whoever copies it could use it, unless it is bound to machines). */
   readonly text: string;
   /** The vendor's public keys. */
   readonly keys: readonly LicenceKey[];
@@ -61,6 +61,6 @@ export class Licence extends pulumi.CustomResource {
 
   constructor(name: string, args: LicenceArgs, opts?: pulumi.CustomResourceOptions) {
     const outputs = { verdict: undefined, granted: undefined, covered: undefined, mark: undefined };
-    super(Licence.__pulumiType, name, { ...args, ...outputs }, pluginOptions(opts));
+    super(Licence.__pulumiType, name, { ...args, text: pulumi.secret(args.text), ...outputs }, pluginOptions(opts));
   }
 }

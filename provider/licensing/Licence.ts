@@ -78,7 +78,7 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
     type: "plinth:licensing:Licence",
     inputs,
     outputs,
-    secrets: [],
+    secrets: ["text"],
     limits: { create: 30, read: 30, update: 30, delete: 30 },
 
     async check(draft, context, accepted) {

@@ -79,7 +79,11 @@ test("the licence is judged before the first thing is made, and outlives a destr
     name: "site-licence",
     protect: true,
     dependsOn: [],
-    inputs: { text: "a licence", keys: KEYS, use: { nodes: 5, features: ["multi-node", "high-availability"] } },
+    inputs: {
+      text: expect.objectContaining({ value: "a licence" }),
+      keys: KEYS,
+      use: { nodes: 5, features: ["multi-node", "high-availability"] },
+    },
   });
   const first = resources.filter(({ type }) => /Secrets$|ConfigurationApply$|ClusterRelease$|Bootstrap$/.test(type));
   expect(first).toHaveLength(8);
@@ -122,8 +126,8 @@ test("a vendor's product asks for one by its own keys, whatever the site file sa
   const keys = [{ x: "A".repeat(43) }];
   const inputs = async (site: SiteFile) =>
     (await graph(site, keys)).find(({ type }) => type === "plinth:licensing:Licence")?.inputs;
-  expect(await inputs(licensed())).toMatchObject({ text: "a licence", keys });
-  expect(await inputs(siteFile())).toMatchObject({ text: "", keys });
+  expect(await inputs(licensed())).toMatchObject({ text: { value: "a licence" }, keys });
+  expect(await inputs(siteFile())).toMatchObject({ text: { value: "" }, keys });
 });
 
 test("a torn licence is no mistake of the site file, a key that is none is", () => {
