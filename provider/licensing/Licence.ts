@@ -26,7 +26,7 @@ const count = z.int().min(0);
 // What a later plinth stored must not keep a site from going back to this one.
 const features = z
   .array(z.string())
-  .transform((names) => names.filter((name): name is Feature => Object.hasOwn(FEATURES, name)));
+  .transform((names): readonly Feature[] => names.filter((name): name is Feature => Object.hasOwn(FEATURES, name)));
 const use = z.strictObject({ sites: count, nodes: count, gpus: count, features }) satisfies z.ZodType<Use>;
 const texts = z.array(z.string()).readonly();
 const limit = count.exactOptional();
