@@ -4,6 +4,7 @@ import { recoverStack } from "../../cli/commands/recover";
 import { refuse } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import { ensureTools, type Tools } from "../build/tools";
+import { ensureCharts, offerCharts } from "../charts/charts";
 import { type EngineOptions, openStack, readState } from "../engine/engine";
 import { installPlugins } from "../engine/plugins";
 import type { Report } from "../engine/report";
@@ -26,7 +27,7 @@ export interface Ready {
   readonly plan: SitePlan;
   readonly tools: Tools;
   readonly ingredients: Ingredients;
-  /** Where the engine finds the instance's NetBox, when the site has one. */
+  /** Where the engine finds the instance's NetBox and helm, when the site needs them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -65,13 +66,25 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   // A wrong site file is refused before anything is built or started.
   const declared = await prepare(instance, options.stackFile);
   const tools = await ensureTools(ticker, signal);
-  const ingredients = { tools, plugins: installPlugins(instance, tools) };
+  const charts = await ensureCharts(instance, declared, ticker, signal);
+  if (charts !== undefined) offerCharts(charts);
+  const plugins = installPlugins(instance, tools);
+  const ingredients =
+    charts === undefined
+      ? { tools, plugins }
+      : { tools: { ...tools, helm: charts.helm }, plugins, charts: charts.origins };
   writeIngredients(instance, ingredients);
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
-  if (machines) await switchOn(instance, plan, await rackTools(instance, plan, tools, ticker, signal), options);
+  if (machines) {
+    const rack = await rackTools(instance, plan, tools, ticker, signal);
+    await switchOn(instance, plan, { ...rack, ...(charts !== undefined && { materials: charts.materials }) }, options);
+  }
   signal.throwIfAborted();
-  const env = netbox === undefined ? {} : { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token };
+  const env = {
+    ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
+    ...(charts !== undefined && { PLINTH_HELM: charts.helm.path }),
+  };
   return { plan, tools, ingredients, env };
 }
 

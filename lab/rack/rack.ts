@@ -19,6 +19,8 @@ const READY_SECONDS = 60;
 interface RackFile {
   readonly dir: string;
   readonly tools: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  /** What programs in pods need of the software they stand for. @default - nothing */
+  readonly materials?: Readonly<Record<string, string>>;
   readonly bootSeconds: number;
   readonly machines: readonly Machine[];
 }
@@ -30,6 +32,8 @@ export type RackChange = "already running" | "changed" | "started" | "restarted"
 export interface RackTools {
   readonly common: Tools;
   readonly versioned: VersionedTools;
+  /** What programs in pods need of the software they stand for: program → folder. @default - nothing */
+  readonly materials?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -129,7 +133,7 @@ export async function rackTools(
   return { common, versioned: await ensureVersions(withStepsBetween(wanted), common, ticker, signal) };
 }
 
-function render(instance: Instance, plan: SitePlan, { common, versioned }: RackTools): string {
+function render(instance: Instance, plan: SitePlan, { common, versioned, materials }: RackTools): string {
   const present = previousRack(instance)?.machines ?? [];
   const byVersion = (program: string) =>
     Object.fromEntries(
@@ -146,6 +150,7 @@ function render(instance: Instance, plan: SitePlan, { common, versioned }: RackT
       kwok: toolPath(common, "kwok"),
       talos: byVersion("talos"),
     },
+    ...(materials !== undefined && { materials }),
     bootSeconds: 1,
     machines: [...rackFor(plan, present), ...leaving(plan, present)],
   };
