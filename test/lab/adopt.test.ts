@@ -12,7 +12,7 @@ import { rackTools, startRack } from "../../lab/rack/rack";
 import type { LabStatus } from "../../lab/status/status";
 import { Ticker } from "../../lab/ticker";
 import { lab, mustLab, StackFile } from "../support/lab";
-import { plaintextSecrets } from "../support/secrets";
+import { plaintextSecrets } from "../../components/plaintext";
 import { ROOT } from "../support/site";
 
 /**

@@ -7,7 +7,7 @@ import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
-import { plaintextSecrets } from "../support/secrets";
+import { plaintextSecrets } from "../../components/plaintext";
 import { ROOT } from "../support/site";
 
 /**
