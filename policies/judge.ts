@@ -1,4 +1,4 @@
-import type { Finding, Level, Resource, ResourceRule, Rule, Settings, StackRule } from "./rule";
+import type { Area, Finding, Level, Resource, ResourceRule, Rule, Settings, StackRule } from "./rule";
 import type { Exemption, PackSettings } from "./settings";
 import { isUnknownValueError } from "./unknown";
 
@@ -51,12 +51,10 @@ export class RuleBook {
     return [...(this.byType.get(type) ?? []), ...this.everywhere];
   }
 
-  judgeResource(resource: Resource): Judgement {
-    return join(
-      this.of(resource.type).map((rule) =>
-        this.judge(rule, resource.urn, (settings) => rule.check(resource, settings)),
-      ),
-    );
+  /** @param areas Only rules about these. @default - all */
+  judgeResource(resource: Resource, areas?: readonly Area[]): Judgement {
+    const rules = this.of(resource.type).filter(({ area }) => areas === undefined || areas.includes(area));
+    return join(rules.map((rule) => this.judge(rule, resource.urn, (settings) => rule.check(resource, settings))));
   }
 
   /** Whether some rule over whole stacks looks at a type. */

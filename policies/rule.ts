@@ -62,12 +62,14 @@ export interface Step {
   readonly paths: readonly string[];
 }
 
-/** An object that a chart renders, and the chart it is from. */
+/** What the archive of a chart renders. */
 export interface RenderedChart {
   readonly name: string;
   readonly version: string;
-  /** Images that the table of versions lists for the chart; undefined for a chart that is not in it. */
-  readonly listed?: readonly string[];
+  /** `sha256:…` of its archive. */
+  readonly digest: string;
+  /** Its entry in the table of versions; undefined for a chart that is not in it. */
+  readonly pin?: { readonly version: string; readonly digest?: string; readonly images: readonly string[] };
   readonly objects: readonly Resource[];
 }
 

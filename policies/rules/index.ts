@@ -16,10 +16,14 @@ import { rule as protectionKept } from "./safety/protection-kept";
 import { rule as stateSmall } from "./safety/state-small";
 import { rule as noPlaintextSecretInState } from "./secrets/no-plaintext-secret-in-state";
 import { rule as stateEncrypted } from "./secrets/state-encrypted";
+import { rule as chartAsPinned } from "./supply-chain/chart-as-pinned";
+import { rule as chartImagesListed } from "./supply-chain/chart-images-listed";
 
 /** Every rule of the pack. */
 export const rules: readonly Rule[] = [
   ...engineRules,
+  chartAsPinned,
+  chartImagesListed,
   clusterIdentityKept,
   contractFrozen,
   controlPlaneKept,

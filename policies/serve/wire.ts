@@ -3,6 +3,7 @@ import * as pb from "@pulumi/pulumi/proto/analyzer_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { explain, type Judgement, type Undecided } from "../judge";
 import type { Level, Rule, Severity } from "../rule";
+import { PACK_RULE } from "../settings";
 
 /** What the pack is called. */
 export interface PackIdentity {
@@ -59,7 +60,12 @@ function policyInfo(rule: Rule): pb.PolicyInfo {
 
 export function analyzeResponse(identity: PackIdentity, { verdicts, undecided }: Judgement): pb.AnalyzeResponse {
   const response = new pb.AnalyzeResponse();
-  const diagnostic = (rule: Rule, level: Level, message: string, urn: string | undefined) => {
+  const diagnostic = (
+    rule: Pick<Rule, "name" | "sentence" | "severity">,
+    level: Level,
+    message: string,
+    urn?: string,
+  ) => {
     const made = new pb.AnalyzeDiagnostic();
     made.setPolicyname(rule.name);
     made.setPolicypackname(identity.name);
@@ -71,22 +77,18 @@ export function analyzeResponse(identity: PackIdentity, { verdicts, undecided }:
     if (urn !== undefined) made.setUrn(urn);
     return made;
   };
+  // In one line: a first preview knows little, and a list of it would be as long as the stack.
+  const waiting = (all: readonly Undecided[]) => {
+    const names = [...new Set(all.map(({ rule }) => rule.name))];
+    if (names.length === 0) return [];
+    const message = `${names.length} rules cannot be decided before the update, they wait for values that are not known yet: ${names.join(", ")}`;
+    return [diagnostic({ name: PACK_RULE, sentence: "", severity: "low" }, "advisory", message)];
+  };
   response.setDiagnosticsList([
     ...verdicts
       .filter(({ exemption }) => exemption === undefined)
       .map((verdict) => diagnostic(verdict.rule, verdict.level, explain(verdict), verdict.urn)),
-    ...[...new Map(undecided.map((one) => [one.rule.name, one])).values()].map((first) =>
-      diagnostic(first.rule, "advisory", waiting(undecided.filter(({ rule }) => rule === first.rule)), undefined),
-    ),
+    ...waiting(undecided),
   ]);
   return response;
-}
-
-/** What a rule waits for, in one line whatever the size of the stack. */
-function waiting(undecided: readonly Undecided[]): string {
-  const places = undecided.map(({ urn, path }) =>
-    urn === undefined ? path : `${urn.slice(urn.lastIndexOf("::") + 2)}.${path}`,
-  );
-  const more = places.length > 1 ? ` and ${places.length - 1} more` : "";
-  return `cannot be decided before the update: ${places[0]}${more} is not known yet`;
 }

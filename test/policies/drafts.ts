@@ -80,6 +80,6 @@ export function stateOf(resources: readonly Draft[], rest: object = {}): StateFi
 }
 
 /** A chart that renders these objects. */
-export function chartOf(objects: readonly Draft[], listed?: readonly string[]): RenderedChart {
-  return { name: "demo", version: "1.2.3", ...(listed && { listed }), objects: objects.map(stored) };
+export function chartOf(objects: readonly Draft[], pin?: RenderedChart["pin"]): RenderedChart {
+  return { name: "demo", version: "1.2.3", digest: "sha256:one", ...(pin && { pin }), objects: objects.map(stored) };
 }

@@ -14,8 +14,8 @@ export const rule: ChangeRule = {
   fix: "Set it back: newer Talos versions read older contracts, and plinth upgrade plan says what moving it would change.",
   check: (steps) =>
     steps.flatMap(({ type, name, urn, before, after }) => {
-      const field = FIELDS[type];
-      if (field === undefined || before === undefined || after === undefined) return [];
+      const field = FIELDS[type] ?? "";
+      if (before === undefined || after === undefined) return [];
       if (after.ignoreChanges.includes(field)) return [];
       const [old, wanted] = [before.props[field], after.props[field]];
       return old === wanted

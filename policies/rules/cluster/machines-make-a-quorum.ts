@@ -1,5 +1,5 @@
 import { controlPlaneProblems } from "../../../components/talos/quorum";
-import { APPLY, isPlain, machines, machineValues } from "../../look/talos";
+import { APPLY, machines, machineValues } from "../../look/talos";
 import { always, type StackRule } from "../../rule";
 
 export const rule: StackRule = {
@@ -14,16 +14,14 @@ export const rule: StackRule = {
   types: [APPLY],
   check(resources) {
     const counts = new Map<string, number>();
-    for (const resource of resources.filter(({ urn }) => isPlain(urn))) {
+    for (const resource of resources) {
       for (const machine of machines(resource)) {
         const cluster = String(machineValues(machine, "cluster.controlPlane.endpoint")[0] ?? "");
-        const type = machineValues(machine, "machine.type")[0];
-        if (type === "controlplane" || type === "worker") {
-          counts.set(cluster, (counts.get(cluster) ?? 0) + (type === "controlplane" ? 1 : 0));
-        }
+        if (machineValues(machine, "machine.type")[0] !== "controlplane") continue;
+        counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
       }
     }
     // Workers alone may belong to a cluster of another stack.
-    return [...counts].flatMap(([cluster, count]) => (count === 0 ? [] : controlPlaneProblems(cluster, count)));
+    return [...counts].flatMap(([cluster, count]) => controlPlaneProblems(cluster, count));
   },
 };

@@ -1,5 +1,5 @@
-import { TWINS } from "../../../components/talos/config/documents";
-import { inside, MACHINES, machines, machineValues } from "../../look/talos";
+import { twinProblems } from "../../../components/talos/config/documents";
+import { inside, MACHINES, machines } from "../../look/talos";
 import { always, type ResourceRule } from "../../rule";
 
 export const rule: ResourceRule = {
@@ -14,16 +14,6 @@ export const rule: ResourceRule = {
   types: MACHINES,
   check: (resource) =>
     machines(resource).flatMap((machine) =>
-      machine.documents.flatMap((document) => {
-        const twins = (TWINS[String(document.kind)] ?? []).filter(
-          ({ only, names, truthy }) =>
-            (only === undefined || document[only] !== undefined) &&
-            (names === undefined || names.includes(String(document.name))) &&
-            truthy !== true,
-        );
-        return twins
-          .filter(({ field }) => machineValues(machine, field).length > 0)
-          .map(({ field }) => ({ path: inside(machine, field), reason: `${document.kind} says it too` }));
-      }),
+      twinProblems(machine.documents).map((problem) => ({ ...problem, path: inside(machine, problem.path) })),
     ),
 };

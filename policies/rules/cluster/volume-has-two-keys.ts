@@ -43,10 +43,9 @@ function keysOf(machine: Machine, volume: string, field: string): readonly Volum
   return written === undefined ? undefined : (written as Written[]).map(keyOf);
 }
 
-function keyOf({ tpm, nodeID, kms, static: text, lockToState }: Written): VolumeKey {
+function keyOf({ tpm, kms, static: text, lockToState }: Written): VolumeKey {
   const lock = lockToState === true ? { lockToState } : {};
-  if (tpm !== undefined) return { kind: "tpm", ...(tpm.options?.pcrs && { pcrs: tpm.options.pcrs }), ...lock };
+  if (tpm !== undefined) return { kind: "tpm", ...lock };
   if (kms !== undefined) return { kind: "kms", endpoint: String(kms.endpoint), ...lock };
-  if (nodeID === undefined && text !== undefined) return { kind: "static", passphrase: "", ...lock };
-  return { kind: "nodeId", ...lock };
+  return text === undefined ? { kind: "nodeId", ...lock } : { kind: "static", passphrase: "", ...lock };
 }

@@ -23,17 +23,15 @@ export const rule: StackRule = {
   check(resources) {
     const all = resources.flatMap(machines);
     if (all.length === 0) return [];
-    return resources
-      .filter(({ type }) => RELEASES.includes(type))
-      .flatMap(({ name, urn, props }) =>
-        FOLDERS.filter(([chart]) => chart.test(String(props.chart ?? ""))).flatMap(([, folder]) => {
-          const without = all.filter(
-            (machine) => !mounts(machine).some((path) => folder === path || folder.startsWith(`${path}/`)),
-          );
-          if (without.length === 0) return [];
-          return [{ path: name, reason: `${without.length} of ${all.length} machines do not mount ${folder}`, urn }];
-        }),
-      );
+    return resources.flatMap(({ name, urn, props }) =>
+      FOLDERS.filter(([chart]) => chart.test(String(props.chart ?? ""))).flatMap(([, folder]) => {
+        const without = all.filter(
+          (machine) => !mounts(machine).some((path) => folder === path || folder.startsWith(`${path}/`)),
+        );
+        if (without.length === 0) return [];
+        return [{ path: name, reason: `${without.length} of ${all.length} machines do not mount ${folder}`, urn }];
+      }),
+    );
   },
 };
 

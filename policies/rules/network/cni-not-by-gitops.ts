@@ -28,7 +28,7 @@ export const rule: ResourceRule = {
       ["spec.source.path", spec.source?.path],
     ];
     return sources
-      .filter(([, source]) => typeof source === "string" && CNI.test(source))
+      .filter(([, source]) => CNI.test(String(source)))
       .map(([path, source]) => ({ path, reason: `${source} is a CNI` }));
   },
 };

@@ -16,18 +16,16 @@ export const rule: StackRule = {
   fix: "Ask for an address of a pool, or widen the pool.",
   types: [SERVICE, ...SERVICE_POOLS],
   check(resources) {
-    const given = resources.filter(({ type }) => SERVICE_POOLS.includes(type)).flatMap(ranges);
+    const given = resources.flatMap(ranges);
     // Without a pool in this stack another one gives addresses out.
     if (given.length === 0) return [];
-    return resources
-      .filter(({ type }) => type === SERVICE)
-      .flatMap((service) =>
-        wanted(service).flatMap(({ path, text }) => {
-          const address = parseAddress(text, path).value;
-          const found = address !== undefined && given.some(({ range }) => contains(range, address));
-          return found ? [] : [{ path: `${service.name}.${path}`, reason: `${text} is in no pool`, urn: service.urn }];
-        }),
-      );
+    return resources.flatMap((service) =>
+      wanted(service).flatMap(({ path, text }) => {
+        const address = parseAddress(text, path).value;
+        const found = address !== undefined && given.some(({ range }) => contains(range, address));
+        return found ? [] : [{ path: `${service.name}.${path}`, reason: `${text} is in no pool`, urn: service.urn }];
+      }),
+    );
   },
 };
 

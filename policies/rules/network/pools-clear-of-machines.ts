@@ -16,17 +16,15 @@ export const rule: StackRule = {
   types: [...SERVICE_POOLS, APPLY, RELEASE, BOOTSTRAP],
   check(resources) {
     const taken = resources.flatMap(addresses);
-    return resources
-      .filter(({ type }) => SERVICE_POOLS.includes(type))
-      .flatMap((pool) =>
-        ranges(pool).flatMap(({ path, text, range }) =>
-          taken.flatMap(({ what, address }) => {
-            const parsed = parseAddress(address, "").value;
-            if (parsed === undefined || !contains(range, parsed)) return [];
-            return [{ path: `${pool.name}.${path}`, reason: `${text} holds ${address}, ${what}`, urn: pool.urn }];
-          }),
-        ),
-      );
+    return resources.flatMap((pool) =>
+      ranges(pool).flatMap(({ path, text, range }) =>
+        taken.flatMap(({ what, address }) => {
+          const parsed = parseAddress(address, "").value;
+          if (parsed === undefined || !contains(range, parsed)) return [];
+          return [{ path: `${pool.name}.${path}`, reason: `${text} holds ${address}, ${what}`, urn: pool.urn }];
+        }),
+      ),
+    );
   },
 };
 

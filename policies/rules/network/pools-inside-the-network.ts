@@ -21,7 +21,7 @@ export const rule: StackRule = {
     },
   },
   check(resources, { networks }) {
-    const sites = resources.filter(({ type }) => type === "plinth:site:Site").map(({ props }) => props.network);
+    const sites = resources.map(({ props }) => props.network);
     const known = [...sites, ...networks].flatMap((text) => {
       const cidr = typeof text === "string" ? parseCidr(text, "").value : undefined;
       return cidr === undefined ? [] : [cidr];

@@ -14,24 +14,10 @@ export const rule: StackRule = {
   fix: "Keep it in one of the two places.",
   types: ["kubernetes:*", ...MACHINES],
   check(resources) {
-    const brought = new Set(
-      resources
-        .filter(({ type }) => MACHINES.includes(type))
-        .flatMap(machines)
-        .flatMap(objectsOf),
-    );
+    const brought = new Set(resources.flatMap(machines).flatMap(objectsOf));
     return resources
-      .filter(({ type }) => !MACHINES.includes(type))
-      .filter(
-        (resource) =>
-          resource.props.metadata !== undefined &&
-          brought.has(keyOf(resource.props.kind, namespaceOf(resource), objectName(resource))),
-      )
-      .map((resource) => ({
-        path: resource.name,
-        reason: "an inline manifest of the machines brings it too",
-        urn: resource.urn,
-      }));
+      .filter((resource) => brought.has(keyOf(resource.props.kind, namespaceOf(resource), objectName(resource))))
+      .map(({ name, urn }) => ({ path: name, reason: "an inline manifest of the machines brings it too", urn }));
   },
 };
 
@@ -43,8 +29,7 @@ function objectsOf(machine: Machine): readonly string[] {
     ...documentsOfKind(machine, "KubeInlineManifestConfig").map(({ contents }) => contents),
   ];
   return inline
-    .filter((text) => typeof text === "string")
-    .flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()))
+    .flatMap((text) => parseAllDocuments(String(text ?? "")).map((document) => document.toJS()))
     .filter((object) => object?.metadata?.name !== undefined)
     .map(({ kind, metadata }) => keyOf(kind, metadata.namespace ?? "default", metadata.name));
 }

@@ -15,22 +15,20 @@ export const rule: StackRule = {
   fix: "Set skipCrds: true on the release, and switch the chart's own CRD value off.",
   types: [BUNDLE, RELEASE],
   check(resources) {
-    const bundled = resources
-      .filter(({ type }) => type === BUNDLE)
-      .flatMap(({ props }) => Object.keys(props.charts ?? {}).map((name) => ({ name, ...props.charts[name] })));
-    return resources
-      .filter(({ type }) => type === RELEASE)
-      .flatMap(({ name, urn, props }) => {
-        const chart = bundled.find((one) => one.chart === props.chart || one.name === props.chart);
-        if (chart === undefined) return [];
-        if (chart.mode === "folder" && props.skipCrds !== true) {
-          return [{ path: `${name}.skipCrds`, reason: `the CRDs of ${chart.name} are a bundle's`, urn }];
-        }
-        const on = chart.flag === undefined ? undefined : valueAt(props.values, chart.flag);
-        return on === true
-          ? [{ path: `${name}.values.${chart.flag}`, reason: `the CRDs of ${chart.name} are a bundle's`, urn }]
-          : [];
-      });
+    const bundled = resources.flatMap(({ props }) =>
+      Object.keys(props.charts ?? {}).map((name) => ({ name, ...props.charts[name] })),
+    );
+    return resources.flatMap(({ name, urn, props }) => {
+      const chart = bundled.find((one) => one.chart === props.chart || one.name === props.chart);
+      if (chart === undefined) return [];
+      if (chart.mode === "folder" && props.skipCrds !== true) {
+        return [{ path: `${name}.skipCrds`, reason: `the CRDs of ${chart.name} are a bundle's`, urn }];
+      }
+      const on = chart.flag === undefined ? undefined : valueAt(props.values, chart.flag);
+      return on === true
+        ? [{ path: `${name}.values.${chart.flag}`, reason: `the CRDs of ${chart.name} are a bundle's`, urn }]
+        : [];
+    });
   },
 };
 

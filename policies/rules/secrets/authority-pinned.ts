@@ -1,4 +1,4 @@
-import { parse } from "yaml";
+import { parseDocument } from "yaml";
 import { always, type ResourceRule } from "../../rule";
 
 export const rule: ResourceRule = {
@@ -13,9 +13,10 @@ export const rule: ResourceRule = {
   types: ["pulumi:providers:kubernetes"],
   check({ props }) {
     const text = props.kubeconfig;
-    // A path is the file's to answer for.
-    if (typeof text !== "string" || !text.includes("clusters")) return [];
-    const clusters: { readonly name?: string; readonly cluster?: object }[] = parse(text)?.clusters ?? [];
+    if (typeof text !== "string") return [];
+    // Of a path nothing is read: the file has to answer for itself.
+    const clusters: { readonly name?: string; readonly cluster?: object }[] =
+      parseDocument(text).toJS()?.clusters ?? [];
     return clusters
       .filter(({ cluster = {} }) => !("certificate-authority-data" in cluster || "certificate-authority" in cluster))
       .map(({ name }) => ({ path: "kubeconfig", reason: `the cluster ${name} has no authority` }));

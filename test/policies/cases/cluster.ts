@@ -139,7 +139,10 @@ const disk: Cases = {
     [patched(UNATTENDED("disk.dev_path == '/dev/sda'")), /^nodes\["cp-1"\].UnattendedInstallConfig: /],
   ],
   irrelevant: [lab(SECRETS), machine("a", "machine: {}\n")],
-  extras: [machine("a", "machine:\n  install:\n    disk: /dev/sda\n    diskSelector: { serial: S1 }\n")],
+  extras: [
+    machine("a", "machine:\n  install:\n    disk: /dev/sda\n    diskSelector: { serial: S1 }\n"),
+    machine("a", "machine:\n  install:\n    disk: by-hand\n"),
+  ],
   unknown: [[machine("a", "machine: {}\n", { machineConfigurationInput: UNKNOWN }), "undecided"]],
 };
 
@@ -183,6 +186,7 @@ const keys: Cases = {
     [patched(volume("[{slot: 0, tpm: {}}]")), /^nodes\["cp-1"\].encryption.state: has fewer than two keys/],
     [patched(volume("[{slot: 0, tpm: {options: {pcrs: [7]}}}, {slot: 1, tpm: {}}]")), /depends on the TPM/],
     [machine("a", oldVolume("[{slot: 0, nodeID: {}}]")), /^encryption.ephemeral: has fewer/],
+    [machine("a", oldVolume("[{slot: 0, static: {}}, {slot: 1, static: {}}]")), /every key is the same \(static\)/],
     [
       patched(
         oldVolume(
@@ -206,7 +210,7 @@ const form: Cases = {
   violating: [
     [
       patched("machine:\n  network:\n    hostname: cp-1\n"),
-      /^nodes\["cp-1"\].machine.network.hostname: HostnameConfig says it too/,
+      /^nodes\["cp-1"\].HostnameConfig: the document stands beside its older form/,
     ],
   ],
   irrelevant: [lab(SECRETS), machine("a", "machine:\n  network:\n    hostname: a\n")],
@@ -340,7 +344,18 @@ const edited = (edit: (nodes: Record<string, Record<string, unknown>>) => void) 
   lab(RELEASE, (draft) => edit(draft.inputs.nodes));
 const place: Cases = {
   rule: "node-kept-in-place",
-  compliant: [[step("same", lab(RELEASE), lab(RELEASE))]],
+  compliant: [
+    [step("same", lab(RELEASE), lab(RELEASE))],
+    [
+      step(
+        "update",
+        lab(RELEASE),
+        edited((nodes) => {
+          nodes["cp-1"] = { ...nodes["cp-1"], generation: 1, failureDomain: null };
+        }),
+      ),
+    ],
+  ],
   violating: [
     [
       [
@@ -369,6 +384,7 @@ const place: Cases = {
   ],
   irrelevant: [
     [step("update", SERVICE, SERVICE)],
+    [step("update", bootstrap({}), bootstrap({ clusterName: "other" }))],
     [step("create", undefined, lab(RELEASE))],
     [step("delete", lab(RELEASE), undefined)],
   ],

@@ -201,7 +201,7 @@ export const secretsCases: readonly Cases[] = [
       ],
     ],
     irrelevant: [SERVICE],
-    extras: [provider({ tls: { ca: "x", insecurePort: true }, nothing: null })],
+    extras: [provider({ tls: { ca: "x", insecurePort: true }, list: [null, 1] })],
     unknown: [[provider({ insecure: UNKNOWN }), "silent"]],
   },
   {

@@ -1,4 +1,4 @@
-import { lab, object, UNKNOWN } from "../drafts";
+import { chartOf, lab, object, UNKNOWN } from "../drafts";
 import type { Cases } from "../harness";
 import { DIGEST, deployment, helmRelease, IMAGE, machine, patched, release, SERVICE, workload } from "../objects";
 
@@ -10,6 +10,8 @@ const mirror = (url: string) =>
     "a",
     `machine:\n  registries:\n    mirrors:\n      docker.io: { endpoints: ["${url}"] }\n      ghcr.io: {}\n`,
   );
+
+const pin = (...images: readonly string[]) => ({ version: "1.2.3", images });
 
 export const supplyChainCases: readonly Cases[] = [
   {
@@ -98,6 +100,7 @@ export const supplyChainCases: readonly Cases[] = [
     compliant: [
       deployment(),
       deployment({ image: "web-arm64:v1.2.3" }, { nodeSelector: { "kubernetes.io/arch": "arm64" } }),
+      deployment({}, { nodeSelector: { "kubernetes.io/arch": "arm64" } }),
     ],
     violating: [
       [deployment({ image: "web-amd64:v1.2.3" }), /is for amd64 and may run on any machine/],
@@ -158,5 +161,43 @@ export const supplyChainCases: readonly Cases[] = [
     irrelevant: [lab(SECRETS), patched("apiVersion: v1alpha1\nkind: RegistryMirrorConfig\nname: docker.io\n")],
     extras: [mirror("https://mirror.local:8443/v2/http://x")],
     unknown: [[machine("a", "machine: {}\n", { configPatches: UNKNOWN }), "undecided"]],
+  },
+  {
+    rule: "chart-images-listed",
+    compliant: [
+      chartOf([deployment()], pin(IMAGE)),
+      chartOf([deployment({ image: `docker.io/library/nginx:1.29.3@${DIGEST}` })], pin("nginx:1.29.3")),
+    ],
+    violating: [
+      [
+        chartOf(
+          [
+            deployment(),
+            deployment({ image: "quay.io/x/other:v1.0.0" }),
+            deployment({ image: "quay.io/x/other:v1.0.0" }),
+          ],
+          pin(IMAGE),
+        ),
+        /^demo: it runs quay.io\/x\/other:v1.0.0/,
+      ],
+      [chartOf([deployment()], pin()), /it runs quay.io\/example\/web:v1.2.3/],
+    ],
+    irrelevant: [chartOf([deployment()]), chartOf([SERVICE], pin())],
+    extras: [chartOf([deployment(), SERVICE], pin("a:v1.0.0", `${IMAGE}@${DIGEST}`))],
+    unknown: [[chartOf([deployment({ image: UNKNOWN })], pin(IMAGE)), "undecided"]],
+  },
+  {
+    rule: "chart-as-pinned",
+    compliant: [chartOf([], { version: "1.2.3", digest: "sha256:one", images: [] }), chartOf([], pin())],
+    violating: [
+      [chartOf([], { version: "1.2.4", images: [] }), /^demo: it is 1.2.3, and 1.2.4 is pinned/],
+      [
+        chartOf([], { version: "1.2.3", digest: "sha256:two", images: [] }),
+        /it is sha256:one, and sha256:two is pinned/,
+      ],
+    ],
+    irrelevant: [chartOf([deployment()])],
+    extras: [chartOf([deployment(), SERVICE], { version: "1.2.3", digest: "sha256:one", images: [IMAGE] })],
+    unknown: [[chartOf([deployment({ image: UNKNOWN })], pin()), "silent"]],
   },
 ];
