@@ -50,7 +50,7 @@ function stateWith(...more: readonly Draft[]): string {
 }
 
 /** What `pulumi preview --json` prints for these steps. */
-const previewOf = (...steps: object[]) => write("preview.json", { config: {}, steps, changeSummary: {} });
+const previewOf = (...steps: object[]) => write("steps.json", { config: {}, steps, changeSummary: {} });
 const edited = lab(RELEASE, (draft) => {
   draft.inputs.nodes["cp-1"].type = "worker";
 });
