@@ -15,8 +15,8 @@ class Talos extends pulumi.CustomResource {
 }
 
 /** An output that the class does not declare. */
-function output<T>(resource: pulumi.Resource, name: string): pulumi.Output<T> {
-  return (resource as unknown as Record<string, pulumi.Output<T>>)[name] ?? pulumi.output(undefined as T);
+function output(resource: pulumi.Resource, name: string): pulumi.Output<string> {
+  return (resource as unknown as Record<string, pulumi.Output<string>>)[name] ?? pulumi.output("");
 }
 
 async function program() {
@@ -78,7 +78,7 @@ async function program() {
   );
 
   const provider = new k8s.Provider("plain", {
-    kubeconfig: output<string>(kubeconfig, "kubeconfigRaw"),
+    kubeconfig: output(kubeconfig, "kubeconfigRaw"),
     clusterIdentifier: "plain",
   });
   const namespace = new k8s.core.v1.Namespace(

@@ -1,11 +1,10 @@
+import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { EngineEvent, PulumiFn, Stack } from "@pulumi/pulumi/automation";
 import { ensureTools } from "../../lab/build/tools";
 import { reset } from "../../lab/commands/down";
-import { openStack, readState, stateFile } from "../../lab/engine/engine";
+import { readState, stateFile } from "../../lab/engine/engine";
 import { installPlugins } from "../../lab/engine/plugins";
-import { packFolder } from "../../lab/engine/run";
 import { Instance } from "../../lab/instance/instance";
 import { prepare } from "../../lab/instance/prepare";
 import { siteOf, subnetOf } from "../../lab/instance/subnet";
@@ -18,7 +17,6 @@ jest.setTimeout(300_000);
 const ticker = new Ticker();
 const instance = new Instance("test-policies");
 const recorded = path.join(ROOT, "test/recorded/0.1.0");
-let stack: Stack;
 
 beforeAll(async () => {
   await reset(instance, ticker);
@@ -31,7 +29,6 @@ beforeAll(async () => {
   installPlugins(instance, tools);
   copyFileSync(path.join(recorded, "passphrase"), instance.at("passphrase"));
   copyFileSync(site, instance.stackFile);
-  stack = await openStack(instance, tools);
 });
 
 afterAll(async () => {
@@ -47,46 +44,36 @@ interface Ran {
 }
 
 /** Runs an operation under the pack. */
-async function run(operation: "preview" | "up", program: PulumiFn, config: object = {}): Promise<Ran> {
-  const file = instance.at("policies.json");
-  writeFileSync(file, JSON.stringify(config));
-  const seen: { stops: string[]; warns: string[] } = { stops: [], warns: [] };
-  const onEvent = ({ policyEvent }: EngineEvent) => {
-    if (policyEvent === undefined) return;
-    const list = policyEvent.enforcementLevel === "mandatory" ? seen.stops : seen.warns;
-    list.push(`${policyEvent.policyName}: ${policyEvent.message}`);
-  };
-  stack.workspace.program = program;
-  const options = { onEvent, policyPacks: [packFolder], policyPackConfigs: [file] };
-  try {
-    await (operation === "up" ? stack.up(options) : stack.preview(options));
-    return { failed: false, ...seen };
-  } catch (error) {
-    if (seen.stops.length === 0) throw error;
-    return { failed: true, ...seen };
-  }
+function run(operation: "preview" | "up", program: Program, config: object = {}): Promise<Ran> {
+  writeFileSync(instance.at("policies.json"), JSON.stringify(config));
+  const job = { operation, ...program, instance: instance.name, config: instance.at("policies.json") };
+  return new Promise((resolve, reject) => {
+    const args = [path.join(__dirname, "fixture/host.cjs"), JSON.stringify(job)];
+    execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      const line = /^RESULT (.*)$/m.exec(stdout)?.[1];
+      if (line === undefined) return reject(new Error(`${error?.message}\n${stdout}\n${stderr}`));
+      const { stops, warns, error: failure } = JSON.parse(line);
+      // Whatever else goes wrong is no finding.
+      if (failure !== undefined && stops.length === 0) return reject(new Error(failure));
+      resolve({ failed: failure !== undefined, stops, warns });
+    });
+  });
 }
 
+/** A program of the fixture. */
+interface Program {
+  readonly program: "two" | "plain" | "site";
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+const two: Program = { program: "two" };
+const site: Program = { program: "site" };
+const plain = (settings: Readonly<Record<string, string>>): Program => ({ program: "plain", settings });
+
 const made = () => (readState(instance)?.resources ?? []).filter(({ type }) => !type.startsWith("pulumi:"));
-const site: PulumiFn = async () => (require(path.join(ROOT, "dist/stacks")) as PulumiFn)();
 const production = { "pack-settings": { profile: "production" } };
 
 describe("a stack that violates a mandatory rule", () => {
-  /** Two control planes: what a site file cannot say, a program can. */
-  const two: PulumiFn = async () => {
-    const { TalosCluster } = require(path.join(ROOT, "dist/components/talos/TalosCluster"));
-    const node = (hostname: string, address: string) => ({ type: "controlplane", address, hostname, patches: [] });
-    new TalosCluster("two", {
-      clusterName: "two",
-      configContract: "v1.13",
-      talosVersion: "v1.13.0",
-      kubernetesVersion: "v1.36.3",
-      endpoint: "https://127.103.31.10:6443",
-      nodes: { "cp-1": node("cp-1", "127.103.31.11"), "cp-2": node("cp-2", "127.103.31.12") },
-    });
-    return {};
-  };
-
   it.each(["preview", "up"] as const)(
     "fails at %s with the rule's sentence and the fix, and nothing is changed",
     async (operation) => {
@@ -101,15 +88,6 @@ describe("a stack that violates a mandatory rule", () => {
 });
 
 describe("a stack without plinth", () => {
-  const plain =
-    (settings: Record<string, string>): PulumiFn =>
-    async () => {
-      const pulumi = require("@pulumi/pulumi");
-      for (const [key, value] of Object.entries(settings)) pulumi.runtime.setConfig(`example:${key}`, value);
-      await (require(path.join(ROOT, "dist/policies/example")) as PulumiFn)();
-      return {};
-    };
-
   it("passes when it keeps to the rules", async () => {
     const { failed, stops } = await run("preview", plain({ protect: "true" }));
     expect([failed, stops]).toEqual([false, []]);
