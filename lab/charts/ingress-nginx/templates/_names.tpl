@@ -27,7 +27,7 @@ app.kubernetes.io/component: controller
 {{- end }}
 
 {{- define "image" -}}
-{{ .registry }}/{{ .image }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}
+{{ .registry }}/{{ .of.image }}:{{ .of.tag }}{{ with .of.digest }}@{{ . }}{{ end }}
 {{- end }}
 
 {{- define "name" -}}
