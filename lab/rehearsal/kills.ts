@@ -81,9 +81,8 @@ async function enumerate(site: Site): Promise<readonly Attempt[]> {
     }
   }
   const [from, to] = [next, { ...next, kubernetes: KUBERNETES[1] }];
-  const [begin] = ["driver begin talos upgradeKubernetes"];
   await site.reach(from);
-  const point = (await site.change(to)).find((each) => each.startsWith(begin ?? ""));
+  const point = (await site.change(to)).find((each) => each.startsWith("driver begin talos upgradeKubernetes"));
   if (point === undefined) throw new Error("Kubernetes' own upgrade was not made");
   for (const whom of ["engine", "provider"] as const) {
     for (const after of INTO_KUBERNETES) attempts.push(attempt(from, to, point, { whom, seconds: after }));
