@@ -3,7 +3,9 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerAdopt } from "./commands/adopt";
+import { registerAudit } from "./commands/audit";
 import { registerBoot } from "./commands/boot";
+import { registerCheck, registerRules } from "./commands/check";
 import { registerEtcd } from "./commands/etcd";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
@@ -13,6 +15,7 @@ import { registerRecover } from "./commands/recover";
 import { registerRelease } from "./commands/release";
 import { registerRenew } from "./commands/renew";
 import { registerSchema } from "./commands/schema";
+import { registerTelemetry } from "./commands/telemetry";
 import { registerUpgrade } from "./commands/upgrade";
 import { run } from "./run";
 
@@ -25,7 +28,9 @@ const program = new Command("plinth")
 
 registerAddress(program);
 registerAdopt(program);
+registerAudit(program);
 registerBoot(program);
+registerCheck(program);
 registerEtcd(program);
 registerInit(program);
 registerLab(program);
@@ -34,7 +39,9 @@ registerPlan(program);
 registerRecover(program);
 registerRelease(program);
 registerRenew(program);
+registerRules(program);
 registerSchema(program);
+registerTelemetry(program);
 registerUpgrade(program);
 
 // What a library left open must not keep a finished command waiting.
