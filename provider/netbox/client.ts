@@ -1,7 +1,8 @@
 import type { z } from "zod";
+import type { Patience } from "../http/wire";
 import { type Capabilities, capabilitiesOf } from "./capabilities";
 import { NetBoxError } from "./errors";
-import { HttpTransport, type NetBoxConfig, type Patience, type Transport } from "./http";
+import { HttpTransport, type NetBoxConfig, type Transport } from "./http";
 import { pageSchema, statusSchema } from "./types";
 
 /** An object and the lock value that a change of it may name. */

@@ -1,0 +1,89 @@
+/** Orders a server at most once, whatever was lost on the way. */
+import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
+import { ProblemError } from "../../components/problem";
+import type { Context } from "../resource";
+import { checkpoint, sleep } from "../wait";
+import { type Latitude, LatitudeError, type Server } from "./api";
+import type { LatitudeDrivers } from "./drivers";
+
+/** The server of that name: found, or ordered. Throws only when nothing was ordered, or nobody can know. */
+export async function findOrOrder(
+  drivers: LatitudeDrivers,
+  api: Latitude,
+  wanted: ServerInputs,
+  context: Context,
+): Promise<Server> {
+  const { project, plan, site, hostname, billing = "hourly", ipxe } = wanted;
+  const found = await existing(api, wanted, context.signal);
+  if (found !== undefined) {
+    context.log.info(`${hostname} was ordered before (${found.id}): nothing is ordered`);
+    return found;
+  }
+  checkpoint(context.signal);
+  await context.audit({ act: "order", target: `${project}/${hostname}`, detail: `a ${plan} in ${site}, ${billing}` });
+  try {
+    return await api.order({ project, plan, site, hostname, billing, ipxe });
+  } catch (error) {
+    if (!(error instanceof LatitudeError) || error.kind !== "unknown") throw refusal(error, wanted);
+    return await lookFor(drivers, api, wanted, context, error);
+  }
+}
+
+/** A server of exactly that name that can be it; two of them, or one of another kind, are a person's to decide. */
+export async function existing(
+  api: Latitude,
+  { project, plan, site, hostname }: Pick<ServerInputs, "project" | "plan" | "site" | "hostname">,
+  signal: AbortSignal,
+): Promise<Server | undefined> {
+  const [first, ...more] = await api.servers(project, hostname, signal);
+  if (first === undefined) return undefined;
+  const refuse = (reason: string, fix: string): never => {
+    throw new ProblemError(`${hostname} is not ordered:`, [{ path: "hostname", reason, fix }]);
+  };
+  if (more.length > 0) {
+    const ids = [first, ...more].map(({ id }) => id).join(" and ");
+    refuse(`the servers ${ids} of ${project} are all called ${hostname}`, "delete all but one, or rename them");
+  }
+  // The answer to an order tells no site at first.
+  if (first.plan !== plan || (first.site !== "" && first.site !== site)) {
+    const is = `${first.id} is a ${first.plan} in ${first.site}, not a ${plan} in ${site}`;
+    refuse(`${project} has another server of that name: ${is}`, "rename or delete it, or give this one another key");
+  }
+  return first;
+}
+
+/** An order whose answer was lost is looked for before anybody says that it was not made. */
+async function lookFor(
+  { settleMs, pollMs, now }: LatitudeDrivers,
+  api: Latitude,
+  wanted: ServerInputs,
+  { signal }: Context,
+  lost: LatitudeError,
+): Promise<Server> {
+  const end = now() + settleMs;
+  for (;;) {
+    const found = await existing(api, wanted, signal);
+    if (found !== undefined) return found;
+    if (now() >= end) {
+      throw new Error(
+        `${wanted.hostname}: whether it was ordered is not known (${lost.message}). Run the same update again: it looks for the order before it makes one`,
+      );
+    }
+    await sleep(Math.min(pollMs, settleMs), signal);
+  }
+}
+
+/** What a person can do about a refused order. */
+function refusal(error: unknown, { plan, site, hostname }: ServerInputs): unknown {
+  if (!(error instanceof LatitudeError) || error.kind !== "refused") return error;
+  const stock = error.code === "SERVERS_OUT_OF_STOCK" || /stock/i.test(error.message);
+  return new ProblemError(`${hostname} was not ordered:`, [
+    stock
+      ? {
+          path: "plan",
+          reason: `the last ${plan} in ${site} went to somebody else since the preview`,
+          fix: `plinth machines plans --provider latitude --region ${site} shows what is left; run the same update again after the change`,
+        }
+      : { path: "", reason: error.message, fix: "correct it and run the same update again" },
+  ]);
+}
