@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { pluginProblems } from "../discovery";
+import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
@@ -50,6 +51,8 @@ export class Site extends pulumi.ComponentResource {
   readonly cluster: TalosCluster;
   /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
   readonly kubernetes: k8s.Provider;
+  /** What runs in the cluster beside Kubernetes, if the site file asks for anything. */
+  readonly platform: Platform | undefined;
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
@@ -131,6 +134,19 @@ export class Site extends pulumi.ComponentResource {
         ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
       },
     );
+    if (plan.platform !== undefined) {
+      this.platform = new Platform(
+        `${name}-platform`,
+        { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
+        {
+          parent: this,
+          providers: { kubernetes: this.kubernetes },
+          // A network that has to be installed first cannot wait for nodes that are Ready.
+          dependsOn: [plan.platform.brings === "network" ? this.cluster.release : this.cluster.bootstrap],
+          ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
+        },
+      );
+    }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
   }
 }

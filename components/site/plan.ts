@@ -3,6 +3,7 @@ import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { Maintenance } from "../maintenance/spec";
+import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -53,6 +54,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** What runs in the cluster beside Kubernetes. @default - nothing */
+  readonly platform?: PlatformPlan;
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
@@ -77,6 +80,7 @@ export function planSite(spec: SiteSpec): SitePlan {
   const { vip, ...network } = spec.network;
   const schematic = planSchematic(spec);
   const endpoint = planEndpoint(vip, nodes);
+  const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
   return {
     name: spec.name,
     domain: spec.domain,
@@ -99,10 +103,24 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
-    warnings: [...warnings(nodes), ...keyWarnings(nodes)],
+    warnings: [
+      ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
+      ...warnings(nodes),
+      ...keyWarnings(nodes),
+    ],
+  };
+}
+
+function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePlan[]): PlatformSite {
+  return {
+    cni: kubernetes.cni,
+    nodes: nodes.map(({ hostname }) => hostname),
+    onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
+    ipv6: network.cidr.includes(":"),
   };
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
 import { maintenanceSchema } from "../maintenance/spec";
+import { platformSchema } from "../platform/spec";
 import {
   cidr,
   contract,
@@ -306,6 +307,7 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  platform: platformSchema.optional().describe("What runs in the cluster beside Kubernetes. Default: nothing."),
   upgrade: upgradeSchema
     .optional()
     .describe("How versions of a running site change. Default: one node after the other."),

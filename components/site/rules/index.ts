@@ -1,3 +1,4 @@
+import { checkPlatform } from "../../platform/rules";
 import type { Problem } from "../../problem";
 import { checkBackup } from "./backup";
 import { readDraft } from "./draft";
@@ -26,4 +27,5 @@ const RULES = [
   checkTalos,
   checkBackup,
   checkEncryption,
+  checkPlatform,
 ];
