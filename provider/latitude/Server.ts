@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ServerInputs, ServerOutputs } from "../../components/machine/latitude/LatitudeServer";
 import { remainingBill } from "../../components/machine/latitude/plans";
 import { ProblemError } from "../../components/problem";
-import { known } from "../draft";
+import { type Draft, known, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { sentence } from "../host/failure";
 import type { Change, Context, Reached, Resource } from "../resource";
@@ -65,7 +65,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
     diff(prior, draft) {
       const changes = changesBetween(prior.inputs, draft).filter(({ path }) => !AT_ORDER.includes(path));
       const renewed = changes.some(({ path }) => path === "generation");
-      if (!renewed) refuseAnother(changes, prior.inputs);
+      if (!renewed) refuseAnother(changes.filter(({ path }) => isKnown(draft, path)), prior.inputs);
       const reasoned = changes.map(
         (change): Change => (renewed ? { ...change, replace: "a higher generation asks for another server" } : change),
       );
@@ -83,6 +83,9 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
       }),
     update: (_id, prior, given, context) =>
       using(context, async (api) => {
+        // What was not known at preview is known now.
+        const changed = changesBetween(prior.inputs, given).filter(({ path }) => !AT_ORDER.includes(path));
+        refuseAnother(changed, prior.inputs);
         const server = await api.server(prior.outputs.serverId, context.signal);
         if (server !== undefined) return finish(drivers, api, server, given, context);
         const gone = `${given.hostname} (${prior.outputs.serverId}) is gone at Latitude.sh: pulumi refresh, then update again`;
@@ -103,6 +106,9 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
       using(context, (api) => giveBack(drivers, api, prior.outputs.serverId || id, context)),
   };
 }
+
+const isKnown = (draft: Draft<ServerInputs>, path: string): boolean =>
+  draft !== unknown && draft[path as keyof ServerInputs] !== unknown;
 
 const isReady = ({ status, address, gateway }: ServerOutputs): boolean =>
   status !== "" && !status.startsWith("failed") && status !== "gone" && address !== "" && gateway !== "";

@@ -15,8 +15,8 @@ conformance<ServerInputs, ServerOutputs>("latitude:Server", {
   inputs: server,
   changed: { ...server, billing: "monthly" },
   bad: {
-    inputs: { ...server, site: "XXX", plan: "c9-huge", ipxe: "tftp://10.0.0.1" },
-    paths: ["ipxe", "plan", "site"],
+    inputs: { ...server, hostname: "cp_1.home", ipxe: "tftp://10.0.0.1", generation: 0 },
+    paths: ["hostname", "ipxe", "generation"],
   },
   secrets: [TOKEN],
   privileged: ["order", "release"],
@@ -136,7 +136,7 @@ describe("a preview refuses", () => {
   test("an unknown plan and site, with the nearest that there are", async () => {
     expect(await asked({ ...server, site: "OSL", plan: "c9" })).toEqual([
       'site: there is no site "OSL" (choose one of DAL, FRA, NYC)',
-      'plan: there is no plan "c9" (in stock: c2-small-x86 in DAL (0.21 $/h), c2-small-x86 in NYC (0.21 $/h), c3-medium-x86 in NYC (0.41 $/h))',
+      'plan: there is no plan "c9" (in stock: c2-small-x86 in NYC (0.21 $/h), c2-small-x86 in DAL (0.21 $/h), c3-medium-x86 in NYC (0.41 $/h))',
     ]);
   });
 

@@ -1,0 +1,108 @@
+import { ProblemError } from "../problem";
+import type { MachinesClass, ProviderName, Traits } from "./contract";
+
+const OWN = {
+  platform: "metal",
+  ordered: false,
+  billed: false,
+  mac: "site",
+  reach: "own",
+  sharedAddress: true,
+  failureDomains: "site",
+  power: "you",
+} as const;
+
+/** Providers, and what holds for their machines. */
+export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
+  metal: { ...OWN, title: "own machines", architectures: ["amd64", "arm64"], boot: "yours" },
+  lab: { ...OWN, title: "the lab", architectures: ["amd64", "arm64"], boot: "simulated" },
+  latitude: {
+    title: "Latitude.sh",
+    platform: "metal",
+    architectures: ["amd64"],
+    boot: "ipxe",
+    ordered: true,
+    billed: true,
+    mac: "provider",
+    reach: "internet",
+    sharedAddress: true,
+    failureDomains: "provider",
+    power: "provider",
+  },
+  proxmox: {
+    ...OWN,
+    title: "Proxmox VE",
+    platform: "nocloud",
+    architectures: ["amd64"],
+    boot: "image",
+    ordered: true,
+    power: "provider",
+    sdk: "@muhlba91/pulumi-proxmoxve",
+  },
+  hetzner: {
+    title: "Hetzner Cloud",
+    platform: "hcloud",
+    architectures: ["amd64", "arm64"],
+    boot: "rescue",
+    ordered: true,
+    billed: true,
+    mac: "provider",
+    reach: "internet",
+    sharedAddress: false,
+    failureDomains: "provider",
+    power: "provider",
+    userDataBytes: 32 * 1024,
+    sdk: "@pulumi/hcloud",
+  },
+  vultr: {
+    title: "Vultr",
+    platform: "vultr",
+    architectures: ["amd64"],
+    boot: "ipxe",
+    ordered: true,
+    billed: true,
+    mac: "provider",
+    reach: "internet",
+    sharedAddress: false,
+    failureDomains: "provider",
+    power: "provider",
+    sdk: "@ediri/vultr",
+  },
+};
+
+/**
+ * The component that makes a provider's machines; `undefined` where they exist already. Its SDK is loaded only here: a
+ * site that needs none of them works without any.
+ */
+export function machinesOf(provider: ProviderName): MachinesClass | undefined {
+  try {
+    switch (provider) {
+      case "metal":
+      case "lab":
+        return undefined;
+      case "latitude":
+        return load<typeof import("./latitude/index")>("./latitude/index").LatitudeMachines;
+      case "proxmox":
+        return load<typeof import("./proxmox/index")>("./proxmox/index").ProxmoxMachines;
+      case "hetzner":
+        return load<typeof import("./hetzner/index")>("./hetzner/index").HetznerMachines;
+      case "vultr":
+        return load<typeof import("./vultr/index")>("./vultr/index").VultrMachines;
+    }
+  } catch (error) {
+    throw missingPackage(provider, error);
+  }
+}
+
+function load<T>(module: string): T {
+  return require(module) as T;
+}
+
+/** A package that is not installed is told by name; anything else is a fault of its own. */
+function missingPackage(provider: ProviderName, error: unknown): unknown {
+  const missing = /Cannot find module '(@[^/']+\/[^/']+|[^./'][^/']*)/.exec((error as Error).message)?.[1];
+  if (missing === undefined) return error;
+  return new ProblemError(`Machines at ${TRAITS[provider].title} need a package that is not installed:`, [
+    { path: "provider", reason: `${provider} needs ${missing}`, fix: `npm install ${missing}` },
+  ]);
+}
