@@ -56,9 +56,12 @@ export interface MachinesArgs {
   readonly machines: readonly WantedMachine[];
 }
 
-/** A link of a machine, found by its Ethernet address. */
+/** A link of a machine, found by its Ethernet address or, where nobody tells that, by its name. */
 export interface Link {
-  readonly mac: string;
+  readonly mac?: string;
+  readonly name?: string;
+  /** Whether the network itself hands the machine its address. @default false: plinth configures it */
+  readonly dhcp?: boolean;
   /** VLAN id on it. @default - untagged */
   readonly vlan?: number;
 }
@@ -94,6 +97,8 @@ export interface ProvidedMachine {
 export interface Machines {
   /** By inventory key. */
   readonly machines: ReadonlyMap<string, ProvidedMachine>;
+  /** Address of a load balancer in front of the control planes' Kubernetes API. @default - there is none */
+  readonly endpoint?: pulumi.Output<string>;
 }
 
 /** Class of such a component. */

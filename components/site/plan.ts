@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import { TRAITS } from "../machine/providers";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
@@ -19,11 +20,18 @@ export interface NodePlan {
   readonly key: string;
   readonly type: MachineType;
   readonly hostname: string;
+  /** Ethernet address of its link; empty where the provider tells it once the machine is there. */
   readonly mac: string;
   readonly address: AddressPlan;
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** What is rented for it. @default - that of the provider's part */
+  readonly size?: string;
+  /** What its virtual machine has otherwise than the provider's part says. */
+  readonly vm?: MachineSpec["vm"];
+  /** Whether it has a GPU that pods shall use. @default false */
+  readonly gpu?: boolean;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -39,9 +47,17 @@ export interface SitePlan {
   readonly name: string;
   readonly domain: string;
   readonly provider: SiteSpec["provider"];
-  readonly network: Omit<SiteSpec["network"], "vip">;
+  /** The provider's part of the site file. @default - it has none */
+  readonly machines?: ProviderPlan;
+  readonly network: Omit<SiteSpec["network"], "endpoint" | "vip">;
   /** Address of the Kubernetes API; `vip` says whether the control planes share it. */
-  readonly endpoint: { readonly address: AddressPlan; readonly vip: boolean; readonly port: number };
+  readonly endpoint: {
+    readonly address: AddressPlan;
+    readonly vip: boolean;
+    readonly port: number;
+    /** Name or address it is called by instead. */
+    readonly name?: string;
+  };
   /** Address pools with their claims, by name. */
   readonly pools: { readonly [name: string]: PoolInputs };
   readonly talos: {
@@ -50,6 +66,11 @@ export interface SitePlan {
     /** Schematic id of the image, and its YAML where plinth made it. */
     readonly schematic: { readonly id: string; readonly yaml?: string };
     readonly installer: string;
+    /** Image Factory or registry that serves the images. */
+    readonly factory: string;
+    readonly secureBoot: boolean;
+    /** System extensions of the image, as far as the site file names them. */
+    readonly extensions: readonly string[];
     readonly onDestroy: SiteSpec["talos"]["onDestroy"];
     readonly allow: SiteSpec["talos"]["allow"];
   };
@@ -68,6 +89,9 @@ export interface SitePlan {
   readonly warnings: readonly string[];
 }
 
+/** The part of the site file that belongs to its provider. */
+export type ProviderPlan = { readonly [K in "hetzner" | "latitude" | "proxmox" | "vultr"]?: NonNullable<SiteSpec[K]> };
+
 /** Port of the Kubernetes API on every site. */
 const API_PORT = 6443;
 
@@ -77,14 +101,16 @@ export function planSite(spec: SiteSpec): SitePlan {
   const nodes = Object.entries(spec.machines)
     .map(([key, machine]) => planNode(key, machine, spec.talos.encryption))
     .sort(byRoleAndKey);
-  const { vip, ...network } = spec.network;
+  const { vip, endpoint: name, ...network } = spec.network;
+  const { platform: kind } = TRAITS[spec.provider];
   const schematic = planSchematic(spec);
-  const endpoint = planEndpoint(vip, nodes);
+  const endpoint = { ...planEndpoint(vip, nodes), ...(name !== undefined && { name }) };
   const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
   return {
     name: spec.name,
     domain: spec.domain,
     provider: spec.provider,
+    ...planProvider(spec),
     network,
     endpoint,
     pools: planPools(spec, nodes, endpoint),
@@ -95,9 +121,13 @@ export function planSite(spec: SiteSpec): SitePlan {
       installer: installerImage({
         schematic: schematic.id,
         version,
+        platform: kind,
         factory: spec.talos.factory,
         secureBoot: spec.talos.secureBoot,
       }),
+      factory: spec.talos.factory,
+      secureBoot: spec.talos.secureBoot,
+      extensions: spec.talos.extensions,
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
@@ -105,7 +135,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
-    upgrade: planUpgrade(spec.upgrade, spec.talos),
+    upgrade: planUpgrade(spec.upgrade, { ...spec.talos, platform: kind }),
     nodes,
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
@@ -124,6 +154,13 @@ function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePla
   };
 }
 
+/** What the site file says about machines at its provider. */
+function planProvider({ provider, latitude, proxmox, hetzner, vultr }: SiteSpec): { readonly machines?: ProviderPlan } {
+  const parts = { latitude, proxmox, hetzner, vultr };
+  const part = Object.entries(parts).find(([name]) => name === provider);
+  return part?.[1] === undefined ? {} : { machines: Object.fromEntries([part]) };
+}
+
 function planAddress(address: AddressSpec, owner: string, purpose: string): AddressPlan {
   if (typeof address === "string") return { literal: address };
   return {
@@ -140,6 +177,10 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     generation,
     adopted,
     tpm: _,
+    mac = "",
+    size,
+    vm,
+    gpu,
     encryption = everywhere,
     ...rest
   } = machine;
@@ -147,11 +188,15 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...rest,
     key,
     type: role,
+    mac,
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
     ...(adopted === true && { adopted }),
+    ...(size !== undefined && { size }),
+    ...(vm !== undefined && { vm }),
+    ...(gpu === true && { gpu }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -19,7 +19,7 @@ const service = z.preprocess(
 const latitude = z.preprocess(
   fromJson,
   z.strictObject({
-    /** @default - the public API */
+    /** @default - PLINTH_LATITUDE_URL of the environment, else the public API */
     url: z.url({ protocol: /^https?$/, error: "is not an http or https URL" }).optional(),
     /** Secret. @default - LATITUDESH_BEARER of the environment */
     token: z.string().min(1).optional(),

@@ -65,7 +65,11 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
     diff(prior, draft) {
       const changes = changesBetween(prior.inputs, draft).filter(({ path }) => !AT_ORDER.includes(path));
       const renewed = changes.some(({ path }) => path === "generation");
-      if (!renewed) refuseAnother(changes.filter(({ path }) => isKnown(draft, path)), prior.inputs);
+      if (!renewed)
+        refuseAnother(
+          changes.filter(({ path }) => isKnown(draft, path)),
+          prior.inputs,
+        );
       const reasoned = changes.map(
         (change): Change => (renewed ? { ...change, replace: "a higher generation asks for another server" } : change),
       );

@@ -25,7 +25,7 @@ export const realLatitudeDrivers: LatitudeDrivers = {
     const patience = { signal };
     const recorded = recordedWire("latitude");
     if (recorded !== undefined) return latitude(recorded, "", patience);
-    const url = config.latitude?.url ?? LATITUDE_URL;
+    const url = config.latitude?.url ?? process.env.PLINTH_LATITUDE_URL ?? LATITUDE_URL;
     const token = config.latitude?.token ?? process.env.LATITUDESH_BEARER;
     if (token === undefined || token === "") {
       throw new ProblemError("Latitude.sh cannot be used:", [

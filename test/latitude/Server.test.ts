@@ -2,6 +2,7 @@ import type { ServerInputs, ServerOutputs } from "../../components/machine/latit
 import { formatProblem } from "../../components/problem";
 import { type Draft, unknown } from "../../provider/draft";
 import { latitude } from "../../provider/latitude/client";
+import { latitudeServer } from "../../provider/latitude/Server";
 import { conformance } from "../provider/conformance";
 import { listen } from "../provider/context";
 import { TOKEN } from "./fake";
@@ -169,7 +170,6 @@ describe("a preview refuses", () => {
       ...wrong.drivers,
       latitude: () => latitude(wrong.fake.wire(), "wrong", { signal: listen().context.signal }),
     };
-    const { latitudeServer } = await import("../../provider/latitude/Server");
     const found = await latitudeServer(drivers).check(draft(server), listen().context);
     expect(found.map(formatProblem)).toEqual([
       expect.stringMatching(/^latitude.token: .*not valid.* \(use a valid API key/),

@@ -112,7 +112,10 @@ fact("locked", (ask, fake) => {
 
 fact("busy", (ask, fake) => {
   fake.fault("busy");
-  expect(ask("POST", "/servers", ORDER)).toMatchObject({ status: 429, body: { errors: [{ meta: { retry_after: 0 } }] } });
+  expect(ask("POST", "/servers", ORDER)).toMatchObject({
+    status: 429,
+    body: { errors: [{ meta: { retry_after: 0 } }] },
+  });
   expect(fake.servers).toEqual([]);
 });
 

@@ -23,8 +23,9 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
     const child = { parent: this };
     const { schematic, version, factory } = plan.talos;
     // A factory builds only what it was told.
-    const told = schematic.yaml === undefined ? [] : [new FactorySchematic(`${name}-image`, { schematic: schematic.yaml }, child)];
-    const script = imageAssets({ schematic: schematic.id, version, arch: "amd64", ...(factory && { factory }) }).pxe;
+    const told =
+      schematic.yaml === undefined ? [] : [new FactorySchematic(`${name}-image`, { schematic: schematic.yaml }, child)];
+    const script = imageAssets({ schematic: schematic.id, version, arch: "amd64", factory }).pxe;
     const servers = machines.map((machine) => ({
       key: machine.node.key,
       server: new LatitudeServer(`${name}-${machine.node.key}`, serverArgs(plan.name, machine, spec, script), {
@@ -68,16 +69,13 @@ function serverArgs(site: string, { node }: WantedMachine, spec: LatitudeSpec, i
 }
 
 function linksOf(server: LatitudeServer, network: LatitudeVirtualNetwork): pulumi.Output<MachineLinks> {
-  const { publicMac, privateMac, address, prefixLength, gateway } = server;
   return pulumi
-    .all({ publicMac, privateMac, address, prefixLength, gateway, vlan: network.vid })
-    .apply((known) => ({
-      // A server with a single link carries the virtual network on it, beside the untagged Internet.
-      site: { mac: known.privateMac || known.publicMac, vlan: known.vlan },
-      internet: {
-        mac: known.publicMac,
-        address: `${known.address}/${known.prefixLength}`,
-        gateway: known.gateway,
-      },
-    }));
+    .all([server.publicMac, server.privateMac, server.address, server.prefixLength, server.gateway, network.vid])
+    .apply(
+      ([publicMac, privateMac, address, prefixLength, gateway, vlan]): MachineLinks => ({
+        // A server with a single link carries the virtual network on it, beside the untagged Internet.
+        site: { mac: privateMac || publicMac, vlan },
+        internet: { mac: publicMac, address: `${address}/${prefixLength}`, gateway },
+      }),
+    );
 }

@@ -44,7 +44,7 @@ function duplicates(
 }
 
 /** As many control planes as etcd needs to survive a loss, and one address in front of them. */
-export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
+export function checkControlPlanes({ machines, hasVip, hasEndpoint }: Draft): Problem[] {
   // Without every role there is nothing to count yet.
   if (!machines.every((machine) => machine.role === "controlplane" || machine.role === "worker")) return [];
   const problems: Problem[] = [];
@@ -66,7 +66,7 @@ export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
           : `use ${count - 1} or ${count + 1}`,
     });
   }
-  if (count > 1 && !hasVip) {
+  if (count > 1 && !hasVip && !hasEndpoint) {
     problems.push({
       path: "network.vip",
       reason: `is missing with ${count} control planes`,

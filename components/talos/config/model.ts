@@ -30,6 +30,8 @@ export interface NodeModel {
     /** Additional names and addresses in the certificate of the Kubernetes API. */
     readonly certSANs?: readonly string[];
   };
+  /** Networks etcd's own address is chosen from; only on control planes. @default - any of the machine's addresses */
+  readonly etcdSubnets?: readonly string[];
   /** kubelet. @default - Talos' own */
   readonly kubelet?: {
     /** Additional command line flags, without the dashes. */
