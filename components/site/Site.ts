@@ -219,6 +219,7 @@ function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosN
     type: node.type,
     address,
     hostname: node.hostname,
+    ...(node.image !== undefined && { schematic: node.image.schematic.id }),
     ...(reach !== undefined && { reach }),
     ...(ready !== undefined && { ready }),
     patches: withFacts(around, (known) => patches(known).open),

@@ -1,5 +1,6 @@
 import { parseCidr } from "../address/cidr";
 import type { Link, MachineLinks } from "../machine/contract";
+import { NVIDIA_LABELS, NVIDIA_MODULES, NVIDIA_SYSCTLS } from "../machine/gpu/nvidia";
 import type { DiskModel, InterfaceModel, NodeModel } from "../talos/config/model";
 import { nodeEncryption } from "./encryption";
 import type { NodePlan, SitePlan } from "./plan";
@@ -38,11 +39,12 @@ export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): Nod
     ...(controlPlane && links.internet !== undefined && { etcdSubnets: [network.cidr] }),
     nameservers: network.nameservers,
     ntp: network.ntp,
-    install: { disk: diskModel(node.disk), image: talos.installer },
+    install: { disk: diskModel(node.disk), image: (node.image ?? talos).installer },
     ...(controlPlane && kubernetes.apiServer && { apiServer: kubernetes.apiServer }),
     // The VIP lies in the machines' network: without the exclusion a kubelet may take it for the node's own address.
     kubelet: { nodeSubnets: [network.cidr, ...(vip === undefined ? [] : [`!${vip}/${vip.includes(":") ? 128 : 32}`])] },
-    labels: node.labels,
+    labels: { ...(node.gpu === true && NVIDIA_LABELS), ...node.labels },
+    ...(node.gpu === true && { kernelModules: NVIDIA_MODULES, sysctls: NVIDIA_SYSCTLS }),
     taints: Object.fromEntries(node.taints.map(({ key, value, effect }) => [key, `${value ?? ""}:${effect}`])),
     environment: proxyEnvironment(plan),
     podSubnets: [network.pods],

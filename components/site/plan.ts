@@ -1,7 +1,5 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
-import { installerImage } from "../boot/assets";
-import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import { TRAITS } from "../machine/providers";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
@@ -10,6 +8,7 @@ import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
 import { nodeEncryption } from "./encryption";
+import { type ImagePlan, planImage } from "./images";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
 import { planUpgrade, type UpgradePlan } from "./upgrade";
@@ -32,6 +31,8 @@ export interface NodePlan {
   readonly vm?: MachineSpec["vm"];
   /** Whether it has a GPU that pods shall use. @default false */
   readonly gpu?: boolean;
+  /** Its image, where that is not the site's. */
+  readonly image?: ImagePlan;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -99,11 +100,13 @@ const API_PORT = 6443;
 export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
   const nodes = Object.entries(spec.machines)
-    .map(([key, machine]) => planNode(key, machine, spec.talos.encryption))
+    .map(([key, machine]) => {
+      const image = machine.gpu === true ? { image: planImage(spec, true) } : {};
+      return { ...planNode(key, machine, spec.talos.encryption), ...image };
+    })
     .sort(byRoleAndKey);
   const { vip, endpoint: name, ...network } = spec.network;
   const { platform: kind } = TRAITS[spec.provider];
-  const schematic = planSchematic(spec);
   const endpoint = { ...planEndpoint(vip, nodes), ...(name !== undefined && { name }) };
   const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
   return {
@@ -117,14 +120,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     talos: {
       version,
       configContract: spec.talos.configContract,
-      schematic,
-      installer: installerImage({
-        schematic: schematic.id,
-        version,
-        platform: kind,
-        factory: spec.talos.factory,
-        secureBoot: spec.talos.secureBoot,
-      }),
+      ...planImage(spec),
       factory: spec.talos.factory,
       secureBoot: spec.talos.secureBoot,
       extensions: spec.talos.extensions,
@@ -141,6 +137,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
       ...warnings(nodes),
       ...keyWarnings(nodes),
+      ...gpuWarnings(nodes, platform),
     ],
   };
 }
@@ -151,6 +148,7 @@ function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePla
     nodes: nodes.map(({ hostname }) => hostname),
     onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
     ipv6: network.cidr.includes(":"),
+    gpu: nodes.some(({ gpu }) => gpu === true),
   };
 }
 
@@ -213,12 +211,6 @@ function planEndpoint(vip: AddressSpec | undefined, nodes: readonly NodePlan[]):
   return { address: only.address, vip: false, port: API_PORT };
 }
 
-function planSchematic({ talos }: SiteSpec): SitePlan["talos"]["schematic"] {
-  if (talos.schematic !== undefined) return { id: talos.schematic };
-  const schematic: Schematic = { extensions: talos.extensions, kernelArgs: talos.kernelArgs };
-  return { id: schematicId(schematic), yaml: schematicYaml(schematic) };
-}
-
 function warnings(nodes: readonly NodePlan[]): string[] {
   const controlPlanes = nodes.filter((node) => node.type === "controlplane");
   if (controlPlanes.length === 1) {
@@ -233,6 +225,13 @@ function warnings(nodes: readonly NodePlan[]): string[] {
     ];
   }
   return [];
+}
+
+/** A driver alone gives no pod a GPU. */
+function gpuWarnings(nodes: readonly NodePlan[], platform: PlatformPlan | undefined): string[] {
+  const keys = nodes.filter(({ gpu }) => gpu === true).map(({ key }) => key);
+  if (keys.length === 0 || platform !== undefined) return [];
+  return [`${keys.join(", ")}: nothing hands the GPU to pods; a platform section brings NVIDIA's device plugin`];
 }
 
 /** What the machines' disk keys ask of a person, each said once. */

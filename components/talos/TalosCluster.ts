@@ -35,6 +35,8 @@ export interface TalosNodeArgs {
   readonly reach?: pulumi.Input<string>;
   /** What has to be there before it is configured. Plain. @default - it is there */
   readonly ready?: readonly pulumi.Resource[];
+  /** Image Factory schematic of its image, where that is not the cluster's. @default - the cluster's */
+  readonly schematic?: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
   /**
@@ -304,8 +306,8 @@ function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes
     Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ready: __, ...node }]) => [
       key,
       {
-        ...node,
         ...versions,
+        ...node,
         patches: openPatches({ ...node, generation }, args.configContract),
         ...(generation > 1 && { generation }),
       },

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ProblemError } from "../../components/problem";
 import { brokenConnection } from "../http/broken";
 import { Late, type Patience, persistently, type Wire } from "../http/wire";
 import { judge } from "./answer";
@@ -32,7 +33,7 @@ export function latitude(wire: Wire, token: string, patience: Patience): Latitud
 
   const lost = (method: string, error: unknown): never => {
     if (patience.signal.aborted) throw patience.signal.reason;
-    if (error instanceof LatitudeError) throw error;
+    if (error instanceof ProblemError) throw error;
     const again = method !== "POST";
     if (error instanceof Late) throw new LatitudeError("unknown", error.message, undefined, again);
     const { kind, message } = brokenConnection("the API of Latitude.sh", error);

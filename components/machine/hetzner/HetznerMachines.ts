@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { FactorySchematic } from "../../talos/binding";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
+import { tellFactory } from "../factory";
 import type { HetznerSpec } from "./spec";
 
 /** Zone that a location's private networks lie in. */
@@ -81,7 +81,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
         ...(group !== undefined && node.type === "controlplane" && { placementGroupId: group.id.apply(Number) }),
       },
       // Used when a server is made; any change of them would replace it.
-      { ...child, ignoreChanges: ["image", "rescue", "sshKeys", "userData"], replaceOnChanges: [] },
+      { ...child, ignoreChanges: ["image", "rescue", "sshKeys", "userData"] },
     );
     const link = new hcloud.ServerNetwork(
       `${name}-${node.key}-link`,
@@ -173,8 +173,7 @@ class Writer {
     );
     const publicKey = this.pair.publicKeyOpenssh.apply((text) => text.trim());
     this.key = new hcloud.SshKey(`${name}-rescue`, { publicKey, labels: { ...labels } }, { parent });
-    const { yaml } = plan.talos.schematic;
-    this.told = yaml === undefined ? [] : [new FactorySchematic(`${name}-image`, { schematic: yaml }, { parent })];
+    this.told = tellFactory(name, plan, parent);
   }
 
   write(name: string, server: hcloud.Server, arch: "amd64" | "arm64", ...after: pulumi.Resource[]): pulumi.Resource {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
-import { FactorySchematic } from "../../talos/binding";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
+import { tellFactory } from "../factory";
 import { LatitudeServer } from "./LatitudeServer";
 import { LatitudeVirtualNetwork } from "./LatitudeVirtualNetwork";
 import type { LatitudeSpec } from "./spec";
@@ -22,15 +22,13 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
     super(LatitudeMachines.__pulumiType, name, { region: spec.region, machines: machines.length }, opts);
     const child = { parent: this };
     const { schematic, version, factory } = plan.talos;
-    // A factory builds only what it was told.
-    const told =
-      schematic.yaml === undefined ? [] : [new FactorySchematic(`${name}-image`, { schematic: schematic.yaml }, child)];
+    const told = tellFactory(name, plan, this);
     const script = imageAssets({ schematic: schematic.id, version, arch: "amd64", factory }).pxe;
     const servers = machines.map((machine) => ({
       key: machine.node.key,
       server: new LatitudeServer(`${name}-${machine.node.key}`, serverArgs(plan.name, machine, spec, script), {
         ...child,
-        dependsOn: told,
+        dependsOn: [...told],
       }),
     }));
     const network = new LatitudeVirtualNetwork(

@@ -3,8 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseCidr } from "../../address/cidr";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { FactorySchematic } from "../../talos/binding";
 import type { Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
+import { tellFactory } from "../factory";
 import type { ProxmoxSpec } from "./spec";
 
 /**
@@ -24,7 +24,13 @@ export class ProxmoxMachines extends pulumi.ComponentResource implements Machine
     if (spec === undefined) throw new Error("unreachable: a checked site of provider proxmox has its part");
     const hosts = [...new Set(machines.map(({ node }) => node.vm?.host ?? spec.host))].sort();
     super(ProxmoxMachines.__pulumiType, name, { hosts: hosts.join(" "), machines: machines.length }, opts);
-    const images = new Map(hosts.map((host) => [host, isoOf(name, host, plan, spec, this)]));
+    const told = tellFactory(name, plan, this);
+    const images = new Map(
+      hosts.map((host) => [
+        host,
+        isoOf(`${name}-${host}-iso`, host, plan, spec, { parent: this, dependsOn: [...told] }),
+      ]),
+    );
     this.machines = new Map(
       machines.map((machine) => {
         const host = machine.node.vm?.host ?? spec.host;
@@ -48,16 +54,12 @@ function isoOf(
   host: string,
   { talos }: SitePlan,
   spec: ProxmoxSpec,
-  parent: ProxmoxMachines,
+  opts: pulumi.CustomResourceOptions,
 ): proxmox.download.FileLegacy {
   const { schematic, version, factory, secureBoot } = talos;
   const source = { schematic: schematic.id, version, arch: "amd64", platform: "nocloud", factory, secureBoot } as const;
-  const told =
-    schematic.yaml === undefined
-      ? []
-      : [new FactorySchematic(`${name}-${host}-image`, { schematic: schematic.yaml }, { parent })];
   return new proxmox.download.FileLegacy(
-    `${name}-${host}-iso`,
+    name,
     {
       nodeName: host,
       datastoreId: spec.isoDatastore,
@@ -67,7 +69,7 @@ function isoOf(
       overwrite: false,
     },
     // A machine that was made with an older one keeps it in its drive: without the file it would not start again.
-    { parent, dependsOn: told, retainOnDelete: true },
+    { ...opts, retainOnDelete: true },
   );
 }
 

@@ -2,8 +2,8 @@ import * as vultr from "@ediri/vultr";
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { FactorySchematic } from "../../talos/binding";
 import type { Machines, MachinesArgs, ProvidedMachine } from "../contract";
+import { tellFactory } from "../factory";
 import type { VultrSpec } from "./spec";
 
 /** Vultr's operating system for machines that boot a script of their own. */
@@ -76,18 +76,15 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
   }
 }
 
-function bootScript(name: string, { talos }: SitePlan, parent: VultrMachines): vultr.StartupScript {
-  const { schematic, version, factory } = talos;
-  const told =
-    schematic.yaml === undefined
-      ? []
-      : [new FactorySchematic(`${name}-image`, { schematic: schematic.yaml }, { parent })];
+function bootScript(name: string, plan: SitePlan, parent: VultrMachines): vultr.StartupScript {
+  const { schematic, version, factory } = plan.talos;
+  const told = tellFactory(name, plan, parent);
   const { pxe } = imageAssets({ schematic: schematic.id, version, arch: "amd64", platform: "vultr", factory });
   const script = `#!ipxe\nchain --autofree ${pxe}\n`;
   return new vultr.StartupScript(
     `${name}-boot`,
     { type: "pxe", script: Buffer.from(script).toString("base64") },
-    { parent, dependsOn: told },
+    { parent, dependsOn: [...told] },
   );
 }
 

@@ -17,8 +17,17 @@ export function checkProvider(draft: Draft): Problem[] {
   return [
     ...WITH_PART.flatMap((part) => partProblem(part, provider, draft.site)),
     ...(traits.reach === "internet" ? networkProblems(draft, traits) : []),
+    ...gpuProblems(draft),
     ...draft.machines.flatMap((machine) => machineProblems(machine, provider, traits, draft.site)),
   ];
+}
+
+/** A schematic that is named by its id cannot have a driver added. */
+function gpuProblems({ machines, talos }: Draft): Problem[] {
+  const keys = machines.filter(({ raw }) => raw.gpu === true).map(({ key }) => key);
+  if (keys.length === 0 || talos.schematic === undefined) return [];
+  const reason = `it is the image of every machine, and ${keys.join(", ")} needs NVIDIA's driver in its own`;
+  return [{ path: "talos.schematic", reason, fix: "write what the image is made of in talos.extensions instead" }];
 }
 
 function partProblem(part: ProviderName, provider: ProviderName, site: Draft["site"]): Problem[] {

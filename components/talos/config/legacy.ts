@@ -31,6 +31,7 @@ function machine(model: NodeModel, has: Has): ConfigDocument {
           nodeLabels: model.labels,
           nodeTaints: selfTaints(model),
           sysctls: model.sysctls,
+          kernel: { modules: model.kernelModules?.map((name) => ({ name })) },
         }),
   };
 }

@@ -59,6 +59,8 @@ export interface NodeModel {
   readonly allowSchedulingOnControlPlanes?: boolean;
   /** Kernel parameters, as `net.ipv4.ip_forward`. @default - none */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** Kernel modules that are loaded beside those Talos loads by itself. @default - none */
+  readonly kernelModules?: readonly string[];
   /** Disk encryption of the system volumes. @default - not encrypted */
   readonly encryption?: { readonly state?: VolumeKeys; readonly ephemeral?: VolumeKeys };
 }
