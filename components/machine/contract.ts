@@ -30,17 +30,10 @@ export interface Traits {
   readonly reach: "own" | "internet";
   /** Whether control planes can share `network.vip`, which is announced by ARP. */
   readonly sharedAddress: boolean;
-  /** Who says what fails together, beside `failureDomain` in the site file. */
-  readonly failureDomains: "site" | "provider";
   /** Who switches a machine on. */
   readonly power: "you" | "provider";
-  /**
-   * Largest user data of the platform, in bytes. plinth hands every machine its configuration through Talos' own API
-   * instead: user data can be read by every pod, and stays with the vendor.
-   */
-  readonly userDataBytes?: number;
-  /** npm package with the provider's Pulumi resources, installed by those who use it. @default - none is needed */
-  readonly sdk?: string;
+  /** npm packages with the provider's Pulumi resources, installed by those who use it. */
+  readonly packages: readonly string[];
 }
 
 /** One machine that shall exist. */

@@ -8,8 +8,8 @@ const OWN = {
   mac: "site",
   reach: "own",
   sharedAddress: true,
-  failureDomains: "site",
   power: "you",
+  packages: [],
 } as const;
 
 /** Providers, and what holds for their machines. */
@@ -26,8 +26,8 @@ export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
     mac: "provider",
     reach: "internet",
     sharedAddress: true,
-    failureDomains: "provider",
     power: "provider",
+    packages: [],
   },
   proxmox: {
     ...OWN,
@@ -37,7 +37,7 @@ export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
     boot: "image",
     ordered: true,
     power: "provider",
-    sdk: "@muhlba91/pulumi-proxmoxve",
+    packages: ["@muhlba91/pulumi-proxmoxve"],
   },
   hetzner: {
     title: "Hetzner Cloud",
@@ -49,10 +49,8 @@ export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
     mac: "provider",
     reach: "internet",
     sharedAddress: false,
-    failureDomains: "provider",
     power: "provider",
-    userDataBytes: 32 * 1024,
-    sdk: "@pulumi/hcloud",
+    packages: ["@pulumi/hcloud", "@pulumi/command", "@pulumi/tls"],
   },
   vultr: {
     title: "Vultr",
@@ -64,9 +62,8 @@ export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
     mac: "provider",
     reach: "internet",
     sharedAddress: false,
-    failureDomains: "provider",
     power: "provider",
-    sdk: "@ediri/vultr",
+    packages: ["@ediri/vultr"],
   },
 };
 

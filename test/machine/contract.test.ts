@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { PROVIDERS, type ProviderName } from "../../components/machine/contract";
 import { TRAITS } from "../../components/machine/providers";
@@ -6,6 +8,7 @@ import { checkSite } from "../../components/site/parse";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
 import { type Registered, recordGraph } from "../support/graph";
+import { ROOT } from "../support/site";
 import { answered, PRIVATE, siteAt } from "./sites";
 
 /**
@@ -186,6 +189,47 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   // The hypervisor is told of the guest agent in place.
   "proxmoxve:index/vmLegacy:VmLegacy": ["agent"],
 };
+
+const BOOT = {
+  yours: "yours",
+  simulated: "simulated",
+  image: "its image",
+  rescue: "rescue system, once",
+  ipxe: "iPXE, once",
+};
+
+test("the guide's table is what the contract says", () => {
+  const rows = PROVIDERS.map((name) => {
+    const { title, architectures, boot, mac, reach, sharedAddress, power, billed, packages } = TRAITS[name];
+    return [
+      `\`${name}\``,
+      title,
+      architectures.join(", "),
+      BOOT[boot],
+      mac === "site" ? "site file" : "vendor",
+      reach === "own" ? "own address" : "the Internet",
+      sharedAddress ? "yes" : "no",
+      power,
+      billed ? "yes" : "no",
+      packages.map((each) => `\`${each}\``).join(", ") || "-",
+    ];
+  });
+  const head = [
+    "provider",
+    "machines",
+    "arch",
+    "first Talos",
+    "MAC",
+    "called at",
+    "VIP",
+    "power",
+    "billed",
+    "packages",
+  ];
+  const table = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const guide = readFileSync(path.join(ROOT, "docs/providers.md"), "utf8");
+  expect(/<!-- traits -->\n([\s\S]*?)\n<!-- \/traits -->/.exec(guide)?.[1]).toBe(table);
+});
 
 test("rented control planes cannot share an address where nobody announces it, and need a name where they are called", () => {
   const site = siteAt("hetzner", (file) => {
