@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Patience } from "../http/wire";
+import type { Patience, Wire } from "../http/wire";
 import { type Capabilities, capabilitiesOf } from "./capabilities";
 import { NetBoxError } from "./errors";
 import { HttpTransport, type NetBoxConfig, type Transport } from "./http";
@@ -24,8 +24,8 @@ export class NetBox {
   constructor(private readonly transport: Transport) {}
 
   /** A client over HTTP. Close it when done. */
-  static connect(config: NetBoxConfig, patience: Patience): NetBox {
-    return new NetBox(new HttpTransport(config, patience));
+  static connect(config: NetBoxConfig, patience: Patience, wire?: Wire): NetBox {
+    return new NetBox(new HttpTransport(config, patience, wire));
   }
 
   /** What this server can do; asked once. Also proves URL and token. */

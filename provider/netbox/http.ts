@@ -1,3 +1,4 @@
+import { ProblemError } from "../../components/problem";
 import { httpWire, Late, type Patience, persistently, type Wire } from "../http/wire";
 import { type Answer, type Call, isRepeatable, judge } from "./answer";
 import { connectionError, NetBoxError } from "./errors";
@@ -32,9 +33,11 @@ export class HttpTransport implements Transport {
   constructor(
     private readonly config: NetBoxConfig,
     private readonly patience: Patience,
+    /** Carries the requests. @default - the network */
+    wire?: Wire,
   ) {
     this.base = config.url.replace(/\/+$/, "");
-    this.wire = httpWire(this.base, patience, config.caCertificate);
+    this.wire = wire ?? httpWire(this.base, patience, config.caCertificate);
   }
 
   call(call: Call): Promise<Answer> {
@@ -68,6 +71,7 @@ export class HttpTransport implements Transport {
 
   private lost(method: Call["method"], error: unknown): never {
     if (this.patience.signal.aborted) throw this.patience.signal.reason;
+    if (error instanceof ProblemError) throw error;
     if (error instanceof Late) throw new NetBoxError("unknown", error.message, isRepeatable(method));
     throw connectionError(method, this.base, error);
   }

@@ -2,10 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
+import type { PoolInputs } from "../../components/address/IpPool";
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
 import { formatProblem } from "../../components/problem";
 import { checkSite } from "../../components/site/parse";
 import { Site } from "../../components/site/Site";
+import { poolResource } from "../../provider/address/real";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
 import { latitudeServer } from "../../provider/latitude/Server";
 import { answered } from "../machine/sites";
@@ -42,7 +44,7 @@ const problemsOf = async (inputs: object) =>
   (await latitudeServer(realLatitudeDrivers).check(inputs as ServerInputs, listen().context)).map(formatProblem);
 
 test("there are stacks for home, the edge and rented machines, and for the lab", () => {
-  expect(stacks).toEqual(expect.arrayContaining(["home", "lab", "latitude"]));
+  expect(stacks).toEqual(expect.arrayContaining(["edge", "home", "lab", "latitude"]));
 });
 
 test.each(stacks)("%s is a sound site", (stack) => {
@@ -74,6 +76,23 @@ test("latitude: four orders that the recorded account can carry out, one of them
     ["cloud-gpu-1", "g3-large-x86", true],
   ]);
   for (const { inputs } of orders) expect(await problemsOf(inputs)).toEqual([]);
+});
+
+test("edge: three small arm64 machines whose addresses NetBox would give next", async () => {
+  const resources = await preview("edge");
+  const [nodes] = resources.filter(({ type }) => type === "plinth:address:Pool");
+  const inputs = nodes?.inputs as unknown as PoolInputs;
+  const heard = listen();
+  expect(await poolResource.check(inputs, heard.context)).toEqual([]);
+  await poolResource.preview(inputs, undefined, heard.context);
+  expect(heard.lines).toEqual([
+    "network.vip, pi-1, pi-2, pi-3: next free, not reserved: 10.30.0.10, 10.30.0.11, 10.30.0.12, 10.30.0.13",
+  ]);
+  const other = { ...inputs, prefix: "10.99.0.0/24" };
+  const [problem] = (await poolResource.check(other, heard.context)).map(formatProblem);
+  expect(problem).toMatch(
+    /^GET \/api\/ipam\/prefixes\/\S+prefix=10\.99\.0\.0\/24\S+: is not in .*netbox\.yaml \(record it there/,
+  );
 });
 
 test("what the record refuses is refused, and what is not in it fails with its date and version", async () => {
