@@ -10,7 +10,7 @@ import { checkpoint, waitFor } from "../wait";
 import type { Latitude, Server } from "./api";
 import { refuseAnother, serverProblems } from "./check";
 import type { LatitudeDrivers } from "./drivers";
-import { findOrOrder } from "./order";
+import { findOrOrder, noteName } from "./order";
 
 /** Longest wait for a server that was ordered, in seconds. */
 const READY = 45 * 60;
@@ -107,7 +107,10 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
       });
     },
     delete: (id, prior, context) =>
-      using(context, (api) => giveBack(drivers, api, prior.outputs.serverId || id, context)),
+      using(context, async (api) => {
+        await giveBack(drivers, api, prior.outputs.serverId || id, context);
+        await drivers.notes.forget(noteName(prior.inputs));
+      }),
   };
 }
 

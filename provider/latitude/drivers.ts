@@ -7,9 +7,11 @@ import { traced } from "../trace";
 import type { Latitude } from "./api";
 import { cached } from "./cached";
 import { latitude } from "./client";
+import { fileNotes, type OrderNotes } from "./notes";
 
 export interface LatitudeDrivers {
   latitude(context: Pick<Context, "config" | "signal">): Latitude;
+  readonly notes: OrderNotes;
   /** Pause between two looks while a server is made ready, in milliseconds. */
   readonly pollMs: number;
   /** How long an order whose answer was lost is looked for, in milliseconds. */
@@ -38,6 +40,7 @@ export const realLatitudeDrivers: LatitudeDrivers = {
     }
     return traced("latitude", cached(`${url} ${token}`, latitude(httpWire(url, patience), token, patience)));
   },
+  notes: fileNotes(),
   // A key may ask sixty times a minute, whatever the number of servers that are waited for.
   pollMs: 30_000,
   settleMs: 60_000,

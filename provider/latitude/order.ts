@@ -6,6 +6,13 @@ import { checkpoint, sleep } from "../wait";
 import { type Latitude, LatitudeError, type Server } from "./api";
 import type { LatitudeDrivers } from "./drivers";
 
+/** An order that was begun longer ago than this is in every list if it was made, in milliseconds. */
+const SETTLED = 30 * 60_000;
+
+/** Name under which an order is noted on this host. */
+export const noteName = ({ project, hostname }: Pick<ServerInputs, "project" | "hostname">): string =>
+  `${project}/${hostname}`;
+
 /** The server of that name: found, or ordered. Throws only when nothing was ordered, or nobody can know. */
 export async function findOrOrder(
   drivers: LatitudeDrivers,
@@ -14,19 +21,47 @@ export async function findOrOrder(
   context: Context,
 ): Promise<Server> {
   const { project, plan, site, hostname, billing = "hourly", ipxe } = wanted;
-  const found = await existing(api, wanted, context.signal);
+  const name = noteName(wanted);
+  const found = (await existing(api, wanted, context.signal)) ?? (await noted(drivers, api, wanted, context));
   if (found !== undefined) {
     context.log.info(`${hostname} was ordered before (${found.id}): nothing is ordered`);
     return found;
   }
   checkpoint(context.signal);
-  await context.audit({ act: "order", target: `${project}/${hostname}`, detail: `a ${plan} in ${site}, ${billing}` });
+  await context.audit({ act: "order", target: name, detail: `a ${plan} in ${site}, ${billing}` });
+  const at = drivers.now();
+  await drivers.notes.write(name, { at });
   try {
-    return await api.order({ project, plan, site, hostname, billing, ipxe });
+    const server = await api.order({ project, plan, site, hostname, billing, ipxe });
+    // From here on it exists: a disk that is full must not make anybody think otherwise.
+    await drivers.notes.write(name, { at, id: server.id }).catch(() => undefined);
+    return server;
   } catch (error) {
-    if (!(error instanceof LatitudeError) || error.kind !== "unknown") throw refusal(error, wanted);
-    return await lookFor(drivers, api, wanted, context, error);
+    // Of a cancelled run nobody knows either whether the order went out: its note stays.
+    if (!(error instanceof LatitudeError)) throw error;
+    if (error.kind !== "unknown") {
+      await drivers.notes.forget(name);
+      throw refusal(error, wanted);
+    }
+    const late = await lookFor(drivers, api, wanted, context);
+    if (late !== undefined) return late;
+    throw new Error(
+      `${hostname}: whether it was ordered is not known (${error.message}). Run the same update again: it looks for the order before it makes one`,
+    );
   }
+}
+
+/** The server of an order that a run on this host has sent, also while no list shows it. */
+async function noted(
+  drivers: LatitudeDrivers,
+  api: Latitude,
+  wanted: ServerInputs,
+  context: Context,
+): Promise<Server | undefined> {
+  const note = await drivers.notes.read(noteName(wanted));
+  if (note === undefined) return undefined;
+  if (note.id !== undefined) return api.server(note.id, context.signal);
+  return drivers.now() - note.at < SETTLED ? lookFor(drivers, api, wanted, context) : undefined;
 }
 
 /** A server of exactly that name that can be it; two of them, or one of another kind, are a person's to decide. */
@@ -58,24 +93,16 @@ async function lookFor(
   api: Latitude,
   wanted: ServerInputs,
   { signal }: Context,
-  lost: LatitudeError,
-): Promise<Server> {
-  const end = now() + settleMs;
-  for (;;) {
+): Promise<Server | undefined> {
+  for (const end = now() + settleMs; ; await sleep(Math.min(pollMs, settleMs), signal)) {
     const found = await existing(api, wanted, signal);
-    if (found !== undefined) return found;
-    if (now() >= end) {
-      throw new Error(
-        `${wanted.hostname}: whether it was ordered is not known (${lost.message}). Run the same update again: it looks for the order before it makes one`,
-      );
-    }
-    await sleep(Math.min(pollMs, settleMs), signal);
+    if (found !== undefined || now() >= end) return found;
   }
 }
 
 /** What a person can do about a refused order. */
-function refusal(error: unknown, { plan, site, hostname }: ServerInputs): unknown {
-  if (!(error instanceof LatitudeError) || error.kind !== "refused") return error;
+function refusal(error: LatitudeError, { plan, site, hostname }: ServerInputs): Error {
+  if (error.kind !== "refused") return error;
   const stock = error.code === "SERVERS_OUT_OF_STOCK" || /stock/i.test(error.message);
   return new ProblemError(`${hostname} was not ordered:`, [
     stock

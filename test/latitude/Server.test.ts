@@ -63,6 +63,14 @@ describe("an order", () => {
     expect([again.id, world.fake.orders]).toEqual(["sv_1", 1]);
   });
 
+  test("that no list shows yet is found by what this host has noted", async () => {
+    const world = new World();
+    world.fake.fault("late-list");
+    await made(world);
+    expect((await made(world)).id).toBe("sv_1");
+    expect(world.fake.orders).toBe(1);
+  });
+
   test("that a stranger's server of the same name would take is refused, with what it is", async () => {
     const { world } = await made();
     const other = { ...server, plan: "c3-medium-x86" };

@@ -76,6 +76,12 @@ export class FakeLatitude {
   readonly faults = new Map<FakeFault, number>();
   limit: number | null = null;
   private count = 0;
+
+  constructor(
+    /** Looks at a server until it is on. */
+    private readonly options: { readonly looks: number } = { looks: 2 },
+  ) {}
+
   private http: HttpServer | undefined;
 
   /** Requests that a person pays for. */
@@ -213,7 +219,7 @@ export class FakeLatitude {
       ...{ hostname: hostname ?? "", plan: plan ?? "", site: site ?? "", project: "proj_1", ipxe: ipxe ?? "", billing },
       status: this.strikes("stuck") ? "stuck" : this.strikes("failed-deployment") ? "failing" : "deploying",
       locked: false,
-      looks: 2,
+      looks: this.options.looks,
       leaving: false,
       hidden: this.strikes("late-list") ? 2 : 0,
     };

@@ -2,6 +2,7 @@ import type { ServerInputs } from "../../components/machine/latitude/LatitudeSer
 import { LatitudeError } from "../../provider/latitude/api";
 import { latitude } from "../../provider/latitude/client";
 import type { LatitudeDrivers } from "../../provider/latitude/drivers";
+import type { OrderNote } from "../../provider/latitude/notes";
 import { latitudeServer } from "../../provider/latitude/Server";
 import { latitudeVirtualNetwork } from "../../provider/latitude/VirtualNetwork";
 import { Recorder } from "../provider/faults";
@@ -23,6 +24,11 @@ export class World {
       const watched = this.recorder.wrap(calls, CHANGES);
       return { ...bound(watched), close };
     },
+    notes: {
+      read: async (name) => this.notes.get(name),
+      write: async (name, note) => void this.notes.set(name, note),
+      forget: async (name) => void this.notes.delete(name),
+    },
     pollMs: 1,
     settleMs: 4,
     now: () => this.clock++,
@@ -30,6 +36,8 @@ export class World {
   readonly server = latitudeServer(this.drivers);
   readonly network = latitudeVirtualNetwork(this.drivers);
   private clock = NOW;
+  /** What this host has noted. */
+  private readonly notes = new Map<string, OrderNote>();
 
   snapshot(): unknown {
     const { servers, networks, assignments } = this.fake;
