@@ -6,6 +6,7 @@ import { crdBundleResource, gateResource } from "./kubernetes/real";
 import { realLatitudeDrivers } from "./latitude/drivers";
 import { latitudeServer } from "./latitude/Server";
 import { latitudeVirtualNetwork } from "./latitude/VirtualNetwork";
+import { licence, realLicenceDrivers } from "./licensing/Licence";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
@@ -14,6 +15,7 @@ const all: readonly AnyResource[] = [
   bootstrap(realDrivers),
   clusterRelease(realDrivers),
   intent(realBootDrivers),
+  licence(realLicenceDrivers),
   crdBundleResource,
   gateResource,
   poolResource,

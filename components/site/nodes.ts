@@ -43,8 +43,8 @@ export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): Nod
     ...(controlPlane && kubernetes.apiServer && { apiServer: kubernetes.apiServer }),
     // The VIP lies in the machines' network: without the exclusion a kubelet may take it for the node's own address.
     kubelet: { nodeSubnets: [network.cidr, ...(vip === undefined ? [] : [`!${vip}/${vip.includes(":") ? 128 : 32}`])] },
-    labels: { ...(node.gpu === true && NVIDIA_LABELS), ...node.labels },
-    ...(node.gpu === true && { kernelModules: NVIDIA_MODULES, sysctls: NVIDIA_SYSCTLS }),
+    labels: { ...(node.image !== undefined && NVIDIA_LABELS), ...node.labels },
+    ...(node.image !== undefined && { kernelModules: NVIDIA_MODULES, sysctls: NVIDIA_SYSCTLS }),
     taints: Object.fromEntries(node.taints.map(({ key, value, effect }) => [key, `${value ?? ""}:${effect}`])),
     environment: proxyEnvironment(plan),
     podSubnets: [network.pods],

@@ -1,5 +1,6 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
+import type { LicenceSpec } from "../licensing/spec";
 import { TRAITS } from "../machine/providers";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
@@ -7,6 +8,7 @@ import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import type { Telemetry } from "../telemetry/spec";
 import { nodeEncryption } from "./encryption";
 import { type ImagePlan, planImage } from "./images";
 import { type AddressPlan, planPools } from "./pools";
@@ -29,10 +31,10 @@ export interface NodePlan {
   readonly size?: string;
   /** What its virtual machine has otherwise than the provider's part says. */
   readonly vm?: MachineSpec["vm"];
-  /** Whether it has a GPU that pods shall use. @default false */
-  readonly gpu?: boolean;
   /** Its image, where that is not the site's. */
   readonly image?: ImagePlan;
+  /** How many GPUs it has. @default 0 */
+  readonly gpus?: number;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -82,6 +84,10 @@ export interface SitePlan {
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
   readonly maintenance?: Maintenance;
+  /** What covers the site. @default - no licence is asked for */
+  readonly licence?: LicenceSpec;
+  /** Where it may tell of itself. @default - nowhere */
+  readonly telemetry?: Telemetry;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -101,7 +107,7 @@ export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
   const nodes = Object.entries(spec.machines)
     .map(([key, machine]) => {
-      const image = machine.gpu === true ? { image: planImage(spec, true) } : {};
+      const image = (machine.gpus ?? 0) > 0 ? { image: planImage(spec, true) } : {};
       return { ...planNode(key, machine, spec.talos.encryption), ...image };
     })
     .sort(byRoleAndKey);
@@ -132,6 +138,8 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     upgrade: planUpgrade(spec.upgrade, { ...spec.talos, platform: kind }),
+    ...(spec.licence !== undefined && { licence: spec.licence }),
+    ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
     nodes,
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
@@ -148,7 +156,7 @@ function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePla
     nodes: nodes.map(({ hostname }) => hostname),
     onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
     ipv6: network.cidr.includes(":"),
-    gpu: nodes.some(({ gpu }) => gpu === true),
+    gpu: nodes.some(({ gpus = 0 }) => gpus > 0),
   };
 }
 
@@ -174,11 +182,11 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     failureDomain,
     generation,
     adopted,
+    gpus,
     tpm: _,
     mac = "",
     size,
     vm,
-    gpu,
     encryption = everywhere,
     ...rest
   } = machine;
@@ -194,7 +202,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...(adopted === true && { adopted }),
     ...(size !== undefined && { size }),
     ...(vm !== undefined && { vm }),
-    ...(gpu === true && { gpu }),
+    ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }
@@ -229,7 +237,7 @@ function warnings(nodes: readonly NodePlan[]): string[] {
 
 /** A driver alone gives no pod a GPU. */
 function gpuWarnings(nodes: readonly NodePlan[], platform: PlatformPlan | undefined): string[] {
-  const keys = nodes.filter(({ gpu }) => gpu === true).map(({ key }) => key);
+  const keys = nodes.filter(({ gpus = 0 }) => gpus > 0).map(({ key }) => key);
   if (keys.length === 0 || platform !== undefined) return [];
   return [`${keys.join(", ")}: nothing hands the GPU to pods; a platform section brings NVIDIA's device plugin`];
 }

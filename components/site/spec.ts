@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
+import { licenceSchema } from "../licensing/spec";
 import { PROVIDERS } from "../machine/contract";
 import { hetznerSchema } from "../machine/hetzner/spec";
 import { latitudeSchema } from "../machine/latitude/spec";
@@ -8,6 +9,7 @@ import { proxmoxSchema, virtualMachineSchema } from "../machine/proxmox/spec";
 import { vultrSchema } from "../machine/vultr/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import { platformSchema } from "../platform/spec";
+import { telemetrySchema } from "../telemetry/spec";
 import {
   cidr,
   contract,
@@ -277,12 +279,6 @@ const machine = z.strictObject({
       "What is rented for it: a plan, or a server type. Default: that of the provider's part. A change needs a higher generation.",
     ),
   vm: virtualMachineSchema.optional(),
-  gpu: z
-    .boolean()
-    .optional()
-    .describe(
-      "Whether it has an NVIDIA GPU that pods shall use. A rented plan without one is refused. Default: false. A change reboots the node.",
-    ),
   address: address.describe(
     "Address of the machine: literal, or from a pool. A change is refused: remove the machine and add it under another key.",
   ),
@@ -308,6 +304,14 @@ const machine = z.strictObject({
     .boolean()
     .optional()
     .describe("Whether the machine has a TPM 2.0. Default: not known, nothing is checked. Nothing changes."),
+  gpus: z
+    .int()
+    .min(0)
+    .max(64)
+    .optional()
+    .describe(
+      "How many NVIDIA GPUs it has that pods shall use; a licence may count them, and a rented plan without one is refused. Default: 0. The first one brings an image of its own, and a reboot.",
+    ),
   encryption: encryption
     .optional()
     .describe(
@@ -352,6 +356,8 @@ export const siteSchema = z.strictObject({
   maintenance: maintenanceSchema
     .optional()
     .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
+  licence: licenceSchema.optional(),
+  telemetry: telemetrySchema.optional(),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

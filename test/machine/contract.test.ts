@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { PROVIDERS, type ProviderName } from "../../components/machine/contract";
-import { TRAITS } from "../../components/machine/providers";
+import { LatitudeServer } from "../../components/machine/latitude/index";
+import { machinesOf, TRAITS } from "../../components/machine/providers";
 import { formatProblem } from "../../components/problem";
-import { checkSite } from "../../components/site/parse";
+import { checkSite, parseSite } from "../../components/site/parse";
+import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
 import { type Registered, recordGraph } from "../support/graph";
@@ -137,6 +139,27 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
     const { resources } = await graph(siteAt(provider));
     for (const { name, inputs } of resources)
       expect([name, JSON.stringify(open(inputs))]).not.toEqual([name, expect.stringContaining(PRIVATE)]);
+  });
+
+  test("are made only after what their component waits for, as the site's licence", async () => {
+    const Machines = machinesOf(provider);
+    if (Machines === undefined) return;
+    const plan = planSite(parseSite(siteAt(provider)));
+    const machines = plan.nodes.map((node) => ({ node, address: "10.0.3.9" }));
+    const { resources } = await recordGraph(() => {
+      const first = new LatitudeServer("first", {
+        project: "p",
+        site: "NYC",
+        plan: "p",
+        hostname: "h",
+        ipxe: "https://a",
+      });
+      return new Machines("site-machines", { plan, machines }, { dependsOn: [first] });
+    }, answers);
+    const made = [...madeBy(resources).values()].filter(({ type }) => /Server$|VmLegacy|Instance$/.test(type));
+    expect(made.length).toBeGreaterThanOrEqual(5);
+    for (const { name, dependsOn } of made)
+      expect([name, dependsOn]).toEqual([name, expect.arrayContaining(["first"])]);
   });
 
   test("are configured only when they are there", async () => {

@@ -7,7 +7,7 @@ import { siteAt } from "./sites";
 
 const withGpu = (edit: Parameters<typeof siteAt>[1] = () => undefined) =>
   siteAt("latitude", (site) => {
-    site.machines["worker-1"] = { ...site.machines["worker-1"], gpu: true, size: "g3-large-x86" };
+    site.machines["worker-1"] = { ...site.machines["worker-1"], gpus: 1, size: "g3-large-x86" };
     site.platform = {};
     edit(site);
   });

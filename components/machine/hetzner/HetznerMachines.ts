@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
+import { type ChildOptions, childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import type { HetznerSpec } from "./spec";
@@ -38,36 +39,35 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
     const spec = plan.machines?.hetzner;
     if (spec === undefined) throw new Error("unreachable: a checked site of provider hetzner has its part");
     super(HetznerMachines.__pulumiType, name, { location: spec.location, machines: machines.length }, opts);
-    const child = { parent: this };
+    const after = childOptions(this, opts);
     const labels = { plinth: plan.name };
-    const network = new hcloud.Network(`${name}-network`, { ipRange: plan.network.cidr, labels }, child);
+    const network = new hcloud.Network(`${name}-network`, { ipRange: plan.network.cidr, labels }, after());
     const networkId = network.id.apply(Number);
     const subnet = new hcloud.NetworkSubnet(
       `${name}-subnet`,
       { networkId, type: "cloud", networkZone: ZONES[spec.location], ipRange: plan.network.cidr },
-      child,
+      after(),
     );
     const writer = spec.snapshot === undefined ? new Writer(name, plan, labels, this) : undefined;
     const planes = machines.filter(({ node }) => node.type === "controlplane").length;
     const group =
       planes > 1 && planes <= SPREAD
-        ? new hcloud.PlacementGroup(`${name}-planes`, { type: "spread", labels }, child)
+        ? new hcloud.PlacementGroup(`${name}-planes`, { type: "spread", labels }, after())
         : undefined;
     this.machines = new Map(
       machines.map((machine) => [
         machine.node.key,
-        this.machine(name, machine, { plan, spec, networkId, subnet, writer, group }),
+        this.machine(name, machine, { plan, spec, networkId, subnet, writer, group, after }),
       ]),
     );
     if (spec.loadBalancer !== undefined) {
-      this.endpoint = this.balancer(name, plan, spec, networkId, subnet);
+      this.endpoint = this.balancer(name, plan, spec, networkId, subnet, after);
     }
     this.registerOutputs({});
   }
 
   private machine(name: string, { node, address }: WantedMachine, around: Surroundings): ProvidedMachine {
-    const { plan, spec, networkId, subnet, writer, group } = around;
-    const child = { parent: this };
+    const { plan, spec, networkId, subnet, writer, group, after } = around;
     const server = new hcloud.Server(
       `${name}-${node.key}`,
       {
@@ -81,12 +81,12 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
         ...(group !== undefined && node.type === "controlplane" && { placementGroupId: group.id.apply(Number) }),
       },
       // Used when a server is made; any change of them would replace it.
-      { ...child, ignoreChanges: ["image", "rescue", "sshKeys", "userData"] },
+      { ...after(), ignoreChanges: ["image", "rescue", "sshKeys", "userData"] },
     );
     const link = new hcloud.ServerNetwork(
       `${name}-${node.key}-link`,
       { serverId: server.id.apply(Number), networkId, ip: address },
-      { ...child, dependsOn: [subnet] },
+      after(subnet),
     );
     const written = writer?.write(`${name}-${node.key}-talos`, server, node.arch, link);
     const links = link.macAddress.apply(
@@ -106,19 +106,15 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
     spec: HetznerSpec,
     networkId: pulumi.Output<number>,
     subnet: hcloud.NetworkSubnet,
+    after: ChildOptions,
   ): pulumi.Output<string> {
-    const child = { parent: this };
     const balancer = new hcloud.LoadBalancer(
       `${name}-api`,
       { loadBalancerType: spec.loadBalancer ?? "", location: spec.location, labels: { plinth: plan.name } },
-      child,
+      after(),
     );
     const loadBalancerId = balancer.id.apply(Number);
-    const inside = new hcloud.LoadBalancerNetwork(
-      `${name}-api-network`,
-      { loadBalancerId, networkId },
-      { ...child, dependsOn: [subnet] },
-    );
+    const inside = new hcloud.LoadBalancerNetwork(`${name}-api-network`, { loadBalancerId, networkId }, after(subnet));
     new hcloud.LoadBalancerTarget(
       `${name}-api-planes`,
       {
@@ -127,7 +123,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
         labelSelector: `plinth=${plan.name},role=controlplane`,
         usePrivateIp: true,
       },
-      { ...child, dependsOn: [inside] },
+      after(inside),
     );
     const { port } = plan.endpoint;
     new hcloud.LoadBalancerService(
@@ -139,7 +135,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
         destinationPort: port,
         healthCheck: { protocol: "tcp", port, interval: 5, timeout: 3, retries: 3 },
       },
-      child,
+      after(),
     );
     return balancer.ipv4;
   }
@@ -152,6 +148,7 @@ interface Surroundings {
   readonly subnet: hcloud.NetworkSubnet;
   readonly writer: Writer | undefined;
   readonly group: hcloud.PlacementGroup | undefined;
+  readonly after: ChildOptions;
 }
 
 /** Writes Talos to disks from the rescue system, over SSH with a key made for it. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
+import { childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import { LatitudeServer } from "./LatitudeServer";
@@ -20,16 +21,17 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
     const spec = plan.machines?.latitude;
     if (spec === undefined) throw new Error("unreachable: a checked site of provider latitude has its part");
     super(LatitudeMachines.__pulumiType, name, { region: spec.region, machines: machines.length }, opts);
-    const child = { parent: this };
+    const after = childOptions(this, opts);
     const { schematic, version, factory } = plan.talos;
     const told = tellFactory(name, plan, this);
     const script = imageAssets({ schematic: schematic.id, version, arch: "amd64", factory }).pxe;
     const servers = machines.map((machine) => ({
       key: machine.node.key,
-      server: new LatitudeServer(`${name}-${machine.node.key}`, serverArgs(plan.name, machine, spec, script), {
-        ...child,
-        dependsOn: [...told],
-      }),
+      server: new LatitudeServer(
+        `${name}-${machine.node.key}`,
+        serverArgs(plan.name, machine, spec, script),
+        after(...told),
+      ),
     }));
     const network = new LatitudeVirtualNetwork(
       `${name}-network`,
@@ -39,7 +41,7 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
         description: `plinth ${plan.name}`,
         servers: servers.map(({ server }) => server.serverId),
       },
-      child,
+      after(),
     );
     this.machines = new Map(
       servers.map(({ key, server }) => [
@@ -52,7 +54,7 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
 }
 
 function serverArgs(site: string, { node }: WantedMachine, spec: LatitudeSpec, ipxe: string) {
-  const { key, generation = 1, size, gpu = false } = node;
+  const { key, generation = 1, size, gpus = 0 } = node;
   return {
     project: spec.project,
     site: spec.region,
@@ -61,7 +63,7 @@ function serverArgs(site: string, { node }: WantedMachine, spec: LatitudeSpec, i
     hostname: generation === 1 ? `${site}-${key}` : `${site}-${key}-g${generation}`,
     billing: spec.billing,
     ipxe,
-    ...(gpu && { gpu }),
+    ...(gpus > 0 && { gpu: true }),
     ...(generation > 1 && { generation }),
   };
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseCidr } from "../../address/cidr";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
+import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import type { ProxmoxSpec } from "./spec";
@@ -24,20 +25,16 @@ export class ProxmoxMachines extends pulumi.ComponentResource implements Machine
     if (spec === undefined) throw new Error("unreachable: a checked site of provider proxmox has its part");
     const hosts = [...new Set(machines.map(({ node }) => node.vm?.host ?? spec.host))].sort();
     super(ProxmoxMachines.__pulumiType, name, { hosts: hosts.join(" "), machines: machines.length }, opts);
+    const after = childOptions(this, opts);
     const told = tellFactory(name, plan, this);
-    const images = new Map(
-      hosts.map((host) => [
-        host,
-        isoOf(`${name}-${host}-iso`, host, plan, spec, { parent: this, dependsOn: [...told] }),
-      ]),
-    );
+    const images = new Map(hosts.map((host) => [host, isoOf(`${name}-${host}-iso`, host, plan, spec, after(...told))]));
     this.machines = new Map(
       machines.map((machine) => {
         const host = machine.node.vm?.host ?? spec.host;
         const iso = images.get(host);
         if (iso === undefined) throw new Error(`unreachable: ${host} has an image`);
         const vm = new proxmox.VmLegacy(`${name}-${machine.node.key}`, vmArgs(plan, machine, spec, iso), {
-          parent: this,
+          ...after(),
           // A new image never touches a machine that exists, nor does what only its first boot reads.
           ignoreChanges: ["cdrom", "initialization", "bootOrders"],
         });

@@ -2,6 +2,7 @@ import * as vultr from "@ediri/vultr";
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
+import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import type { VultrSpec } from "./spec";
@@ -26,7 +27,7 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
     const spec = plan.machines?.vultr;
     if (spec === undefined) throw new Error("unreachable: a checked site of provider vultr has its part");
     super(VultrMachines.__pulumiType, name, { region: spec.region, machines: machines.length }, opts);
-    const child = { parent: this };
+    const after = childOptions(this, opts);
     const [v4Subnet, length] = plan.network.cidr.split("/");
     const vpc = new vultr.Vpc(
       `${name}-network`,
@@ -36,7 +37,7 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
         v4Subnet: v4Subnet ?? "",
         v4SubnetMask: Number(length),
       },
-      child,
+      after(),
     );
     const script = bootScript(name, plan, this);
     const made = machines.map((machine) => {
@@ -56,7 +57,7 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
           activationEmail: false,
         },
         // Used when an instance is made; any change of them would install or replace it.
-        { ...child, ignoreChanges: ["osId", "scriptId", "userData", "hostname"] },
+        { ...after(), ignoreChanges: ["osId", "scriptId", "userData", "hostname"] },
       );
       return { machine, instance };
     });

@@ -24,7 +24,7 @@ export function checkProvider(draft: Draft): Problem[] {
 
 /** A schematic that is named by its id cannot have a driver added. */
 function gpuProblems({ machines, talos }: Draft): Problem[] {
-  const keys = machines.filter(({ raw }) => raw.gpu === true).map(({ key }) => key);
+  const keys = machines.filter(({ raw }) => typeof raw.gpus === "number" && raw.gpus > 0).map(({ key }) => key);
   if (keys.length === 0 || talos.schematic === undefined) return [];
   const reason = `it is the image of every machine, and ${keys.join(", ")} needs NVIDIA's driver in its own`;
   return [{ path: "talos.schematic", reason, fix: "write what the image is made of in talos.extensions instead" }];
