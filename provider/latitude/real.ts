@@ -1,0 +1,8 @@
+import { realLatitudeDrivers } from "./drivers";
+import { latitudeServer } from "./Server";
+import { latitudeVirtualNetwork } from "./VirtualNetwork";
+
+/** Rented servers, as the provider serves them. */
+export const serverResource = latitudeServer(realLatitudeDrivers);
+/** Virtual networks between them, as the provider serves them. */
+export const virtualNetworkResource = latitudeVirtualNetwork(realLatitudeDrivers);
