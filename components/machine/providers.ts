@@ -78,13 +78,13 @@ export function machinesOf(provider: ProviderName): MachinesClass | undefined {
       case "lab":
         return undefined;
       case "latitude":
-        return load<typeof import("./latitude/index")>("./latitude/index").LatitudeMachines;
+        return load<typeof import("./latitude/LatitudeMachines")>("./latitude/LatitudeMachines").LatitudeMachines;
       case "proxmox":
-        return load<typeof import("./proxmox/index")>("./proxmox/index").ProxmoxMachines;
+        return load<typeof import("./proxmox/ProxmoxMachines")>("./proxmox/ProxmoxMachines").ProxmoxMachines;
       case "hetzner":
-        return load<typeof import("./hetzner/index")>("./hetzner/index").HetznerMachines;
+        return load<typeof import("./hetzner/HetznerMachines")>("./hetzner/HetznerMachines").HetznerMachines;
       case "vultr":
-        return load<typeof import("./vultr/index")>("./vultr/index").VultrMachines;
+        return load<typeof import("./vultr/VultrMachines")>("./vultr/VultrMachines").VultrMachines;
     }
   } catch (error) {
     throw missingPackage(provider, error);

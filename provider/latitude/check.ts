@@ -18,7 +18,8 @@ export async function serverProblems(
   const wanted = known<ServerInputs>(draft);
   if (wanted === undefined) return [];
   const before = accepted === undefined ? undefined : known<ServerInputs>(accepted());
-  if (before !== undefined && sameOrder(before, wanted)) return [];
+  // Of a server that exists the diff says what may change.
+  if (before !== undefined && sameServer(before, wanted)) return [];
   try {
     const api = drivers.latitude(context);
     try {
@@ -54,12 +55,8 @@ async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSigna
   return problems;
 }
 
-const sameOrder = (a: ServerInputs, b: ServerInputs): boolean =>
-  a.project === b.project &&
-  a.plan === b.plan &&
-  a.site === b.site &&
-  a.hostname === b.hostname &&
-  a.generation === b.generation;
+const sameServer = (a: ServerInputs, b: ServerInputs): boolean =>
+  a.project === b.project && a.hostname === b.hostname && a.generation === b.generation;
 
 /** What a person can do about a failure that is theirs to mend; `undefined` for the vendor's own trouble. */
 export function asProblem(error: unknown): Problem | undefined {

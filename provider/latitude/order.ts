@@ -37,12 +37,10 @@ export async function findOrOrder(
     await drivers.notes.write(name, { at, id: server.id }).catch(() => undefined);
     return server;
   } catch (error) {
+    const refused = error instanceof ProblemError || (error instanceof LatitudeError && error.kind !== "unknown");
+    if (refused) await drivers.notes.forget(name);
     // Of a cancelled run nobody knows either whether the order went out: its note stays.
-    if (!(error instanceof LatitudeError)) throw error;
-    if (error.kind !== "unknown") {
-      await drivers.notes.forget(name);
-      throw refusal(error, wanted);
-    }
+    if (refused || !(error instanceof LatitudeError)) throw refusal(error, wanted);
     const late = await lookFor(drivers, api, wanted, context);
     if (late !== undefined) return late;
     throw new Error(
@@ -101,8 +99,8 @@ async function lookFor(
 }
 
 /** What a person can do about a refused order. */
-function refusal(error: LatitudeError, { plan, site, hostname }: ServerInputs): Error {
-  if (error.kind !== "refused") return error;
+function refusal(error: unknown, { plan, site, hostname }: ServerInputs): unknown {
+  if (!(error instanceof LatitudeError) || error.kind !== "refused") return error;
   const stock = error.code === "SERVERS_OUT_OF_STOCK" || /stock/i.test(error.message);
   return new ProblemError(`${hostname} was not ordered:`, [
     stock

@@ -192,6 +192,9 @@ describe("a preview refuses", () => {
     const before = fake.requests.length;
     await world.server.check(draft(server), listen().context, () => draft(server));
     expect(fake.requests.length).toBe(before);
+    // What may change of it is told by the diff alone.
+    const other = { ...server, plan: "m4-metal-large" };
+    expect(await world.server.check(draft(other), listen().context, () => draft(server))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Every stack that plinth comes with previews without credentials: what is asked of a vendor is answered by a record. */
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse } from "yaml";
 import type { PoolInputs } from "../../components/address/IpPool";
@@ -20,11 +21,15 @@ const stacks = readdirSync(path.join(ROOT, "stacks"))
   .map((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])
   .filter((name) => name !== undefined);
 
+const state = mkdtempSync(path.join(tmpdir(), "plinth-stacks-"));
+afterAll(() => rmSync(state, { recursive: true, force: true }));
 beforeEach(() => {
+  process.env.PLINTH_STATE_DIR = state;
   process.env.PLINTH_RECORDED = RECORDED;
   delete process.env.LATITUDESH_BEARER;
 });
 afterEach(() => {
+  delete process.env.PLINTH_STATE_DIR;
   delete process.env.PLINTH_RECORDED;
 });
 
