@@ -1,20 +1,13 @@
-import { type Phase, planPhases, type Service } from "../kubernetes/phase";
+import { type Phase, planPhases } from "../kubernetes/phase";
 import type { PlatformService, Profile } from "../kubernetes/service";
-import { ciliumService } from "../network/service/cilium";
-import { ingressNginxService } from "../network/service/ingress";
-import { metalLbService } from "../network/service/metallb";
+import { stackSecrets } from "../secrets/Keep";
+import { defaultIssuer, dnsServices } from "./area/dns";
+import { exposeServices } from "./area/expose";
+import { networkServices } from "./area/network";
+import { secretsServices } from "./area/secrets";
+import { storageServices } from "./area/storage";
+import { builtIn, type PlatformSite } from "./site";
 import type { PlatformSpec } from "./spec";
-
-/** What a platform is told about the site it goes into. */
-export interface PlatformSite {
-  /** Who brings the pod network. */
-  readonly cni: "flannel" | "none";
-  /** Host names of every node. */
-  readonly nodes: readonly string[];
-  /** Whether ordinary pods run on control planes alone. */
-  readonly onlyControlPlanes: boolean;
-  readonly ipv6: boolean;
-}
 
 /** The platform of a site: what is installed, and in which order. */
 export interface PlatformPlan {
@@ -27,30 +20,15 @@ export interface PlatformPlan {
   readonly brings: "network" | "nothing";
 }
 
-/** The services a section asks for; a section that asks for nothing still has its network. */
+/** The services a section asks for. */
 export function platformServices(spec: PlatformSpec, site: PlatformSite): readonly PlatformService[] {
-  const { profile, cilium, metallb, "ingress-nginx": ingress } = spec;
-  const services: PlatformService[] = [];
-  if (site.cni === "none") {
-    const { hubble, gateway = false, values = {} } = cilium ?? {};
-    const own = { profile, nodes: site.nodes, ipv6: site.ipv6, gateway, values };
-    services.push(ciliumService({ ...own, ...(hubble !== undefined && { hubble }) }));
-  }
-  if (metallb !== undefined) {
-    const { asn, ...rest } = metallb;
-    const own = { ...rest, profile, controlPlanes: site.onlyControlPlanes };
-    services.push(metalLbService({ ...own, ...(asn !== undefined && { asn }) }));
-  }
-  if (ingress !== undefined) {
-    const { pool, values } = ingress;
-    services.push(ingressNginxService({ profile, values, ...(pool !== undefined && { pool }) }));
-  }
-  return services;
-}
-
-/** What the cluster brings by itself. */
-export function builtIn({ cni }: PlatformSite): readonly Service[] {
-  return cni === "flannel" ? [{ name: "flannel", needs: [], provides: ["network"] }] : [];
+  return [
+    ...networkServices(spec, site),
+    ...storageServices(spec, site),
+    ...secretsServices(spec, site),
+    ...dnsServices(spec, site),
+    ...exposeServices(spec, defaultIssuer(spec)),
+  ];
 }
 
 /** The plan of a checked section. */
@@ -66,4 +44,15 @@ export function planPlatform(spec: PlatformSpec, site: PlatformSite): PlatformPl
     phases,
     brings: base.length > 0 ? "network" : "nothing",
   };
+}
+
+/** Secrets of the stack's configuration that the platform cannot do without, each with the services that name it. */
+export function neededSecrets(services: readonly PlatformService[]): ReadonlyMap<string, readonly string[]> {
+  const users = new Map<string, string[]>();
+  for (const { name, secrets = {} } of services) {
+    for (const spec of Object.values(secrets).filter(({ optional }) => optional !== true)) {
+      for (const secret of stackSecrets(spec)) users.set(secret, [...(users.get(secret) ?? []), name]);
+    }
+  }
+  return users;
 }

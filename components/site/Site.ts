@@ -4,6 +4,7 @@ import { IpPool } from "../address/IpPool";
 import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { pluginProblems } from "../discovery";
 import { Platform } from "../platform/Platform";
+import { neededSecrets } from "../platform/plan";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
@@ -137,7 +138,12 @@ export class Site extends pulumi.ComponentResource {
     if (plan.platform !== undefined) {
       this.platform = new Platform(
         `${name}-platform`,
-        { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
+        {
+          plan: plan.platform,
+          kubeconfig: this.kubeconfig,
+          kubernetesVersion: plan.kubernetes.version,
+          ...(args.secret && { secret: args.secret }),
+        },
         {
           parent: this,
           providers: { kubernetes: this.kubernetes },
@@ -237,6 +243,14 @@ function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<stri
         fix: `pulumi config set --secret secrets:${name}, with a long passphrase that is kept elsewhere too`,
       });
     }
+  }
+  for (const [name, users] of neededSecrets(plan.platform?.services ?? [])) {
+    if (secret?.(name) !== undefined) continue;
+    problems.push({
+      path: `platform.${users[0]}`,
+      reason: `${users.join(", ")}: this stack has no secret "${name}"`,
+      fix: `pulumi config set --secret secrets:${name}`,
+    });
   }
   const adopted = plan.nodes.filter((node) => node.adopted === true).map(({ key }) => key);
   if (adopted.length > 0 && secret?.(BUNDLE) === undefined) {

@@ -26,10 +26,10 @@ export function ingressNginxService({
     needs: ["network", "load-balancer"],
     provides: ["ingress"],
     warnings: ["ingress-nginx: upstream ended its maintenance in March 2026; new services should use the Gateway API"],
+    namespace: { name: NAMESPACE, podSecurity: "baseline" },
     chart: {
       name: "ingress-nginx",
       namespace: NAMESPACE,
-      podSecurity: "baseline",
       values: mergeValues(
         {
           controller: {

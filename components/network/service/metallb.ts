@@ -49,10 +49,10 @@ export function metalLbService(settings: MetalLbSettings): PlatformService {
     name: "metallb",
     needs: ["network"],
     provides: ["load-balancer"],
+    namespace: { name: NAMESPACE, podSecurity: "privileged" },
     chart: {
       name: "metallb",
       namespace: NAMESPACE,
-      podSecurity: "privileged",
       values: mergeValues(
         {
           // Without BGP the routing daemons would only cost memory on every node.

@@ -30,6 +30,8 @@ export interface DraftMachine {
 /** What of a site file is sound enough to compare. */
 export interface Draft {
   readonly provider: unknown;
+  /** Empty if there is none. */
+  readonly domain: string;
   readonly cidr?: Located<Cidr>;
   readonly networks: readonly Located<Cidr>[];
   readonly gateway?: Located<Address>;
@@ -93,6 +95,7 @@ export function readDraft(raw: unknown): Draft {
   const vip = located(network.vip, "network.vip", parseAddress);
   return {
     provider: site.provider,
+    domain: typeof site.domain === "string" ? site.domain : "",
     ...(cidr && { cidr }),
     networks: [cidr, pods, services].filter((network) => network !== undefined),
     ...(gateway && { gateway }),

@@ -57,6 +57,8 @@ export interface NodeModel {
   readonly allowSchedulingOnControlPlanes?: boolean;
   /** Kernel parameters, as `net.ipv4.ip_forward`. @default - none */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** Folders below /var/mnt, by name, that volumes of pods may lie in; the kubelet sees them. @default - none */
+  readonly directories?: readonly string[];
   /** Disk encryption of the system volumes. @default - not encrypted */
   readonly encryption?: { readonly state?: VolumeKeys; readonly ephemeral?: VolumeKeys };
 }
