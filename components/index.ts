@@ -21,6 +21,7 @@ export { Expose, type ExposeArgs } from "./network/Expose";
 export { type EdgeSettings, edgeConfig, edgeProblems } from "./network/edge";
 export { IngressNginx, type IngressNginxArgs } from "./network/IngressNginx";
 export { MetalLb, type MetalLbArgs } from "./network/MetalLb";
+export { TailscaleRoutes, type TailscaleRoutesArgs } from "./network/TailscaleRoutes";
 export { Platform, type PlatformArgs } from "./platform/Platform";
 export { formatProblem, type Problem, ProblemError } from "./problem";
 export { ExternalSecrets, type ExternalSecretsArgs } from "./secrets/ExternalSecrets";

@@ -19,6 +19,7 @@ export function checkPlatform(draft: Draft): Problem[] {
   if (spec === undefined) return [];
   const site: PlatformSite = {
     profile: spec.profile,
+    name: draft.name,
     domain: draft.domain,
     cni: draft.kubernetes.cni === "none" ? "none" : "flannel",
     ...machineFacts(

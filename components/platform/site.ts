@@ -4,6 +4,7 @@ import type { Profile } from "../kubernetes/service";
 /** What a platform is told about the site it goes into. */
 export interface PlatformSite {
   readonly profile: Profile;
+  readonly name: string;
   /** Domain that every host of the site lies in. */
   readonly domain: string;
   /** Who brings the pod network. */

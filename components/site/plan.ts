@@ -117,9 +117,10 @@ export function planSite(spec: SiteSpec): SitePlan {
 }
 
 function platformSite(spec: SiteSpec, profile: PlatformSite["profile"], nodes: readonly NodePlan[]): PlatformSite {
-  const { kubernetes, network, domain, backup } = spec;
+  const { kubernetes, network, name, domain, backup } = spec;
   return {
     profile,
+    name,
     domain,
     backup: backup !== undefined,
     cni: kubernetes.cni,

@@ -8,6 +8,7 @@ const COMPONENTS = [
   { room: "network", component: "Cilium", service: "cilium" },
   { room: "network", component: "MetalLb", service: "metallb" },
   { room: "network", component: "IngressNginx", service: "ingress" },
+  { room: "network", component: "TailscaleRoutes", service: "tailscale" },
   { room: "network", component: "Expose", service: "expose" },
   { room: "dns", component: "CertManager", service: "certmanager" },
   { room: "dns", component: "Issuers", service: "issuers" },

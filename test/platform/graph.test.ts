@@ -122,11 +122,11 @@ describe("a part with Secrets", () => {
   test("finds what is kept for it: protected, and there before its chart", async () => {
     const resources = await graph(section);
     const kept = resources.filter(({ parent, custom }) => parent === "p-keep" && custom);
-    expect(kept.map(({ name, protect, deletedWith }) => [name, protect, deletedWith])).toEqual([
-      ["p-keep-sealed-secrets", true, ""],
-      ["p-keep-sealed-secrets-certificate", true, ""],
+    expect(kept.map(({ name, protect, deletedWith }) => [name, protect, deletedWith]).sort()).toEqual([
       ["p-keep-ca-own", true, ""],
       ["p-keep-ca-own-certificate", true, ""],
+      ["p-keep-sealed-secrets", true, ""],
+      ["p-keep-sealed-secrets-certificate", true, ""],
     ]);
     expect(byName(resources, "p-sealed-secrets-chart-release").dependsOn).toContain("p-sealed-secrets-key");
     expect(byName(resources, "p-issuers-issuer-own").dependsOn).toEqual(

@@ -216,6 +216,17 @@ describe("a platform that cannot be is refused with every problem at once", () =
     expect(problems({ "proxmox-csi": proxmox }, labelled("home"))).toEqual([]);
   });
 
+  test("routes that are no networks: the router would refuse to start", () => {
+    expect(problems({ tailscale: { routes: ["10.0.3.4/28", "10.0.3.0/27"] } })).toEqual([
+      "platform.tailscale.routes[0]: 10.0.3.4/28 has host bits set (write 10.0.3.0/28)",
+    ]);
+    const { platform } = plan({ tailscale: { routes: ["10.0.3.0/27"] } });
+    expect([...neededSecrets(platform?.services ?? []).keys()]).toEqual([
+      "tailscale-client-id",
+      "tailscale-client-secret",
+    ]);
+  });
+
   test("a generated password without Vault, a zone outside the domain, an address of no pool", () => {
     expect(problems({ "external-secrets": everything["external-secrets"] })).toEqual([
       "platform.external-secrets.generated.git: has nowhere to live: this site has no Vault (add platform.vault, or remove it)",

@@ -8,6 +8,7 @@ import { ciliumService } from "../../components/network/service/cilium";
 import { exposeService } from "../../components/network/service/expose";
 import { ingressNginxService } from "../../components/network/service/ingress";
 import { metalLbService } from "../../components/network/service/metallb";
+import { tailscaleRoutesService } from "../../components/network/service/tailscale";
 import { externalSecretsService } from "../../components/secrets/service/externalsecrets";
 import { reloaderService } from "../../components/secrets/service/reloader";
 import { sealedSecretsService } from "../../components/secrets/service/sealedsecrets";
@@ -39,6 +40,7 @@ function network(profile: Profile): readonly PlatformService[] {
       peers: { router: { address: "10.0.0.1", asn: 64513 } },
     }),
     ingressNginxService({ profile, pool: "lan" }),
+    tailscaleRoutesService({ profile, routes: ["10.0.3.0/27"], hostname: "home" }),
   ];
 }
 

@@ -4,11 +4,12 @@ import type { PlatformService } from "../../kubernetes/service";
 import { ciliumService } from "../../network/service/cilium";
 import { ingressNginxService } from "../../network/service/ingress";
 import { loadBalancerProblems, metalLbService, type TakenRange } from "../../network/service/metallb";
+import { tailscaleRoutesService } from "../../network/service/tailscale";
 import type { Problem } from "../../problem";
-import { ipAddress, name, range } from "../../site/fields";
+import { cidr, ipAddress, name, range } from "../../site/fields";
 import type { Draft } from "../../site/rules/draft";
 import type { PlatformSite } from "../site";
-import { given, values } from "./fields";
+import { given, stackSecret, values } from "./fields";
 
 /** Network: pods, addresses of services, ways in. */
 
@@ -61,11 +62,24 @@ const ingressNginx = z.strictObject({
   values,
 });
 
+const tailscale = z.strictObject({
+  routes: z.array(cidr).min(1).describe("Networks that the tailnet reaches through the cluster. In place."),
+  hostname: name.optional().describe("Name that its routers have in the tailnet. Default: the site's name."),
+  clientId: stackSecret
+    .default("tailscale-client-id")
+    .describe("Secret of the stack with the id of an OAuth client that may make keys. In place."),
+  clientSecret: stackSecret
+    .default("tailscale-client-secret")
+    .describe("Secret of the stack with the client's secret. In place."),
+  values,
+});
+
 /** The area's part of the section. */
 export const networkShape = {
   cilium: cilium.optional().describe("Cilium as the network. Default: with kubernetes.cni none, as it is."),
   metallb: metallb.optional().describe("Addresses for Services of type LoadBalancer. Default: none."),
   "ingress-nginx": ingressNginx.optional().describe("Ingresses by ingress-nginx. Default: none."),
+  tailscale: tailscale.optional().describe("Networks of the site as routes of a tailnet. Default: none."),
 };
 
 type Section = z.output<z.ZodObject<typeof networkShape>>;
@@ -73,13 +87,14 @@ type Section = z.output<z.ZodObject<typeof networkShape>>;
 /** The services the section asks for; one that asks for nothing still has its network. */
 export function networkServices(section: Section, site: PlatformSite): readonly PlatformService[] {
   const { profile } = site;
-  const { cilium, metallb, "ingress-nginx": ingress } = section;
+  const { cilium, metallb, "ingress-nginx": ingress, tailscale } = section;
   return [
     ...(site.cni === "none"
       ? [ciliumService({ profile, nodes: site.nodes, ipv6: site.ipv6, ...given(cilium ?? {}) })]
       : []),
     ...(metallb ? [metalLbService({ profile, controlPlanes: site.onlyControlPlanes, ...given(metallb) })] : []),
     ...(ingress ? [ingressNginxService({ profile, ...given(ingress) })] : []),
+    ...(tailscale ? [tailscaleRoutesService({ profile, hostname: site.name, ...given(tailscale) })] : []),
   ];
 }
 

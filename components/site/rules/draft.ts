@@ -31,6 +31,8 @@ export interface DraftMachine {
 export interface Draft {
   readonly provider: unknown;
   /** Empty if there is none. */
+  readonly name: string;
+  /** Empty if there is none. */
   readonly domain: string;
   readonly cidr?: Located<Cidr>;
   readonly networks: readonly Located<Cidr>[];
@@ -95,6 +97,7 @@ export function readDraft(raw: unknown): Draft {
   const vip = located(network.vip, "network.vip", parseAddress);
   return {
     provider: site.provider,
+    name: typeof site.name === "string" ? site.name : "",
     domain: typeof site.domain === "string" ? site.domain : "",
     ...(cidr && { cidr }),
     networks: [cidr, pods, services].filter((network) => network !== undefined),
