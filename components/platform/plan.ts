@@ -46,13 +46,25 @@ export function planPlatform(spec: PlatformSpec, site: PlatformSite): PlatformPl
   };
 }
 
-/** Secrets of the stack's configuration that the platform cannot do without, each with the services that name it. */
-export function neededSecrets(services: readonly PlatformService[]): ReadonlyMap<string, readonly string[]> {
-  const users = new Map<string, string[]>();
-  for (const { name, secrets = {} } of services) {
+/** A secret of the stack's configuration that the platform cannot do without. */
+export interface NeededSecret {
+  readonly secret: string;
+  /** Where the site file asks for what needs it first. */
+  readonly path: string;
+  /** Names of all services that need it. */
+  readonly users: readonly string[];
+}
+
+/** Every secret of the stack's configuration that these services cannot do without. */
+export function neededSecrets(services: readonly PlatformService[]): readonly NeededSecret[] {
+  const found = new Map<string, NeededSecret>();
+  for (const { name, path = `platform.${name}`, secrets = {} } of services) {
     for (const spec of Object.values(secrets).filter(({ optional }) => optional !== true)) {
-      for (const secret of stackSecrets(spec)) users.set(secret, [...(users.get(secret) ?? []), name]);
+      for (const secret of stackSecrets(spec)) {
+        const known = found.get(secret);
+        found.set(secret, { secret, path: known?.path ?? path, users: [...(known?.users ?? []), name] });
+      }
     }
   }
-  return users;
+  return [...found.values()];
 }

@@ -244,10 +244,10 @@ function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<stri
       });
     }
   }
-  for (const [name, users] of neededSecrets(plan.platform?.services ?? [])) {
+  for (const { secret: name, path, users } of neededSecrets(plan.platform?.services ?? [])) {
     if (secret?.(name) !== undefined) continue;
     problems.push({
-      path: `platform.${users[0]}`,
+      path,
       reason: `${users.join(", ")}: this stack has no secret "${name}"`,
       fix: `pulumi config set --secret secrets:${name}`,
     });

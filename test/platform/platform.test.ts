@@ -72,7 +72,7 @@ describe("the platform of a site file", () => {
     const secrets = neededSecrets(
       plan({ ...everything, expose: { git: { ...git, auth: { basic: "users" } } } }).platform?.services ?? [],
     );
-    expect([...secrets]).toEqual([["users", ["expose-git"]]]);
+    expect(secrets).toEqual([{ secret: "users", path: "platform.expose.git", users: ["expose-git"] }]);
   });
 
   test("without a section there is none, and kube-proxy stays", () => {
@@ -221,7 +221,7 @@ describe("a platform that cannot be is refused with every problem at once", () =
       "platform.tailscale.routes[0]: 10.0.3.4/28 has host bits set (write 10.0.3.0/28)",
     ]);
     const { platform } = plan({ tailscale: { routes: ["10.0.3.0/27"] } });
-    expect([...neededSecrets(platform?.services ?? []).keys()]).toEqual([
+    expect(neededSecrets(platform?.services ?? []).map(({ secret }) => secret)).toEqual([
       "tailscale-client-id",
       "tailscale-client-secret",
     ]);
