@@ -1,8 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cilium } from "../../components/network/Cilium";
 import { Platform } from "../../components/platform/Platform";
+import { SealedSecrets } from "../../components/secrets/SealedSecrets";
+import { Vault } from "../../components/secrets/Vault";
 import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
+import { Longhorn } from "../../components/storage/Longhorn";
 import { type Registered, recordGraph } from "../support/graph";
 import { siteFile } from "../support/site";
 
@@ -169,6 +172,28 @@ test("privileged pods are allowed only where a service needs them", async () => 
     ];
   expect(level("p-metallb-namespace")).toBe("privileged");
   expect(level("p-ingress-nginx-namespace")).toBe("baseline");
+});
+
+test("a release whose upgrade cannot be taken back stays as it is when it fails, behind a backup", async () => {
+  const { resources } = await recordGraph(
+    () => new Longhorn("l", { nodes: ["worker-1"], installation: { kubeconfig: "k" } }),
+    answers,
+  );
+  expect(inputs(resources, "l-chart-release")).toMatchObject({ atomic: false, cleanupOnFail: false, timeout: 900 });
+  expect(byName(resources, "l-chart-release").dependsOn).toContain("l-guard");
+});
+
+test("a component alone keeps what it needs by itself, and has the stack's secrets looked up", async () => {
+  const { resources } = await recordGraph(() => {
+    new SealedSecrets("s", { installation: { kubeconfig: "k" } });
+    new Vault("v", {
+      installation: { kubeconfig: "k", secret: (name) => pulumi.secret(JSON.stringify({ "vault-root": name })) },
+    });
+  }, answers);
+  expect(byName(resources, "s-keep-sealed-secrets").protect).toBe(true);
+  expect(pulumi.runtime.unwrapRpcSecret(inputs(resources, "v-unseal").stringData)).toEqual({
+    "vault-root": "vault-unseal-keys",
+  });
 });
 
 test("a component alone brings its own CRDs and passes its dependencies on", async () => {

@@ -183,8 +183,8 @@ describe("a platform that cannot be is refused with every problem at once", () =
 
   test("two storages for claims that name no class, a machine without the folder, missing extensions", () => {
     expect(problems({ "local-path": { machines: ["worker-9"] }, longhorn: {} })).toEqual([
-      'platform.local-path.machines[0]: there is no machine "worker-9" that could have the folder for its volumes (use controller-0, controller-1, controller-2, worker-0, worker-1)',
       "talos.extensions: siderolabs/iscsi-tools, siderolabs/util-linux-tools missing: Longhorn mounts its volumes with them (add them; machines that run already get them with the next upgrade)",
+      'platform.local-path.machines[0]: there is no machine "worker-9" that could have the folder for its volumes (use controller-0, controller-1, controller-2, worker-0, worker-1)',
       "platform.longhorn: storage is provided by local-path and by longhorn (keep one of the two)",
     ]);
     expect(

@@ -8,7 +8,7 @@ import { powerDnsService } from "../../dns/service/powerdns";
 import { within } from "../../dns/service/zones";
 import type { PlatformService } from "../../kubernetes/service";
 import type { Problem } from "../../problem";
-import { domainName, ipAddress, name } from "../../site/fields";
+import { complain, domainName, ipAddress, name } from "../../site/fields";
 import type { PlatformSite } from "../site";
 import { given, values } from "./fields";
 
@@ -22,7 +22,10 @@ const powerdns = z.strictObject({
       z.strictObject({
         nameservers: z
           .record(domainName, ipAddress)
-          .refine((servers) => Object.keys(servers).length > 0, "name at least one server")
+          .superRefine((servers, ctx) => {
+            if (Object.keys(servers).length === 0)
+              complain(ctx, "is empty", "name at least one server with its address");
+          })
           .describe("Its name servers with their addresses; the first is the primary. In place."),
       }),
     )

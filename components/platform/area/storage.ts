@@ -34,7 +34,10 @@ const longhorn = z.strictObject({
     .describe("The second data engine, which keeps one core of every storage machine busy at 100 %. In place."),
   backup: z
     .strictObject({
-      target: z.string().regex(/^(s3|nfs|cifs|azblob):\/\/\S+$/, "write it as s3://bucket@region/path"),
+      target: z
+        .string()
+        .regex(/^(s3|nfs|cifs|azblob):\/\/\S+$/, "write it as s3://bucket@region/path")
+        .describe("Backup target as Longhorn writes it, as s3://bucket@region/path. In place."),
       secret: stackSecret.optional().describe("Secret of the stack with its credentials, a JSON object of texts."),
     })
     .optional()
