@@ -3,6 +3,7 @@ import { claimResource, poolResource } from "./address/real";
 import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
 import { crdBundleResource, gateResource } from "./kubernetes/real";
+import { licence, realLicenceDrivers } from "./licensing/Licence";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
@@ -11,6 +12,7 @@ const all: readonly AnyResource[] = [
   bootstrap(realDrivers),
   clusterRelease(realDrivers),
   intent(realBootDrivers),
+  licence(realLicenceDrivers),
   crdBundleResource,
   gateResource,
   poolResource,

@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { LicenceSpec } from "../licensing/spec";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, planPlatform } from "../platform/plan";
 import { machineFacts, type PlatformSite } from "../platform/site";
@@ -9,6 +10,7 @@ import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import type { Telemetry } from "../telemetry/spec";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
@@ -25,6 +27,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** How many GPUs it has. @default 0 */
+  readonly gpus?: number;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -61,6 +65,10 @@ export interface SitePlan {
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
   readonly maintenance?: Maintenance;
+  /** What covers the site. @default - no licence is asked for */
+  readonly licence?: LicenceSpec;
+  /** Where it may tell of itself. @default - nowhere */
+  readonly telemetry?: Telemetry;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -106,6 +114,8 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    ...(spec.licence !== undefined && { licence: spec.licence }),
+    ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [
@@ -147,6 +157,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     failureDomain,
     generation,
     adopted,
+    gpus,
     tpm: _,
     encryption = everywhere,
     ...rest
@@ -160,6 +171,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
     ...(adopted === true && { adopted }),
+    ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
+import { licenceSchema } from "../licensing/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import { platformSchema } from "../platform/spec";
+import { telemetrySchema } from "../telemetry/spec";
 import {
   cidr,
   contract,
@@ -280,6 +282,12 @@ const machine = z.strictObject({
     .boolean()
     .optional()
     .describe("Whether the machine has a TPM 2.0. Default: not known, nothing is checked. Nothing changes."),
+  gpus: z
+    .int()
+    .min(0)
+    .max(64)
+    .optional()
+    .describe("How many GPUs it has; a licence may count them. Default: 0. Nothing changes."),
   encryption: encryption
     .optional()
     .describe(
@@ -319,6 +327,8 @@ export const siteSchema = z.strictObject({
   maintenance: maintenanceSchema
     .optional()
     .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
+  licence: licenceSchema.optional(),
+  telemetry: telemetrySchema.optional(),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 
