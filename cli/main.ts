@@ -4,6 +4,7 @@ import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerAdopt } from "./commands/adopt";
 import { registerBoot } from "./commands/boot";
+import { registerEdge } from "./commands/edge";
 import { registerEtcd } from "./commands/etcd";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
@@ -28,6 +29,7 @@ const program = new Command("plinth")
 registerAddress(program);
 registerAdopt(program);
 registerBoot(program);
+registerEdge(program);
 registerEtcd(program);
 registerInit(program);
 registerLab(program);

@@ -1,6 +1,7 @@
 import { planPhases } from "../kubernetes/phase";
 import type { PlatformService } from "../kubernetes/service";
 import { unknownValues, type Values } from "../kubernetes/values";
+import { givenAddressProblems } from "../network/service/metallb";
 import type { Problem } from "../problem";
 import { knownValues } from "../release/values";
 import type { Draft } from "../site/rules/draft";
@@ -34,11 +35,22 @@ export function checkPlatform(draft: Draft): Problem[] {
     ...networkProblems(spec, site, draft),
     ...secretsProblems(spec),
     ...storageProblems(spec, draft),
-    ...dnsProblems(spec, site, spec.metallb?.pools),
+    ...dnsProblems(spec, site),
+    ...addressProblems(spec),
     ...exposeProblems(spec, site, Object.keys(spec["cert-manager"]?.issuers ?? {})),
     ...services.flatMap((service) => valueProblems(service, spec)),
     ...(planPhases([...builtIn(site), ...services]).problems ?? []),
   ];
+}
+
+/** Addresses that parts of several areas want of the same pools. */
+function addressProblems({ metallb, "ingress-nginx": ingress, powerdns }: PlatformSpec): Problem[] {
+  const wanted = [
+    { path: "platform.ingress-nginx.address", address: ingress?.address },
+    { path: "platform.powerdns.address", address: powerdns?.address },
+  ];
+  const given = wanted.flatMap(({ path, address }) => (address === undefined ? [] : [{ path, address }]));
+  return metallb === undefined ? [] : givenAddressProblems(given, metallb.pools);
 }
 
 function valueProblems({ name, chart }: PlatformService, spec: PlatformSpec): Problem[] {

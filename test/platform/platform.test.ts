@@ -241,6 +241,12 @@ describe("a platform that cannot be is refused with every problem at once", () =
     ]);
   });
 
+  test("one address for two services", () => {
+    expect(problems({ ...everything, "ingress-nginx": { address: everything.powerdns.address } })).toEqual([
+      "platform.powerdns.address: 10.0.3.5 is already platform.ingress-nginx.address (choose another one)",
+    ]);
+  });
+
   test("a misspelt value, a misspelt key", () => {
     expect(problems({ cilium: { values: { hubble: { relai: {} } } } })[0]).toMatch(
       /^platform\.cilium\.values\.hubble\.relai: is no value of the chart \(it knows here .*relay/,

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { overlaps, parseRange } from "../../address/cidr";
 import { certManagerService } from "../../dns/service/certmanager";
 import { dnsSolverService } from "../../dns/service/dnssolver";
 import { externalDnsService } from "../../dns/service/externaldns";
@@ -110,12 +109,9 @@ function solvedByDns({ "cert-manager": certManager }: Section): readonly string[
   );
 }
 
-/** Ranges of MetalLB, by the name of their pool. */
-type Pools = { readonly [pool: string]: { readonly range: string } };
-
 /** What is wrong between the area's fields and those of the site. */
-export function dnsProblems(section: Section, { domain }: PlatformSite, pools: Pools | undefined): Problem[] {
-  return [...zoneProblems(section, domain), ...addressProblems(section, pools), ...issuerProblems(section)];
+export function dnsProblems(section: Section, { domain }: PlatformSite): Problem[] {
+  return [...zoneProblems(section, domain), ...issuerProblems(section)];
 }
 
 function zoneProblems({ powerdns }: Section, domain: string): Problem[] {
@@ -130,20 +126,6 @@ function zoneProblems({ powerdns }: Section, domain: string): Problem[] {
           },
         ],
   );
-}
-
-function addressProblems({ powerdns }: Section, pools: Pools | undefined): Problem[] {
-  if (powerdns === undefined || pools === undefined) return [];
-  const ranges = Object.values(pools).flatMap(({ range }) => parseRange(range, "").value ?? []);
-  const address = parseRange(powerdns.address, "").value;
-  if (address === undefined || ranges.some((range) => overlaps(range, address))) return [];
-  return [
-    {
-      path: "platform.powerdns.address",
-      reason: `${powerdns.address} lies in no pool of MetalLB`,
-      fix: "choose an address of platform.metallb.pools, or add a pool that has it",
-    },
-  ];
 }
 
 function issuerProblems(section: Section): Problem[] {

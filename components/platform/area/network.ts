@@ -59,6 +59,9 @@ const metallb = z.strictObject({
 
 const ingressNginx = z.strictObject({
   pool: name.optional().describe("MetalLB pool that gives its address. Default: any pool. In place."),
+  address: ipAddress
+    .optional()
+    .describe("Address that it is reached at, of a MetalLB pool. Default: any of the pool. In place."),
   values,
 });
 
