@@ -65,7 +65,8 @@ export class Installation extends pulumi.ComponentResource {
         : [secretResource(`${name}-${key}`, secret, keep?.texts(secret), after(...namespace, ...entry))],
     );
     const crds = args.crds ?? ownBundle(name, service, args, mirror, after());
-    const before = [...namespace, ...secrets, ...entry, ...(crds === undefined ? [] : [crds])];
+    const first = make(service.first, after(...namespace, ...entry));
+    const before = [...namespace, ...secrets, ...entry, ...first, ...(crds === undefined ? [] : [crds])];
     const guards = make(service.guard?.objects, after(...before));
     const done = look("guard", service.guard?.done, digestOf(service.guard?.objects), after(...guards));
     const guarded = [...before, ...done];

@@ -103,6 +103,8 @@ export interface PlatformService extends Service {
   readonly secrets?: { readonly [key: string]: SecretSpec };
   /** What has to be seen before it is installed, beside what it needs of others. @default - nothing */
   readonly entry?: Checks;
+  /** Objects of Kubernetes' own kinds that its chart waits for, by a stable key. @default - none */
+  readonly first?: Objects;
   /** @default - its objects are all there is to it */
   readonly chart?: ChartSpec;
   /** Plain files of CRDs in versions.yaml that it wants. @default - none */

@@ -1,8 +1,9 @@
 import { type Phase, planPhases } from "../kubernetes/phase";
 import type { PlatformService, Profile } from "../kubernetes/service";
-import { stackSecrets } from "../secrets/Keep";
+import { stackSecrets } from "../secrets/stack";
 import { defaultIssuer, dnsServices } from "./area/dns";
 import { exposeServices } from "./area/expose";
+import { machinesServices } from "./area/machines";
 import { networkServices } from "./area/network";
 import { secretsServices } from "./area/secrets";
 import { storageServices } from "./area/storage";
@@ -24,6 +25,7 @@ export interface PlatformPlan {
 export function platformServices(spec: PlatformSpec, site: PlatformSite): readonly PlatformService[] {
   return [
     ...networkServices(spec, site),
+    ...machinesServices(spec, site),
     ...storageServices(spec, site),
     ...secretsServices(spec, site),
     ...dnsServices(spec, site),

@@ -28,6 +28,7 @@ export function checkPlatform(draft: Draft): Problem[] {
       draft.kubernetes.scheduleOnControlPlanes === true,
     ),
     ipv6: draft.cidr?.value.family === 6,
+    gpu: draft.machines.some(({ raw }) => typeof raw.gpus === "number" && raw.gpus > 0),
     backup: draft.backup !== undefined,
   };
   const services = platformServices(spec, site);

@@ -18,6 +18,8 @@ export interface PlatformSite {
   /** Whether ordinary pods run on control planes alone. */
   readonly onlyControlPlanes: boolean;
   readonly ipv6: boolean;
+  /** Whether any node has a GPU that pods shall use. */
+  readonly gpu: boolean;
   /** Whether snapshots of etcd are kept outside of the cluster. */
   readonly backup: boolean;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dnsShape } from "./area/dns";
 import { exposeShape } from "./area/expose";
+import { machinesShape } from "./area/machines";
 import { networkShape } from "./area/network";
 import { secretsShape } from "./area/secrets";
 import { storageShape } from "./area/storage";
@@ -21,6 +22,7 @@ export const platformSchema = z.strictObject({
     .optional()
     .describe("Where charts come from. Default: their own repositories, or the folder in PLINTH_CHARTS_DIR."),
   ...networkShape,
+  ...machinesShape,
   ...storageShape,
   ...secretsShape,
   ...dnsShape,

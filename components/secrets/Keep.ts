@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
 import type { KeepSpec, SecretPiece, SecretSpec } from "../kubernetes/service";
+import { isWhole, stackSecrets } from "./stack";
 
 /** Inputs of {@link Keep}. */
 export interface KeepArgs {
@@ -92,17 +93,6 @@ export class Keep extends pulumi.ComponentResource {
     if ("password" in piece) return this.#passwords.get(piece.password);
     return this.#keypairs.get(piece.keypair)?.[piece.part];
   }
-}
-
-/** Names of the secrets of the stack's configuration that a Secret is made from. */
-export function stackSecrets({ text }: SecretSpec): readonly string[] {
-  if (isWhole(text)) return [text.stack];
-  const pieces = Object.values(text).flat();
-  return [...new Set(pieces.flatMap((piece) => (typeof piece === "object" && "stack" in piece ? [piece.stack] : [])))];
-}
-
-function isWhole(text: SecretSpec["text"]): text is { readonly stack: string } {
-  return typeof text.stack === "string";
 }
 
 /** Reads a secret of the stack that holds several texts. A message never shows any of them. */

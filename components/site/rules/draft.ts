@@ -29,6 +29,8 @@ export interface DraftMachine {
 
 /** What of a site file is sound enough to compare. */
 export interface Draft {
+  /** The whole file as written. */
+  readonly site: Record<string, unknown>;
   readonly provider: unknown;
   /** Empty if there is none. */
   readonly name: string;
@@ -39,6 +41,8 @@ export interface Draft {
   readonly gateway?: Located<Address>;
   readonly vip?: Located<Address>;
   readonly hasVip: boolean;
+  /** Whether the API has a name of its own, or a load balancer in front. */
+  readonly hasEndpoint: boolean;
   readonly nameservers: readonly Located<Address>[];
   readonly claims: readonly Located<string>[];
   readonly pools: readonly {
@@ -96,7 +100,8 @@ export function readDraft(raw: unknown): Draft {
   const gateway = located(network.gateway, "network.gateway", parseAddress);
   const vip = located(network.vip, "network.vip", parseAddress);
   return {
-    provider: site.provider,
+    site,
+    provider: site.provider ?? "metal",
     name: typeof site.name === "string" ? site.name : "",
     domain: typeof site.domain === "string" ? site.domain : "",
     ...(cidr && { cidr }),
@@ -104,6 +109,7 @@ export function readDraft(raw: unknown): Draft {
     ...(gateway && { gateway }),
     ...(vip && { vip }),
     hasVip: network.vip !== undefined,
+    hasEndpoint: network.endpoint !== undefined || record(site[String(site.provider)]).loadBalancer !== undefined,
     nameservers: list(network.nameservers)
       .map((value, index) => located(value, `network.nameservers[${index}]`, parseAddress))
       .filter((nameserver) => nameserver !== undefined),
