@@ -8,7 +8,7 @@ import { parseSite } from "../../components/site/parse";
 
 interface Options {
   readonly fallback?: string;
-  readonly proxyProtocol?: true;
+  readonly proxyProtocol?: boolean;
 }
 
 /** `plinth edge …`: configuration of a host outside that leads to the site. */
