@@ -8,7 +8,7 @@ export const rule: StateRule = {
   name: "licence-good",
   area: "safety",
   kind: "state",
-  sentence: "A site's licence should stand good, and for some time.",
+  sentence: "A site's licence must stand good, and for some time.",
   severity: "low",
   // Never a stop by itself: a licence that ended holds back growth, and nothing else.
   levels: always("advisory"),
