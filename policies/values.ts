@@ -7,6 +7,9 @@ import { checked, SEALED } from "./unknown";
  * not known is a text of its own.
  */
 
+/** What a preview's JSON shows of a secret. */
+const BLINDED = "[secret]";
+
 /** Both sides of some properties; each is read when a rule asks for it. */
 export class Values {
   private readonly cache: { props?: Properties; open?: Properties } = {};
@@ -28,7 +31,10 @@ export class Values {
 
 function read(wire: unknown, secrets: "open" | "leave out"): unknown {
   if (wire === null || wire === undefined) return undefined;
-  if (typeof wire === "string") return secrets === "leave out" && UNKNOWNS.has(wire) ? undefined : wire;
+  if (typeof wire === "string") {
+    if (secrets === "leave out") return UNKNOWNS.has(wire) || wire === BLINDED ? undefined : wire;
+    return wire === BLINDED ? SEALED : wire;
+  }
   if (typeof wire !== "object") return wire;
   if (Array.isArray(wire)) return wire.map((item) => read(item, secrets) ?? null);
   const fields = wire as { readonly [name: string]: unknown };

@@ -16,13 +16,10 @@ import {
   signPermission,
 } from "../../components/boot/permission";
 import { type Problem, ProblemError } from "../../components/problem";
-import { connectNetBox } from "../address/connect";
 import { type Draft, known, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import type { Change, Context, Resource, State } from "../resource";
-import { traced } from "../trace";
 import { checkpoint } from "../wait";
-import { bootServer } from "./client";
 import type { BootServer, MachinePermission } from "./server";
 
 /** The outside world of intents; tests hand in one that fails. */
@@ -32,33 +29,6 @@ export interface BootDrivers {
   devices(mac: string, context: Context): Promise<readonly string[]>;
   now(): number;
 }
-
-export const realBootDrivers: BootDrivers = {
-  server: ({ config }) => {
-    if (config.bootServer?.token === undefined) {
-      throw new ProblemError("The boot server cannot be used:", [
-        {
-          path: config.bootServer === undefined ? "bootServer" : "bootServer.token",
-          reason: "is not configured",
-          fix: "set plinth:bootServer with url and token (secret) in the stack's configuration",
-        },
-      ]);
-    }
-    const { url, token, caCertificate } = config.bootServer;
-    return traced("boot", bootServer({ url, token, ...(caCertificate !== undefined && { caCertificate }) }));
-  },
-  async devices(mac, context) {
-    const netbox = connectNetBox(context);
-    try {
-      const query = { mac_address: mac };
-      const found = await netbox.list("dcim/interfaces", query, z.object({ device: z.object({ name: z.string() }) }));
-      return found.map(({ device }) => device.name);
-    } finally {
-      netbox.close();
-    }
-  },
-  now: Date.now,
-};
 
 const inputs = z.strictObject({
   machine: z.string().min(1),

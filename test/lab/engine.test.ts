@@ -257,10 +257,11 @@ describe("a change on a broken cluster", () => {
 
   it("waits while etcd has no room, and while a machine denies the call", async () => {
     await mustLab(NAME, "fault", "cp-3", "disk-full");
-    await upMeanwhile("5h0m0s", /etcd before the change: alarm NOSPACE; make room/, async () => {
-      await mustLab(NAME, "fault", "cp-3", "none");
-      await mustLab(NAME, "fault", "cp-2", "api-denied", "5");
-    });
+    const noRoom = /etcd before the change: alarm NOSPACE; make room/;
+    await upMeanwhile("5h0m0s", noRoom, () => mustLab(NAME, "fault", "cp-3", "none"));
+    await mustLab(NAME, "fault", "cp-2", "api-denied", "3600");
+    const denied = /cp-2 answers: .*not authorized/;
+    await upMeanwhile("6h0m0s", denied, () => mustLab(NAME, "fault", "cp-2", "none"));
     await mustLab(NAME, "preview", "--expect-no-changes");
   });
 

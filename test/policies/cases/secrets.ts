@@ -130,6 +130,7 @@ export const secretsCases: readonly Cases[] = [
     compliant: [
       k8sSecret({ data: secret({ password: "eA==" }) }),
       k8sSecret({ stringData: { password: secret("x") } }),
+      k8sSecret({ data: "[secret]" }),
     ],
     violating: [
       [k8sSecret({ data: { user: "eA==", password: "eA==" } }), /^data: user, password can be read/],
@@ -229,6 +230,9 @@ export const secretsCases: readonly Cases[] = [
       }),
       provider({ kubeconfig: "# no clusters\n" }),
     ],
-    unknown: [[provider({ kubeconfig: UNKNOWN }), "undecided"]],
+    unknown: [
+      [provider({ kubeconfig: UNKNOWN }), "undecided"],
+      [provider({ kubeconfig: "[secret]" }), "undecided"],
+    ],
   },
 ];
