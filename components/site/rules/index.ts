@@ -6,6 +6,7 @@ import { checkEncryption } from "./encryption";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
+import { checkProvider } from "./provider";
 import { checkTalos } from "./talos";
 
 /**
@@ -24,6 +25,7 @@ const RULES = [
   checkIdentities,
   checkControlPlanes,
   checkPools,
+  checkProvider,
   checkTalos,
   checkBackup,
   checkEncryption,
