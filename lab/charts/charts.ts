@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../components/discovery";
 import { ProblemError } from "../../components/problem";
@@ -48,17 +48,19 @@ export async function ensureCharts(
   if (helm === undefined) throw new Error("the recipe helm brings no helm");
   const packing: Packing = { helm: helm.path, ...(signal && { signal }) };
   const folder = instance.at("charts");
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  // It appears whole: a chart that nobody has leaves the last folder as it is.
+  const work = `${folder}.new`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
   const digests: Record<string, string> = {};
   const take = (file: string, name: string): void => {
-    place(file, join(folder, name));
+    place(file, join(work, name));
     digests[name] = `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`;
   };
   const found = async (name: string, file: string, version: string, make: () => Promise<Made | undefined>) => {
     const users = folderOfUser === undefined ? undefined : join(folderOfUser, file);
     if (users !== undefined && existsSync(users)) {
-      place(users, join(folder, file));
+      place(users, join(work, file));
       return { name, version, from: "yours" as const };
     }
     const made = await ticker.during(() => `charts: ${name} ${version}`, make);
@@ -76,6 +78,8 @@ export async function ensureCharts(
     const version = versions().manifests[name]?.version ?? "";
     origins.push(await found(name, `${name}-${version}.yaml`, version, () => makeManifest(name, packing)));
   }
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(work, folder);
   const list = instance.at("charts.json");
   writeAtomically(list, `${JSON.stringify(digests, undefined, 2)}\n`);
   const materials: Record<string, string> = {};
