@@ -45,6 +45,9 @@ func (p *Provider) helm(ctx context.Context, inputs property.Map) (*helm, error)
 		name: property.String(inputs, "name"), namespace: property.String(inputs, "namespace"),
 		timeout: time.Duration(property.Number(inputs, "timeout") * float64(time.Second)),
 	}
+	// Helm looks only once for a kind: one that came since the last look must not be missed.
+	cluster.mapper.Reset()
+
 	getter := &clientGetter{cluster, o, h.namespace}
 	if err := h.config.Init(getter, h.namespace, "secret", func(string, ...any) {}); err != nil {
 		return nil, unknownf("starting Helm: %v", err)
