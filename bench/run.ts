@@ -13,6 +13,7 @@ import { Instance } from "../lab/instance/instance";
 import { prepare } from "../lab/instance/prepare";
 import { seconds, Ticker } from "../lab/ticker";
 import { measureAddresses } from "./address";
+import { measureBoot } from "./boot";
 import { median, type Row, round } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
 import { siteOf } from "./site";
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
     const tools = await ensureTools(ticker);
     for (const machines of sizes.length > 0 ? sizes : SIZES)
       rows.push(...(await measureSite(machines, tools, work, ticker)));
-    if (sizes.length === 0) rows.push(...(await measureAddresses(ticker)));
+    if (sizes.length === 0) rows.push(...(await measureAddresses(ticker)), ...(await measureBoot(ticker)));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });
