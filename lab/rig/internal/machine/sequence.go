@@ -117,6 +117,7 @@ func (s *Session) Install(cfg config.Provider) error {
 			d.Config = string(raw)
 
 			if !d.Installed() {
+				d.Installs++
 				d.Active = "A"
 				d.Slots["A"] = s.systemOf(cfg)
 			}

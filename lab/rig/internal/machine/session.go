@@ -88,7 +88,7 @@ func (s *Session) live() error {
 		return nil
 	}
 
-	if err := s.chooseSlot(); err != nil {
+	if found, err := s.firmware(); err != nil || !found {
 		return err
 	}
 
