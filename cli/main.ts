@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerBoot } from "./commands/boot";
+import { registerHardware } from "./commands/hardware";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
 import { registerPlan } from "./commands/plan";
@@ -21,6 +22,7 @@ const program = new Command("plinth")
 
 registerAddress(program);
 registerBoot(program);
+registerHardware(program);
 registerInit(program);
 registerLab(program);
 registerPlan(program);

@@ -30,8 +30,6 @@ export interface IntentInputs {
   readonly proof?: Proof;
   /** Machine configuration that the installer fetches (secret). @default - none: plinth pushes it */
   readonly configuration?: string;
-  /** Private Ed25519 key whose public part the boot server trusts, PEM (secret). */
-  readonly signingKey: string;
 }
 
 /** Outputs beside the inputs. */
@@ -53,7 +51,7 @@ export type BootIntentArgs = Inputs<IntentInputs>;
  * What one machine may boot over the network, and how often. Nothing it says reinstalls a machine that has a system:
  * an installer halts there, and only `wipe` empties a disk, once a generation.
  *
- * The boot server is that of the provider's configuration, `plinth:bootServer`. Deleting it lets the machine boot from
+ * The boot server and the key that signs are those of the provider's configuration, `plinth:bootServer`. Deleting it lets the machine boot from
  * disk.
  */
 export class BootIntent extends pulumi.CustomResource {
@@ -65,10 +63,7 @@ export class BootIntent extends pulumi.CustomResource {
   declare readonly end: pulumi.Output<IntentOutputs["end"]>;
 
   constructor(name: string, args: BootIntentArgs, opts?: pulumi.CustomResourceOptions) {
-    const secrets = {
-      signingKey: pulumi.secret(args.signingKey),
-      ...(args.configuration !== undefined && { configuration: pulumi.secret(args.configuration) }),
-    };
+    const secrets = { ...(args.configuration !== undefined && { configuration: pulumi.secret(args.configuration) }) };
     const outputs = { accepted: undefined, phase: undefined, end: undefined };
     super(BootIntent.__pulumiType, name, { ...args, ...secrets, ...outputs }, pluginOptions(opts));
   }

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
+import { BootIntent } from "../boot/BootIntent";
 import { pluginProblems } from "../discovery";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
@@ -99,6 +100,13 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    for (const { node, address } of nodes) {
+      if (node.boot === undefined) continue;
+      const { key, mac, boot, generation = 1 } = node;
+      const proof = pulumi.output({ address, ca: this.cluster.talosCa });
+      // The cluster's first configuration waits for the machine: it need not wait for the permission as well.
+      new BootIntent(`${name}-boot-${key}`, { machine: key, mac, generation, ...boot, proof }, { parent: this });
+    }
     this.kubeconfig = this.cluster.kubeconfig;
     this.talosconfig = this.cluster.talosconfig;
 

@@ -6,6 +6,7 @@ import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
@@ -21,6 +22,8 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** What it may boot over the network. */
+  readonly boot?: BootPlan;
   /** Which machine stands under the key. @default 1 */
   readonly generation?: number;
   readonly labels: MachineSpec["labels"];
@@ -63,11 +66,14 @@ const API_PORT = 6443;
 /** Derives the plan of a site. Pure: the same spec gives the same plan. */
 export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
+  const schematic = planSchematic(spec);
   const nodes = Object.entries(spec.machines)
-    .map(([key, machine]) => planNode(key, machine, spec.talos.encryption))
+    .map(([key, machine]) => {
+      const boot = planBoot(machine, spec, { schematic: schematic.id, version });
+      return { ...planNode(key, machine, spec.talos.encryption), ...(boot !== undefined && { boot }) };
+    })
     .sort(byRoleAndKey);
   const { vip, ...network } = spec.network;
-  const schematic = planSchematic(spec);
   const endpoint = planEndpoint(vip, nodes);
   return {
     name: spec.name,
@@ -104,7 +110,8 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, generation, tpm: _, encryption = everywhere, ...rest } = machine;
+  const { role, hostname, address, failureDomain, generation, tpm: _, boot: __, hardware: ___, ...others } = machine;
+  const { encryption = everywhere, ...rest } = others;
   return {
     ...rest,
     key,

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
+import { bootSchema, machineBootSchema } from "../boot/spec";
+import { profileNames } from "../hardware/profile";
 import {
   cidr,
   contract,
@@ -250,6 +252,13 @@ const machine = z.strictObject({
     .describe(
       "Disk encryption of this machine instead of talos.encryption; {} for none. To begin or end it loses its data: it is installed anew.",
     ),
+  hardware: z
+    .enum(profileNames())
+    .optional()
+    .describe(
+      "Hardware profile: what the machine is, and so what its image needs. `plinth hardware check` compares. Default: generic. Nothing changes.",
+    ),
+  boot: machineBootSchema.optional(),
   failureDomain: name
     .optional()
     .describe(
@@ -272,6 +281,7 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  boot: bootSchema.optional(),
   backup: backupSchema
     .optional()
     .describe(

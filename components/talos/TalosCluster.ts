@@ -76,6 +76,8 @@ export class TalosCluster extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** Id of the cluster, the same for its whole life. */
   readonly clusterId: pulumi.Output<string>;
+  /** Certificate of the CA that signs the nodes' Talos API, PEM: whoever shows one of its certificates is a node. */
+  readonly talosCa: pulumi.Output<string>;
   /** What runs on the nodes; wait for it when every node has to be up. */
   readonly release: ClusterRelease;
   /** etcd of the cluster; a destroy that wipes the machines ends everything inside with it. */
@@ -106,6 +108,9 @@ export class TalosCluster extends pulumi.ComponentResource {
       { ...child, protect: true, ignoreChanges: ["talosVersion"] },
     );
     const { clientConfiguration } = secrets;
+    this.talosCa = pulumi.unsecret(
+      clientConfiguration.apply(({ caCertificate }) => Buffer.from(caCertificate, "base64").toString("utf8")),
+    );
     const configuration = pulumi.output({
       controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),

@@ -11,6 +11,7 @@ import { type EngineRun, type Operation, type RunOptions, runEngine } from "../e
 import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/instance";
 import { prepare } from "../instance/prepare";
 import { resolveClaims } from "../rack/addresses";
+import { type BootAccess, startBootServer } from "../rack/boot";
 import { startNetBox } from "../rack/netbox";
 import { rackControl, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
@@ -26,7 +27,7 @@ export interface Ready {
   readonly plan: SitePlan;
   readonly tools: Tools;
   readonly ingredients: Ingredients;
-  /** Where the engine finds the instance's NetBox, when the site has one. */
+  /** Where the engine finds the instance's NetBox and boot server, when the site has them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -59,21 +60,25 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   writeIngredients(instance, ingredients);
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
-  if (machines) await switchOn(instance, plan, tools, options);
+  const boot = await startBootServer(instance, plan);
+  if (machines) await switchOn(instance, plan, { tools, boot }, options);
   signal.throwIfAborted();
-  const env = netbox === undefined ? {} : { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token };
+  const env = {
+    ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
+    ...boot?.env,
+  };
   return { plan, tools, ingredients, env };
 }
 
 async function switchOn(
   instance: Instance,
   plan: SitePlan,
-  tools: Tools,
+  { tools, boot }: { readonly tools: Tools; readonly boot: BootAccess | undefined },
   { ticker, signal }: UpOptions,
 ): Promise<void> {
   const change = await ticker.during(
     () => "switching the machines on",
-    () => startRack(instance, plan, tools),
+    () => startRack(instance, plan, tools, boot?.script),
   );
   if (change === "already running") return;
   ticker.line(`machines: ${plan.nodes.length} ${change}`);

@@ -27,8 +27,13 @@ export type RackChange = "already running" | "started" | "restarted";
  * Makes sure that the site's machines run. The rig is a process of its own that outlives this one; it is started again
  * only when the hardware or the programs of its control planes changed, which is a power cut to every machine.
  */
-export async function startRack(instance: Instance, plan: SitePlan, tools: Tools): Promise<RackChange> {
-  const wanted = render(instance, plan, tools);
+export async function startRack(
+  instance: Instance,
+  plan: SitePlan,
+  tools: Tools,
+  netboot?: string,
+): Promise<RackChange> {
+  const wanted = render(instance, plan, tools, netboot);
   const running = runningRack(instance);
   if (running !== undefined && readText(instance.at("rig.json")) === wanted) return "already running";
   if (running !== undefined) await stopRack(instance);
@@ -71,7 +76,7 @@ export function rackControl(instance: Instance): RackControl {
   return new RackControl(instance.at("rig", "rig.sock"));
 }
 
-function render(instance: Instance, plan: SitePlan, tools: Tools): string {
+function render(instance: Instance, plan: SitePlan, tools: Tools, netboot: string | undefined): string {
   const previous = readText(instance.at("rig.json"));
   const present: readonly Machine[] = previous === undefined ? [] : (JSON.parse(previous) as RackFile).machines;
   const names = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
@@ -79,7 +84,7 @@ function render(instance: Instance, plan: SitePlan, tools: Tools): string {
     dir: instance.rig,
     tools: Object.fromEntries(names.map((name) => [name, toolPath(tools, name)])),
     bootSeconds: 1,
-    machines: rackFor(plan, present),
+    machines: rackFor(plan, present, netboot),
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
 }

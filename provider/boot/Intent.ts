@@ -28,24 +28,29 @@ import type { BootServer, MachinePermission } from "./server";
 /** The outside world of intents; tests hand in one that fails. */
 export interface BootDrivers {
   server(context: Context): BootServer;
+  /** Private key, PEM. */
+  signingKey(context: Context): string;
   /** Devices that have this MAC address in NetBox. */
   devices(mac: string, context: Context): Promise<readonly string[]>;
   now(): number;
 }
 
+/** The boot server of the provider's configuration, else of the environment. */
 export const realBootDrivers: BootDrivers = {
   server: ({ config }) => {
-    if (config.bootServer?.token === undefined) {
-      throw new ProblemError("The boot server cannot be used:", [
-        {
-          path: config.bootServer === undefined ? "bootServer" : "bootServer.token",
-          reason: "is not configured",
-          fix: "set plinth:bootServer with url and token (secret) in the stack's configuration",
-        },
-      ]);
+    const url = config.bootServer?.url ?? process.env.PLINTH_BOOT_URL;
+    const token = config.bootServer?.token ?? process.env.PLINTH_BOOT_TOKEN;
+    const caCertificate = config.bootServer?.caCertificate;
+    if (url === undefined || token === undefined) {
+      throw unconfigured(url === undefined ? "bootServer.url" : "bootServer.token", "is not configured");
     }
-    const { url, token, caCertificate } = config.bootServer;
     return traced("boot", bootServer({ url, token, ...(caCertificate !== undefined && { caCertificate }) }));
+  },
+  signingKey: ({ config }) => {
+    const key = config.bootServer?.signingKey ?? process.env.PLINTH_BOOT_KEY;
+    if (key === undefined) throw unconfigured("bootServer.signingKey", "is not configured");
+    if (!isSigningKey(key)) throw unconfigured("bootServer.signingKey", "is not a private Ed25519 key in PEM");
+    return key;
   },
   async devices(mac, context) {
     const netbox = connectNetBox(context);
@@ -60,6 +65,12 @@ export const realBootDrivers: BootDrivers = {
   now: Date.now,
 };
 
+function unconfigured(path: string, reason: string): ProblemError {
+  const fix =
+    "set plinth:bootServer with url, token and signingKey (what `plinth boot key` made) in the stack's configuration, the last two as secrets";
+  return new ProblemError("The boot server cannot be used:", [{ path, reason, fix }]);
+}
+
 const inputs = z.strictObject({
   machine: z.string().min(1),
   mac: bootMac,
@@ -72,7 +83,6 @@ const inputs = z.strictObject({
   minutes: z.int().min(1).exactOptional(),
   proof: bootProof.exactOptional(),
   configuration: z.string().min(1).exactOptional(),
-  signingKey: z.string().min(1),
 }) satisfies z.ZodType<IntentInputs>;
 
 const outputs = z.object({
@@ -86,7 +96,7 @@ export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutpu
     type: "plinth:boot:Intent",
     inputs,
     outputs,
-    secrets: ["signingKey", "configuration"],
+    secrets: ["configuration"],
     limits: { create: 120, read: 60, update: 120, delete: 60 },
 
     check: async (draft, context) => [...problems(draft), ...(await inventoryProblems(drivers, draft, context))],
@@ -156,7 +166,7 @@ async function ensure(
       ]);
     }
     const session = await server.session(context.signal);
-    const permission = await signPermission(permissionOf(given, drivers.now()), session, given.signingKey);
+    const permission = await signPermission(permissionOf(given, drivers.now()), session, drivers.signingKey(context));
     checkpoint(context.signal);
     await context.audit({
       act: action,
@@ -215,10 +225,6 @@ function problems(draft: Draft<IntentInputs>): readonly Problem[] {
   const found: Problem[] = [];
   const add = (path: string, reason: string, fix: string) => found.push({ path, reason, fix });
   const { action, minutes } = draft;
-  const signingKey = known<string>(draft.signingKey);
-  if (signingKey !== undefined && !isSigningKey(signingKey)) {
-    add("signingKey", "is not a private Ed25519 key in PEM", "give the file that `plinth boot key` made");
-  }
   if (action === unknown || action === "local") return found;
   if (draft.image === undefined) add("image", `is missing for ${action}`, "give the image of a boot profile");
   const args = draft.image === undefined || draft.image === unknown ? undefined : known(draft.image.args);

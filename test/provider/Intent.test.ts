@@ -47,7 +47,12 @@ class World {
     new Set(["grant", "revoke"]),
   );
 
-  readonly resource = intent({ server: () => this.server, devices: realBootDrivers.devices, now: Date.now });
+  readonly resource = intent({
+    server: () => this.server,
+    signingKey: () => pair.privateKey,
+    devices: realBootDrivers.devices,
+    now: Date.now,
+  });
 
   apply(mac: string, event: BootEvent | undefined): void {
     const record = event && advance(this.records.get(mac), event);
@@ -73,7 +78,6 @@ const inputs: IntentInputs = {
   action: "install",
   generation: 1,
   configuration: SECRET,
-  signingKey: pair.privateKey,
 };
 
 conformance("Intent", {
@@ -83,12 +87,11 @@ conformance("Intent", {
   bad: {
     inputs: {
       ...inputs,
-      signingKey: pair.publicKey,
       image: { ...image, args: ["talos.experimental.wipe=system"] },
       action: "wipe",
       minutes: 90,
     },
-    paths: ["signingKey", "image.args", "minutes", "configuration"],
+    paths: ["image.args", "minutes", "configuration"],
   },
   secrets: [SECRET, pair.privateKey.split("\n")[1] ?? ""],
   privileged: ["grant"],

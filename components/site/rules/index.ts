@@ -1,7 +1,9 @@
 import type { Problem } from "../../problem";
 import { checkBackup } from "./backup";
+import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
+import { checkDeclaredHardware } from "./hardware";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -25,5 +27,7 @@ const RULES = [
   checkPools,
   checkTalos,
   checkBackup,
+  checkBoot,
+  checkDeclaredHardware,
   checkEncryption,
 ];
