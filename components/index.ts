@@ -2,6 +2,7 @@ export { IpClaim, type IpClaimArgs } from "./address/IpClaim";
 export { IpPool, type IpPoolArgs } from "./address/IpPool";
 export { BootIntent, type BootIntentArgs } from "./boot/BootIntent";
 export { BootProfile, type BootProfileArgs } from "./boot/BootProfile";
+export { type BootNetwork, checkBootNetwork, networkArguments } from "./boot/network";
 export { formatProblem, type Problem, ProblemError } from "./problem";
 export { Facts, type FactsArgs } from "./site/Facts";
 export { checkSite, parseSite } from "./site/parse";
