@@ -1,6 +1,8 @@
 /** Unit, property and graph tests run from the TypeScript sources; swc only strips types, `npm run typecheck` checks them. */
 module.exports = {
   testEnvironment: "node",
+  // Machines are shared: a test that needs two seconds alone may need ten beside a build.
+  testTimeout: 30_000,
   roots: ["<rootDir>/test"],
   testMatch: ["**/*.test.ts"],
   transform: {

@@ -33,4 +33,5 @@ registerRenew(program);
 registerSchema(program);
 registerUpgrade(program);
 
-void run(() => program.parseAsync());
+// What a library left open must not keep a finished command waiting.
+void run(() => program.parseAsync()).finally(() => process.exit());

@@ -11,6 +11,9 @@ import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** Pause between two words about what only takes longer: a terminal forgets them, a log keeps them all. */
+const beatMs = process.stderr.isTTY ? 2000 : 15_000;
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** A sentence for the person at the terminal; printed without a stack trace. */
@@ -93,7 +96,7 @@ function typescript(folder, exclude) {
   });
 }
 
-/** Runs a step quietly, says every two seconds that it still runs, and shows its output only if it fails. */
+/** Runs a step quietly, says from time to time that it still runs, and shows its output only if it fails. */
 async function run(title, command, args) {
   const started = Date.now();
   const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
@@ -102,7 +105,7 @@ async function run(title, command, args) {
   const output = [];
   child.stdout.on("data", (chunk) => output.push(chunk));
   child.stderr.on("data", (chunk) => output.push(chunk));
-  const beat = setInterval(() => console.error(`${title} ... ${seconds()}`), 2000);
+  const beat = setInterval(() => console.error(`${title} ... ${seconds()}`), beatMs);
   try {
     const code = await new Promise((resolve, reject) => {
       child.on("error", (error) => reject(new Stop(`${title}: ${command} cannot be started (${error.message}).`)));
@@ -145,7 +148,7 @@ async function lock() {
       };
     }
     if (!waited) console.error("another set-up of this checkout is running: waiting for it");
-    const beat = setInterval(() => console.error("still waiting for the other set-up"), 2000);
+    const beat = setInterval(() => console.error("still waiting for the other set-up"), beatMs);
     // The owner never answers; the connection closes when it is done or dead.
     await new Promise((resolve) =>
       connect(name)

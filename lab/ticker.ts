@@ -1,12 +1,18 @@
+/** Pauses in a log, in milliseconds: after what a person has not read yet, and after what only takes longer. */
+const NEWS_MS = 1750;
+const ALIVE_MS = 15_000;
+
 /**
- * Progress on a terminal or in a log. A terminal gets one status line that is redrawn; a log gets a line whenever
- * nothing was printed for two seconds, so that nobody wonders whether it still runs.
+ * Progress on a terminal or in a log. A terminal gets one status line that is redrawn; a log gets a line when the status
+ * changes, and every fifteen seconds while it does not, so that nobody wonders whether it still runs.
  */
 export class Ticker {
   private status: (() => string) | undefined;
   private since = Date.now();
   private lastOutput = Date.now();
   private drawn = false;
+  /** The status a log got last, without its durations. */
+  private told = "";
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly out: NodeJS.WriteStream = process.stderr) {
@@ -48,9 +54,12 @@ export class Ticker {
       this.erase();
       this.out.write(text.slice(0, Math.max(20, (this.out.columns ?? 80) - 1)));
       this.drawn = true;
-    } else if (Date.now() - this.lastOutput >= 1750) {
-      this.line(text);
+      return;
     }
+    const status = text.replace(DURATION, "");
+    if (Date.now() - this.lastOutput < (status === this.told ? ALIVE_MS : NEWS_MS)) return;
+    this.told = status;
+    this.line(text);
   }
 
   private erase(): void {
@@ -58,6 +67,9 @@ export class Ticker {
     this.drawn = false;
   }
 }
+
+/** What {@link seconds} writes. */
+const DURATION = /(\d+ min )?\d+ s\b/g;
 
 /** A duration for people: `7 s`, `3 min 20 s`. */
 export function seconds(milliseconds: number): string {

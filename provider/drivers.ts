@@ -1,26 +1,43 @@
 /** The outside world as the Talos resources see it; tests hand in one that fails. */
+import type { Snapshot } from "../components/backup/snapshot";
+import type { Problem } from "../components/problem";
 import type { ClientConfiguration } from "../components/talos/binding";
 import { kubernetes } from "./kubernetes/client";
 import { type Endpoint, httpEndpoint } from "./kubernetes/endpoint";
 import type { Kubernetes } from "./kubernetes/kubernetes";
+import { checkStore, type StoreQuestion } from "./snapshot/preflight";
+import { type SnapshotContext, type SnapshotInputs, takeSnapshot } from "./snapshot/take";
 import { talosctl } from "./talosctl/client";
+import { type Face, probe } from "./talosctl/probe";
 import { talosctlVersion } from "./talosctl/run";
 import type { Talos } from "./talosctl/talos";
 
 export interface Drivers {
   talos(credentials: ClientConfiguration, redact: (text: string) => string): Talos;
+  /** What a machine shows to somebody without credentials; `ca` (PEM) tells whose it is. */
+  probe(address: string, ca: string | undefined, signal: AbortSignal): Promise<Face>;
   /** Version of the talosctl that {@link talos} uses; `undefined` if there is none. Asks no machine. */
   talosctlVersion(signal: AbortSignal): Promise<string | undefined>;
   kubernetes(kubeconfig: string): Kubernetes;
   readonly endpoint: Endpoint;
+  readonly snapshots: Snapshots;
   /** Pause between two looks while waiting, in milliseconds. */
   readonly pollMs: number;
 }
 
+/** Snapshots of etcd, in a store outside the cluster. */
+export interface Snapshots {
+  /** Everything that would keep one from being taken. */
+  check(question: StoreQuestion, context: SnapshotContext): Promise<readonly Problem[]>;
+  take(inputs: SnapshotInputs, talos: Talos, context: SnapshotContext): Promise<Snapshot>;
+}
+
 export const realDrivers: Drivers = {
   talos: talosctl,
+  probe,
   talosctlVersion,
   kubernetes,
   endpoint: httpEndpoint(),
+  snapshots: { check: checkStore, take: takeSnapshot },
   pollMs: 1000,
 };

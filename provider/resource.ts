@@ -81,8 +81,15 @@ export interface Resource<I, O> {
   /** @default false: the new one is created before the old one goes */
   readonly deleteBeforeReplace?: boolean;
 
-  /** Every problem the schema cannot see. Touches nothing; may read. */
-  check(inputs: Draft<I>, context: Context): readonly Problem[] | Promise<readonly Problem[]>;
+  /**
+   * Every problem the schema cannot see. Touches nothing; may read. `accepted` gives the inputs that were found good last
+   * time, so that what is costly to check and unchanged need not be checked again.
+   */
+  check(
+    inputs: Draft<I>,
+    context: Context,
+    accepted?: () => Draft<I>,
+  ): readonly Problem[] | Promise<readonly Problem[]>;
   /** What differs. Throws a ProblemError for a change that is refused. Touches nothing. */
   diff(prior: State<I, O>, inputs: Draft<I>, context: Context): readonly Change[] | Promise<readonly Change[]>;
   /** Outputs that are known already at preview; the rest is unknown on create and as before on update. */

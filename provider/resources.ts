@@ -2,6 +2,7 @@
 import { claimResource, poolResource } from "./address/real";
 import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
+import { crdBundleResource, gateResource } from "./kubernetes/real";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
@@ -10,6 +11,8 @@ const all: readonly AnyResource[] = [
   bootstrap(realDrivers),
   clusterRelease(realDrivers),
   intent(realBootDrivers),
+  crdBundleResource,
+  gateResource,
   poolResource,
   claimResource,
 ];

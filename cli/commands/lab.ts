@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { ProblemError } from "../../components/problem";
 import { DEFAULT_INSTANCE, Instance } from "../../lab/instance/instance";
-import { interruptible } from "../../lab/interrupt";
+import { type Interruption, interruptible } from "../../lab/interrupt";
 import { FAULTS } from "../../lab/rack/faults";
 import { Ticker } from "../../lab/ticker";
 
@@ -111,7 +111,7 @@ export function registerLab(program: Command): void {
     .action(async (options: { print?: string }) => {
       const { ensureTools } = await import("../../lab/build/tools.js");
       const { recipes } = await import("../../lab/build/recipes.js");
-      const tools = await withTicker((ticker) => interruptible(ticker, (signal) => ensureTools(ticker, signal)));
+      const tools = await withTicker((ticker) => interruptible(ticker, ({ signal }) => ensureTools(ticker, signal)));
       if (options.print === undefined) return;
       const first = Object.entries(recipes).find(([name]) => name === options.print)?.[1].binaries ?? {};
       const tool = tools[Object.keys(first)[0] ?? ""];
@@ -148,12 +148,12 @@ function siteOption(command: Command): { stackFile?: string } {
 async function working(
   command: Command,
   title: string,
-  work: (instance: Instance, options: { ticker: Ticker; signal: AbortSignal }) => Promise<void>,
+  work: (instance: Instance, options: { ticker: Ticker } & Interruption) => Promise<void>,
 ): Promise<void> {
   const instance = instanceOf(command);
   const held = await instance.hold(`plinth ${title}`);
   try {
-    await withTicker((ticker) => interruptible(ticker, (signal) => work(instance, { ticker, signal })));
+    await withTicker((ticker) => interruptible(ticker, (interruption) => work(instance, { ticker, ...interruption })));
   } finally {
     held.release();
   }

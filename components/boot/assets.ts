@@ -37,18 +37,19 @@ export interface ImageAssets {
   readonly pxe: string;
 }
 
-const PUBLIC = "factory.talos.dev";
+/** Where images come from unless somebody says otherwise. */
+export const PUBLIC_FACTORY = "factory.talos.dev";
 
 /** Installer image of a schematic and version, as `factory.talos.dev/metal-installer/<id>:v1.13.0`. */
 export function installerImage(source: Omit<ImageSource, "arch" | "files" | "pxe">): string {
-  const { schematic, version, platform = "metal", secureBoot = false, factory = PUBLIC } = source;
+  const { schematic, version, platform = "metal", secureBoot = false, factory = PUBLIC_FACTORY } = source;
   return `${factory}/${platform}-installer${secureBoot ? "-secureboot" : ""}/${schematic}:${version}`;
 }
 
 /** References of every file of an image that a machine can boot or install from. */
 export function imageAssets(source: ImageSource): ImageAssets {
-  const { schematic, version, arch, platform = "metal", secureBoot = false, factory = PUBLIC } = source;
-  const pxe = source.pxe ?? (factory === PUBLIC ? "pxe.talos.dev" : factory);
+  const { schematic, version, arch, platform = "metal", secureBoot = false, factory = PUBLIC_FACTORY } = source;
+  const pxe = source.pxe ?? (factory === PUBLIC_FACTORY ? "pxe.talos.dev" : factory);
   const folder = `${source.files ?? `https://${factory}`}/image/${schematic}/${version}`;
   const image = `${platform}-${arch}${secureBoot ? "-secureboot" : ""}`;
   return {

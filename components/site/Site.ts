@@ -76,7 +76,7 @@ export class Site extends pulumi.ComponentResource {
     );
     const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
     const host = resolve(plan.endpoint.address, pools);
-    this.endpoint = pulumi.interpolate`https://${host.apply(bracketed)}:${plan.endpoint.port}`;
+    this.endpoint = pulumi.output(host).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
 
     this.cluster = new TalosCluster(
@@ -97,6 +97,9 @@ export class Site extends pulumi.ComponentResource {
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
         ...(plan.backup !== undefined && { backup: plan.backup }),
+        ...(plan.maintenance !== undefined && { maintenance: plan.maintenance }),
+        ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
+        ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
       { parent: this },
     );
@@ -148,8 +151,8 @@ function checkedPlan(site: SiteFile, file?: string): SitePlan {
 }
 
 /** A literal is known at once; a claim when its pool has answered. */
-function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Output<string> {
-  if ("literal" in address) return pulumi.output(address.literal);
+function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Input<string> {
+  if ("literal" in address) return address.literal;
   const pool = pools.get(address.claim.pool);
   if (pool === undefined) throw new Error(`unreachable: a checked site has the pool ${address.claim.pool}`);
   return pool.address(address.claim.owner);
@@ -161,29 +164,37 @@ function bracketed(address: string): string {
 
 /** Addresses and secrets of a site, as far as one of its nodes needs them. */
 interface Surroundings {
-  readonly address: pulumi.Output<string>;
-  readonly vip?: pulumi.Output<string>;
+  readonly address: pulumi.Input<string>;
+  readonly vip?: pulumi.Input<string>;
   readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: Surroundings): TalosNodeArgs {
-  const addresses = pulumi
-    .all([address, vip])
-    .apply(([known, shared]) => ({ address: known, ...(shared !== undefined && { vip: shared }) }));
   const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
   return {
     type: node.type,
     address,
     hostname: node.hostname,
-    patches: addresses.apply((known) => patches(known).open),
+    patches: withAddresses(address, vip, (known) => patches(known).open),
     ...(secretNames(node.encryption ?? {}).length > 0 && {
       secretPatches: pulumi
-        .all([addresses, pulumi.all(passphrases)])
+        .all([withAddresses(address, vip, (known) => known), pulumi.all(passphrases)])
         .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
     ...(node.generation !== undefined && { generation: node.generation }),
   };
+}
+
+/** Plain where the addresses are: an Output for each of hundreds of literals is what a large preview would wait for. */
+function withAddresses<T>(
+  address: pulumi.Input<string>,
+  vip: pulumi.Input<string> | undefined,
+  use: (known: Pick<NodeFacts, "address" | "vip">) => T,
+): pulumi.Input<T> {
+  const facts = (own: string, shared?: string) => use({ address: own, ...(shared !== undefined && { vip: shared }) });
+  if (typeof address === "string" && (vip === undefined || typeof vip === "string")) return facts(address, vip);
+  return pulumi.all([address, vip]).apply(([own, shared]) => facts(own, shared)) as pulumi.Output<T>;
 }
 
 /** Every secret that the plan names; what the stack has not is told with the places that name it. */

@@ -1,3 +1,4 @@
+import { xml } from "../svg";
 import type { NodePlan, SitePlan } from "./plan";
 import { addressText, endpointText } from "./pools";
 
@@ -99,8 +100,4 @@ function drawNetwork(plan: SitePlan, width: number, y: number): string[] {
     `<text x="${MARGIN + 14}" y="${y + 32}" class="name">${xml(cidr)}</text>`,
     `<text x="${MARGIN + 14}" y="${y + 50}" class="quiet">${xml(`${way} · pods ${pods} · services ${services}`)}</text>`,
   ];
-}
-
-function xml(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

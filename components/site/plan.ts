@@ -2,6 +2,7 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { Maintenance } from "../maintenance/spec";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -10,6 +11,7 @@ import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
+import { planUpgrade, type UpgradePlan } from "./upgrade";
 
 /** One node of the site. */
 export interface NodePlan {
@@ -54,6 +56,10 @@ export interface SitePlan {
   readonly kubernetes: SiteSpec["kubernetes"];
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
+  /** When the running cluster may be changed. */
+  readonly maintenance?: Maintenance;
+  /** How versions change. */
+  readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
   readonly nodes: readonly NodePlan[];
   /** What is legal and still worth a second thought. */
@@ -97,6 +103,8 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [...warnings(nodes), ...keyWarnings(nodes)],
   };

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
+import { PUBLIC_FACTORY } from "../boot/assets";
 import { bootSchema, machineBootSchema } from "../boot/spec";
 import { profileNames } from "../hardware/profile";
+import { maintenanceSchema } from "../maintenance/spec";
 import {
   cidr,
   contract,
@@ -17,6 +19,7 @@ import {
   taint,
   version,
 } from "./fields";
+import { upgradeSchema } from "./upgrade";
 
 /**
  * The site file: the `plinth:site` object of stacks/Pulumi.<env>.yaml. Descriptions are what an editor shows and what
@@ -121,7 +124,7 @@ export const encryption = z.strictObject({
 
 const talos = z.strictObject({
   version: version.describe(
-    "Talos version that shall run. A change of a running site is planned by plinth upgrade plan, and refused by up for now.",
+    "Talos version that shall run. A change upgrades node by node, minor by minor, behind a snapshot of etcd, and reboots each; a preview and plinth upgrade plan show the steps.",
   ),
   configContract: contract.describe(
     "Talos minor whose configuration format is written. Begin with the minor of talos.version and leave it: an upgrade does not change it.",
@@ -153,8 +156,10 @@ const talos = z.strictObject({
       "Disk encryption of every machine that has none of its own. To begin or end it on an installed machine loses its data: it is installed anew.",
     ),
   factory: registry
-    .default("factory.talos.dev")
-    .describe("Image Factory or registry that serves installer images. A change takes effect at the next install."),
+    .default(PUBLIC_FACTORY)
+    .describe(
+      "Image Factory or registry that serves installer images. A change takes effect at the next install or upgrade.",
+    ),
   onDestroy: z
     .enum(["keep", "reset"])
     .default("keep")
@@ -165,13 +170,13 @@ const talos = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe(
-      "Paths of machine configurations, each with everything below it, whose change may lose data or reboot several control planes, as machine.systemDiskEncryption. Meant for one update; in place.",
+      "Paths of machine configurations, each with everything below it, whose change may lose data or reboot several control planes, as machine.systemDiskEncryption; and downgrade, for steps back to an older version. Meant for one update; in place.",
     ),
 });
 
 const kubernetes = z.strictObject({
   version: version.describe(
-    "Kubernetes version that shall run. A change of a running site is planned by plinth upgrade plan, and refused by up for now.",
+    "Kubernetes version that shall run. A change is rolled out minor by minor by Talos' own upgrade, component by component, behind a snapshot of etcd.",
   ),
   apiServer: z
     .strictObject({
@@ -282,11 +287,17 @@ export const siteSchema = z.strictObject({
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
   boot: bootSchema.optional(),
+  upgrade: upgradeSchema
+    .optional()
+    .describe("How versions of a running site change. Default: one node after the other."),
   backup: backupSchema
     .optional()
     .describe(
       "Snapshots of etcd, encrypted and outside the cluster. Default: none, and no upgrade is begun without them.",
     ),
+  maintenance: maintenanceSchema
+    .optional()
+    .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Backup } from "../backup/spec";
+import type { Maintenance } from "../maintenance/spec";
 import { pluginOptions } from "../plugin";
 import type { ClientConfiguration } from "./binding";
 
@@ -37,6 +38,30 @@ export interface ReleaseTimeouts {
   readonly etcd?: string;
   /** Node Ready again after its configuration changed. @default "10m" */
   readonly ready?: string;
+  /** Node back, verified and Ready after it booted another image. @default "20m" */
+  readonly upgrade?: string;
+  /** Pods gone from a node before it reboots, disruption budgets respected. @default "5m" */
+  readonly drain?: string;
+}
+
+/** How versions and images of a running cluster change. */
+export interface UpgradeSettings {
+  /** Image Factory or registry that serves installer images. @default "factory.talos.dev" */
+  readonly factory?: string;
+  /** Whether installer images are signed for Secure Boot. @default false */
+  readonly secureBoot?: boolean;
+  /** Workers of one failure domain that reboot at the same time. @default 1 */
+  readonly workersAtOnce?: number;
+  /** Whether workers may reboot while control planes do. @default false */
+  readonly together?: boolean;
+  /**
+   * Talos services that must run, and not be unhealthy, before a node counts as up, as `ext-iscsid`. Extension services
+   * with a configuration of their own (ExtensionServiceConfig) always count.
+   * @default - none
+   */
+  readonly services?: readonly string[];
+  /** Versions that can be had, for a site that has not all. @default - the newest known patch of every minor, and the wanted version */
+  readonly available?: { readonly talos?: readonly string[]; readonly kubernetes?: readonly string[] };
 }
 
 /** Plain form of the inputs, as plinth's provider sees them after unwrapping. */
@@ -56,11 +81,16 @@ export interface ClusterReleaseInputs {
   readonly onDestroy?: "keep" | "reset";
   /**
    * Paths of machine configurations, each with everything below it, whose change may lose data or reboot more than one
-   * control plane in this update, as `machine.systemDiskEncryption`. @default - no such change is made
+   * control plane in this update, as `machine.systemDiskEncryption`; and `downgrade`, for steps back to an older version.
+   * @default - no such change is made
    */
   readonly allow?: readonly string[];
+  /** How versions change. @default - as its members say */
+  readonly upgrade?: UpgradeSettings;
   /** Where etcd's snapshots go, and who can open them. In place, for the next one. @default - none are taken, and no upgrade is begun */
   readonly backup?: Backup;
+  /** When the running cluster may be changed, and what runs around its changes. In place. @default - always, and nothing */
+  readonly maintenance?: Maintenance;
 }
 
 /** What was last seen on a node. */
@@ -85,10 +115,15 @@ export interface NodeRunning {
   readonly drift: readonly string[];
 }
 
+/** Node of a {@link ReleaseStep} that is about the whole cluster. */
+export const WHOLE_CLUSTER = "*";
+
 /** One executed step of the last change, oldest first. */
 export interface ReleaseStep {
+  /** Inventory key, or {@link WHOLE_CLUSTER}. */
   readonly node: string;
   readonly action:
+    | "preflight"
     | "gate"
     | "forfeit"
     | "apply"
@@ -102,9 +137,25 @@ export interface ReleaseStep {
     | "drain"
     | "reboot"
     | "uncordon"
+    | "record"
     | "kubernetes";
   readonly result: "done" | "failed" | "skipped";
   readonly detail: string;
+}
+
+/** One change of version that was made, for whoever asks how it is undone. */
+export interface PastUpgrade {
+  readonly axis: "talos" | "kubernetes";
+  readonly from: string;
+  readonly to: string;
+  /** Nodes that made the step, by inventory key, sorted. */
+  readonly nodes: readonly string[];
+  /** Whether etcd's data format changed with it. */
+  readonly etcdFormat: boolean;
+  /** Name of the etcd snapshot taken right before it; absent when the run that took it was killed. */
+  readonly snapshot?: string;
+  /** When it was finished, as ISO 8601. */
+  readonly at: string;
 }
 
 /** Outputs beside the inputs. */
@@ -113,6 +164,10 @@ export interface ClusterReleaseOutputs {
   /** `converged` when every node runs what was asked for, else `partial`. */
   readonly phase: "converged" | "partial";
   readonly journal: readonly ReleaseStep[];
+  /** Changes of version that were made, oldest first. */
+  readonly upgrades: readonly PastUpgrade[];
+  /** Kubernetes version whose roll-out was completed, bootstrap manifests included; absent before the first success. */
+  readonly rolledOut?: string;
   /** Nodes that are declared no longer and have not left yet, and what a refresh found wiped. @default - none */
   readonly leaving?: { readonly [key: string]: LeavingNode };
 }
@@ -123,7 +178,9 @@ export type LeavingNode = Pick<NodeRelease, "type" | "address" | "hostname">;
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
 
 /** Inputs of {@link ClusterRelease}: {@link ClusterReleaseInputs}, each of them an Input. */
-export type ClusterReleaseArgs = Inputs<ClusterReleaseInputs>;
+export type ClusterReleaseArgs = Inputs<Omit<ClusterReleaseInputs, "nodes">> & {
+  readonly nodes: pulumi.Input<{ readonly [key: string]: pulumi.Input<Inputs<NodeRelease>> }>;
+};
 
 /**
  * The one owner of a running cluster's machine configuration, Talos version and Kubernetes version.
@@ -151,6 +208,8 @@ export class ClusterRelease extends pulumi.CustomResource {
         running: undefined,
         phase: undefined,
         journal: undefined,
+        upgrades: undefined,
+        rolledOut: undefined,
       },
       pluginOptions(opts),
     );

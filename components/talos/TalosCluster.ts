@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Backup } from "../backup/spec";
+import type { Maintenance } from "../maintenance/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
   ConfigurationApply,
@@ -9,7 +10,13 @@ import {
   Secrets,
   talosconfig,
 } from "./binding";
-import { ClusterRelease, type ClusterReleaseArgs, type MachineType, type NodeRelease } from "./ClusterRelease";
+import {
+  ClusterRelease,
+  type ClusterReleaseArgs,
+  type MachineType,
+  type ReleaseTimeouts,
+  type UpgradeSettings,
+} from "./ClusterRelease";
 import { generationPatches } from "./config/generation";
 import type { Contract } from "./releases";
 
@@ -56,6 +63,12 @@ export interface TalosClusterArgs {
   readonly allow?: readonly string[];
   /** Where etcd's snapshots go, and who can open them. Plain. @default - none are taken, and no upgrade is begun */
   readonly backup?: Backup;
+  /** When the running cluster may be changed, and what runs around its changes. Plain. @default - always, and nothing */
+  readonly maintenance?: Maintenance;
+  /** How versions change. In place. Plain. @default - one node after the other */
+  readonly upgrade?: UpgradeSettings;
+  /** Longest waits for one node. In place. Plain. @default - as {@link ReleaseTimeouts} says */
+  readonly timeouts?: ReleaseTimeouts;
 }
 
 /**
@@ -111,10 +124,10 @@ export class TalosCluster extends pulumi.ComponentResource {
     this.talosCa = pulumi.unsecret(
       clientConfiguration.apply(({ caCertificate }) => Buffer.from(caCertificate, "base64").toString("utf8")),
     );
-    const configuration = pulumi.output({
+    const configuration = {
       controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
-    });
+    };
 
     const applied = new Map(
       Object.entries(args.nodes).map(([key, node]) => [
@@ -124,7 +137,7 @@ export class TalosCluster extends pulumi.ComponentResource {
           {
             clientConfiguration,
             node: node.address,
-            machineConfigurationInput: configuration.apply((roles) => roles[node.type] ?? ""),
+            machineConfigurationInput: configuration[node.type] ?? "",
             configPatches: firstPatches(node, args.configContract),
           },
           // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
@@ -159,13 +172,16 @@ export class TalosCluster extends pulumi.ComponentResource {
         clusterName: args.clusterName,
         clientConfiguration,
         kubeconfig: kubeconfig.kubeconfigRaw,
-        configuration,
+        configuration: pulumi.output(configuration),
         nodes: releaseNodes(args),
         ...secretPatches(args),
         onDestroy: args.onDestroy ?? "keep",
         // Left out while there is none: the inputs of a cluster made before there was such a list stay as they are.
         ...((args.allow ?? []).length > 0 && { allow: args.allow }),
         ...(args.backup !== undefined && { backup: args.backup }),
+        ...(args.maintenance !== undefined && { maintenance: args.maintenance }),
+        ...(args.upgrade !== undefined && { upgrade: args.upgrade }),
+        ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
       { ...child, dependsOn: [...applied.values(), this.bootstrap] },
     );
@@ -223,32 +239,33 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
 }
 
 /** Every patch of a node's first configuration. */
-function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Output<readonly string[]> {
-  const secret = node.secretPatches === undefined ? [] : pulumi.secret(node.secretPatches);
-  return pulumi
-    .all([node.patches, generationPatches(node.generation ?? 1, contract), secret])
-    .apply((parts) => parts.flat());
+function firstPatches(node: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const open = openPatches(node, contract);
+  if (node.secretPatches === undefined) return open;
+  return pulumi.all([open, pulumi.secret(node.secretPatches)]).apply((parts) => parts.flat());
+}
+
+/** The patches that are no secrets; plain if they were given so. */
+function openPatches({ patches, generation = 1 }: TalosNodeArgs, contract: Contract): pulumi.Input<readonly string[]> {
+  const marks = generationPatches(generation, contract);
+  return marks.length === 0 ? patches : pulumi.output(patches).apply((known) => [...known, ...marks]);
 }
 
 /** Every node with the versions it shall run, as {@link ClusterRelease} takes them. */
-function releaseNodes(args: TalosClusterArgs): pulumi.Output<Record<string, NodeRelease>> {
-  const nodes = Object.entries(args.nodes).map(
-    ([key, { type, failureDomain, generation = 1, secretPatches: _, ...node }]) =>
-      pulumi
-        .output({ ...node, talos: args.talosVersion, kubernetes: args.kubernetesVersion, schematic: args.schematic })
-        .apply(({ schematic, patches, ...known }): [string, NodeRelease] => [
-          key,
-          {
-            type,
-            ...known,
-            patches: [...patches, ...generationPatches(generation, args.configContract)],
-            ...(schematic !== undefined && { schematic }),
-            ...(failureDomain !== undefined && { failureDomain }),
-            ...(generation > 1 && { generation }),
-          },
-        ]),
+function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes"], object> {
+  const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
+  const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
+  return Object.fromEntries(
+    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ...node }]) => [
+      key,
+      {
+        ...node,
+        ...versions,
+        patches: openPatches({ ...node, generation }, args.configContract),
+        ...(generation > 1 && { generation }),
+      },
+    ]),
   );
-  return pulumi.all(nodes).apply((entries) => Object.fromEntries(entries));
 }
 
 /** Patches that hold secrets, apart from the nodes, so that a preview can show everything else of them. */

@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 /**
  * The resources and functions of the pulumiverse talos provider that plinth uses, by token. Its npm package is not on
- * the registry, so its plugin is used directly: every output is declared, and what holds a key is secret as a whole
- * (the provider's own schema marks only some leaves).
+ * the registry, so its plugin is used directly: outputs that somebody reads are declared, and what holds a key is secret as
+ * a whole (the provider's own schema marks only some leaves).
  */
 
 /** The official plugin that speaks these tokens. */
@@ -83,15 +83,10 @@ export interface ConfigurationApplyArgs {
 /** `talos:machine/configurationApply:ConfigurationApply`: hands a machine its configuration. */
 export class ConfigurationApply extends pulumi.CustomResource {
   constructor(name: string, args: ConfigurationApplyArgs, opts?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      machineConfiguration: undefined,
-      machineConfigurationHash: undefined,
-      resolvedApplyMode: undefined,
-    };
     super(
       "talos:machine/configurationApply:ConfigurationApply",
       name,
-      { endpoint: args.node, ...args, ...outputs },
+      { endpoint: args.node, ...args },
       options(opts, ["clientConfiguration", "machineConfigurationInput", "machineConfiguration"]),
     );
   }

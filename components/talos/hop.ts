@@ -95,7 +95,9 @@ export function afterHop(state: ClusterVersions, hop: Hop): ClusterVersions {
 /** A step in one line: `Talos v1.13.9 → v1.14.1 on cp-1, cp-2 (changes etcd's data format: no way back but a snapshot)`. */
 export function formatHop(hop: Hop): string {
   const step = `${AXES[hop.axis]} ${hop.from} → ${hop.to}`;
+  if (hop.axis === "kubernetes" && hop.from === hop.to) return `the rest of Kubernetes ${hop.to}`;
   if (hop.axis !== "talos") return step;
+  if (hop.from === hop.to) return `another image of Talos ${hop.to} on ${hop.nodes.join(", ")}`;
   const format = hop.etcdFormat ? " (changes etcd's data format: no way back but a snapshot)" : "";
   return `${step} on ${hop.nodes.join(", ")}${format}`;
 }
@@ -234,6 +236,12 @@ function installs(source: TalosRelease, target: TalosRelease): boolean {
 /** `3.6`: etcd's data format goes with its minor. */
 export function etcdMinor(release: TalosRelease): string {
   return minorOf(known(release.etcd.latest));
+}
+
+/** Whether etcd writes another data format under the one Talos than under the other. */
+export function changesEtcdFormat(from: string, to: string): boolean {
+  const [source, target] = [findTalosRelease(from), findTalosRelease(to)];
+  return source !== undefined && target !== undefined && etcdMinor(source) !== etcdMinor(target);
 }
 
 function older(a: Version, b: Version): Version {

@@ -5,7 +5,7 @@ import {
   type Block,
   blockOf,
   type ClusterVersions,
-  etcdMinor,
+  changesEtcdFormat,
   type Hop,
   type HopOptions,
   known,
@@ -168,9 +168,7 @@ class Search {
       compareVersions(known(from), known(latest)) < 0;
     const to = patch ? latest : next;
     if (to === undefined) return unavailable("talos", "Talos", from, wanted);
-    const [source, target] = [findTalosRelease(from), findTalosRelease(to)];
-    const etcdFormat = source !== undefined && target !== undefined && etcdMinor(source) !== etcdMinor(target);
-    return { axis: "talos", from, to, nodes, etcdFormat };
+    return { axis: "talos", from, to, nodes, etcdFormat: changesEtcdFormat(from, to) };
   }
 
   /**

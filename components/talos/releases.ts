@@ -28,6 +28,8 @@ export interface TalosRelease {
   readonly reportsReboot: boolean;
   /** Whether the machine refuses an upgrade that would endanger etcd. Where not, the caller has to gate it. */
   readonly guardsEtcd: boolean;
+  /** Whether an image is installed by one call and booted by another; where not, one call does both. */
+  readonly installsApart: boolean;
   /** Whether removed bootstrap manifests are pruned from the cluster by the Kubernetes upgrade. */
   readonly prunesManifests: boolean;
   /** Whether an installer is published outside the Image Factory. */
@@ -63,6 +65,7 @@ export const TALOS_RELEASES: readonly TalosRelease[] = [
     downgradableBelow: "1.13",
     reportsReboot: true,
     guardsEtcd: true,
+    installsApart: false,
     prunesManifests: false,
     plainInstaller: true,
   },
@@ -77,6 +80,7 @@ export const TALOS_RELEASES: readonly TalosRelease[] = [
     downgradableBelow: "1.14",
     reportsReboot: true,
     guardsEtcd: true,
+    installsApart: false,
     prunesManifests: false,
     plainInstaller: true,
   },
@@ -91,6 +95,7 @@ export const TALOS_RELEASES: readonly TalosRelease[] = [
     downgradableBelow: "1.15",
     reportsReboot: true,
     guardsEtcd: false,
+    installsApart: true,
     prunesManifests: true,
     plainInstaller: true,
   },
@@ -105,6 +110,7 @@ export const TALOS_RELEASES: readonly TalosRelease[] = [
     downgradableBelow: "1.16",
     reportsReboot: false,
     guardsEtcd: false,
+    installsApart: true,
     prunesManifests: true,
     plainInstaller: false,
   },

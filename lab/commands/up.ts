@@ -34,6 +34,8 @@ export interface Ready {
 /** Brings the site of an instance up, or changes it to what its stack file says now. */
 export async function up(instance: Instance, options: UpOptions): Promise<{ report: Report; ready: Ready }> {
   const ready = await makeReady(instance, options);
+  // A preview is what notices it, and this engine makes none of its own before an update.
+  if (await hasLostState(instance)) await operate(instance, "preview", ready, options);
   const { report, outputs } = await operate(instance, "up", ready, options);
   keepAccess(instance, outputs);
   return { report, ready };
@@ -49,6 +51,12 @@ export async function preview(instance: Instance, options: UpOptions): Promise<R
 export async function destroy(instance: Instance, options: UpOptions): Promise<Report> {
   const ready = await makeReady(instance, options);
   return (await operate(instance, "destroy", ready, options)).report;
+}
+
+/** Machines that were set up by an engine which knows nothing of them any more. */
+async function hasLostState(instance: Instance): Promise<boolean> {
+  if ((readState(instance)?.resources ?? []).length > 0) return false;
+  return (await rackControl(instance).status()).machines.some(({ installed }) => installed);
 }
 
 async function makeReady(instance: Instance, options: UpOptions, machines = true): Promise<Ready> {

@@ -3,6 +3,7 @@ import { ProblemError } from "../../components/problem";
 import { forEngine } from "../interrupt";
 import type { Ticker } from "../ticker";
 import { Report } from "./report";
+import { watched } from "./watch";
 
 /** An engine operation of the lab. */
 export type Operation = "up" | "preview" | "destroy";
@@ -12,6 +13,8 @@ export interface RunOptions {
   readonly ticker: Ticker;
   /** Asks the engine to end after its current step. */
   readonly signal: AbortSignal;
+  /** Ends the engine at once. @default - never */
+  readonly now?: AbortSignal;
   /** Sees every engine event beside the report. */
   readonly onEvent?: (event: Parameters<Report["onEvent"]>[0]) => void;
 }
@@ -44,15 +47,16 @@ export async function runEngine(stack: Stack, operation: Operation, options: Run
     },
   };
   try {
+    const work = async (): Promise<OutputMap> => {
+      if (operation === "up") return (await stack.up(settings)).outputs;
+      if (operation === "preview") await stack.preview(settings);
+      // What has to survive, the secrets bundle first of all, is protected and stays.
+      else await stack.destroy({ ...settings, excludeProtected: true });
+      return {};
+    };
     const outputs = await ticker.during(
       () => report.describe(),
-      async (): Promise<OutputMap> => {
-        if (operation === "up") return (await stack.up(settings)).outputs;
-        if (operation === "preview") await stack.preview(settings);
-        // What has to survive, the secrets bundle first of all, is protected and stays.
-        else await stack.destroy({ ...settings, excludeProtected: true });
-        return {};
-      },
+      () => watched(stack.workspace.pulumiCommand.command, options.now, work()),
     );
     return { report, outputs };
   } catch (error) {

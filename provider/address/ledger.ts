@@ -21,12 +21,20 @@ export interface Located extends LedgerEntry {
   readonly file: string;
 }
 
+/** A file of the ledger that is no entry: empty or half-written, as a full disk or a lost power leaves it. */
+export interface Broken {
+  readonly file: string;
+  readonly broken: string;
+}
+
 /**
  * The static pools of this host's stacks. A static pool knows only its own claims, so two stacks that give addresses
  * from the same range would give the same ones.
  */
 export interface Ledger {
-  entries(): Promise<readonly Located[]>;
+  entries(): Promise<readonly (Located | Broken)[]>;
+  /** Where an entry is written down, or would be. */
+  fileOf(entry: LedgerEntry): string;
   enter(entry: LedgerEntry): Promise<void>;
   leave(entry: LedgerEntry): Promise<void>;
 }
@@ -45,8 +53,9 @@ export function fileLedger(directory = join(stateDirectory(), "static-pools")): 
     return join(directory, `${name}.json`);
   };
   return {
+    fileOf,
     async entries() {
-      const names = await readdir(directory).catch(() => []);
+      const names = await readdir(directory).catch(unlessAbsent([]));
       const files = names.filter((name) => name.endsWith(".json")).map((name) => join(directory, name));
       const entries = await Promise.all(files.map(readEntry));
       return entries.flatMap((entry) => entry ?? []);
@@ -55,8 +64,13 @@ export function fileLedger(directory = join(stateDirectory(), "static-pools")): 
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const file = fileOf(entry);
       const draft = `${file}.${process.pid}`;
-      await writeFile(draft, JSON.stringify(entry), { mode: 0o600 });
-      await rename(draft, file);
+      try {
+        // On disk before it has its name: nobody, and no power cut, finds half an entry there.
+        await writeFile(draft, JSON.stringify(entrySchema.parse(entry)), { mode: 0o600, flush: true });
+        await rename(draft, file);
+      } finally {
+        await rm(draft, { force: true });
+      }
     },
     async leave(entry) {
       await rm(fileOf(entry), { force: true });
@@ -65,9 +79,19 @@ export function fileLedger(directory = join(stateDirectory(), "static-pools")): 
 }
 
 /** An entry that another run removes at this moment is none. */
-async function readEntry(file: string): Promise<Located | undefined> {
-  const text = await readFile(file, "utf8").catch(() => undefined);
+async function readEntry(file: string): Promise<Located | Broken | undefined> {
+  const text = await readFile(file, "utf8").catch(unlessAbsent(undefined));
   if (text === undefined) return undefined;
-  const parsed = entrySchema.safeParse(JSON.parse(text));
-  return parsed.success ? { ...parsed.data, file } : undefined;
+  try {
+    return { ...entrySchema.parse(JSON.parse(text)), file };
+  } catch {
+    return { file, broken: text.trim() === "" ? "is empty" : "is not an entry of a pool" };
+  }
+}
+
+function unlessAbsent<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return instead;
+    throw error;
+  };
 }

@@ -16,7 +16,7 @@ export function staticBackend(ledger: Ledger, now: () => Date = () => new Date()
     async check(inputs, context) {
       const { shape } = readPool(inputs);
       const { problems } = allocate({ path: "", ...shape, existing: [], resting: [] });
-      return [...problems, ...sharedProblems(await ledger.entries(), inputs, context)];
+      return [...problems, ...(await sharedProblems(ledger, inputs, context))];
     },
 
     async plan(inputs, prior, context) {
@@ -29,11 +29,9 @@ export function staticBackend(ledger: Ledger, now: () => Date = () => new Date()
 
     async apply(inputs, prior, context) {
       const plan = planPool(inputs, prior);
-      const entries = await ledger.entries();
-      refuse(heading, [...plan.allocation.problems, ...sharedProblems(entries, inputs, context)]);
+      refuse(heading, [...plan.allocation.problems, ...(await sharedProblems(ledger, inputs, context))]);
       context.signal.throwIfAborted();
-      const own = entryOf(inputs, context);
-      if (!entries.some((one) => samePool(one, own) && one.range === own.range)) await ledger.enter(own);
+      await enter(ledger, inputs, context);
       const released = plan.released.map((one): RestingClaim => {
         const minimum = durationSeconds(inputs.quarantine?.minimum ?? "24h") ?? 0;
         return { ...one, generation: plan.generation, until: new Date(now().getTime() + minimum * 1000).toISOString() };
@@ -53,9 +51,10 @@ export function staticBackend(ledger: Ledger, now: () => Date = () => new Date()
     },
 
     async read({ inputs, outputs }, context) {
-      for (const { reason, fix } of sharedProblems(await ledger.entries(), inputs, context)) {
-        context.log.warn(`${reason} (${fix})`);
-      }
+      const problems = await sharedProblems(ledger, inputs, context);
+      for (const { reason, fix } of problems) context.log.warn(`${reason} (${fix})`);
+      // A stack that moved here from another host, or whose entry was lost, is not in the ledger.
+      if (problems.length === 0) await enter(ledger, inputs, context);
       const time = now().toISOString();
       const over = outputs.resting.some(({ until }) => until <= time && until > (outputs.asOf ?? ""));
       return over ? { ...outputs, asOf: time } : outputs;
@@ -141,11 +140,33 @@ function entryOf({ site, vrf, name, range }: PoolInputs, context: Context): Ledg
   return { stack: stackOf(context.urn), site, vrf: vrf ?? "", pool: name, range: range ?? "" };
 }
 
+/**
+ * Writes the pool down and looks again who else has its addresses: of two stacks that come at the same moment, at least
+ * one sees the other. What is refused leaves the ledger as it was.
+ */
+async function enter(ledger: Ledger, inputs: PoolInputs, context: Context): Promise<void> {
+  const own = entryOf(inputs, context);
+  const before = (await ledger.entries()).find((one): one is Located => !("broken" in one) && samePool(one, own));
+  if (before?.range === own.range) return;
+  await ledger.enter(own);
+  const problems = await sharedProblems(ledger, inputs, context);
+  if (problems.length > 0) await (before ? ledger.enter(before) : ledger.leave(own));
+  refuse(heading, problems);
+}
+
 /** Other stacks' static pools of the same site and VRF whose addresses this pool would give as well. */
-function sharedProblems(entries: readonly Located[], inputs: PoolInputs, context: Context): Problem[] {
+async function sharedProblems(ledger: Ledger, inputs: PoolInputs, context: Context): Promise<Problem[]> {
   const own = entryOf(inputs, context);
   const [range] = readPool(inputs).shape.ranges;
-  return entries.flatMap((other) => {
+  return (await ledger.entries()).flatMap((other): Problem[] => {
+    if ("broken" in other) {
+      // The pool's own is written anew.
+      if (other.file === ledger.fileOf(own)) return [];
+      const reason = `${other.file} ${other.broken}: another stack on this host may give the same addresses`;
+      return [
+        { path: "range", reason, fix: "remove it, then refresh the stacks with static pools: each enters its own" },
+      ];
+    }
     if (other.stack === own.stack || other.site !== own.site || other.vrf !== own.vrf || !range) return [];
     const [theirs] = readPool({ ...inputs, range: other.range, claims: {} }).shape.ranges;
     if (!theirs || !overlaps(range, theirs)) return [];

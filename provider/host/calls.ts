@@ -21,7 +21,9 @@ export async function check(
 ): Promise<pb.CheckResponse> {
   const news = decode(request.getNews());
   const context = contexts(request.getUrn(), resource.limits.read, news.secretTexts);
-  const problems = await inputProblems(resource, news.value, context);
+  const olds = request.getOlds();
+  const accepted = () => (olds === undefined ? unknown : decode(olds).value);
+  const problems = await inputProblems(resource, news.value, context, accepted);
   const response = new pb.CheckResponse();
   response.setInputs(encode(news.value, secretKeys(resource, news)));
   response.setFailuresList(problems.map((problem) => failure(problem, secretKeys(resource, news), context)));

@@ -17,12 +17,13 @@ export async function inputProblems(
   resource: AnyResource,
   value: unknown,
   context: Context,
+  accepted?: () => unknown,
 ): Promise<readonly Problem[]> {
   const shape = schemaProblems(resource.inputs, value);
-  if (shape.length === 0) return resource.check(value, context);
+  if (shape.length === 0) return resource.check(value, context, accepted);
   const rest = mistakes(resource.inputs, value).reduce<unknown>((draft, { path }) => blank(draft, path), value);
   try {
-    return [...shape, ...(await resource.check(rest, context))];
+    return [...shape, ...(await resource.check(rest, context, accepted))];
   } catch {
     // What is left may be too little to judge; the schema's problems come first anyway.
     return shape;

@@ -1,12 +1,15 @@
 /** The one real implementation of {@link Kubernetes}: the official client, loaded only when it is used. */
 import type * as k8s from "@kubernetes/client-node";
+import { z } from "zod";
 import { traced } from "../trace";
-import type { Kubernetes, KubernetesLease } from "./kubernetes";
+import type { Kubernetes, KubernetesLease, KubernetesNode, NodeMark } from "./kubernetes";
 
 const CALL_MS = 10_000;
 const NAMESPACE = "kube-system";
 /** Annotation on a Node: the taints that plinth set. */
 const NOTE = "plinth.dev/taints";
+/** Annotation on a Node: plinth's {@link NodeMark} as JSON; empty when there is none. */
+const MARK = "plinth.dev/upgrade";
 
 /** The API of the kubeconfig's current context. */
 export function kubernetes(kubeconfig: string): Kubernetes {
@@ -21,28 +24,13 @@ export function kubernetes(kubeconfig: string): Kubernetes {
       signal.throwIfAborted();
       const { core } = await connection();
       const { items } = await core.listNode();
-      return items.map((node) => {
-        const condition = node.status?.conditions?.find(({ type }) => type === "Ready");
-        return {
-          name: node.metadata?.name ?? "",
-          ready: condition?.status === "True",
-          reason: condition?.message ?? "it has not reported its condition yet",
-          kubelet: node.status?.nodeInfo?.kubeletVersion ?? "",
-          bootId: node.status?.nodeInfo?.bootID ?? "",
-          taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({
-            key,
-            ...(value !== undefined && { value }),
-            effect,
-          })),
-          noted: node.metadata?.annotations?.[NOTE]?.split(" ").filter((id) => id !== ""),
-        };
-      });
+      return items.map(seenNode);
     },
     async setTaints(name, seen, next) {
       const { core } = await connection();
       // The test holds the whole list: a taint that somebody else set meanwhile is not lost.
       const test = seen.taints.length === 0 ? [] : [{ op: "test", path: "/spec/taints", value: seen.taints }];
-      const annotation = `/metadata/annotations/${NOTE.replace("/", "~1")}`;
+      const annotation = annotationPath(NOTE);
       await core.patchNode({
         name,
         body: [
@@ -51,6 +39,37 @@ export function kubernetes(kubeconfig: string): Kubernetes {
           { op: "add", path: annotation, value: (next.noted ?? []).join(" ") },
         ],
       });
+    },
+    async setMark(name, mark, unschedulable) {
+      const { core } = await connection();
+      const cordon =
+        unschedulable === undefined ? [] : [{ op: "add", path: "/spec/unschedulable", value: unschedulable }];
+      const value = mark === undefined ? "" : JSON.stringify(mark);
+      await core.patchNode({ name, body: [...cordon, { op: "add", path: annotationPath(MARK), value }] });
+    },
+    async evictable(name, signal) {
+      signal.throwIfAborted();
+      const { core } = await connection();
+      const { items } = await core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${name}` });
+      return items.filter(mustLeave).map(({ metadata }) => ({
+        namespace: metadata?.namespace ?? "",
+        name: metadata?.name ?? "",
+        uid: metadata?.uid ?? "",
+      }));
+    },
+    async evict({ namespace, name, uid }) {
+      const { core } = await connection();
+      const body = { metadata: { name, namespace }, deleteOptions: { preconditions: { uid } } };
+      try {
+        await core.createNamespacedPodEviction({ name, namespace, body });
+        return undefined;
+      } catch (error) {
+        const status = statusOf(error);
+        // Gone already, or another pod has its name by now.
+        if (status === 404 || status === 409) return undefined;
+        if (status === 429) return "a disruption budget holds it";
+        throw error;
+      }
     },
     async deleteNode(name) {
       const { core } = await connection();
@@ -128,6 +147,53 @@ async function connect(kubeconfig: string): Promise<Connection> {
   };
 }
 
+function annotationPath(name: string): string {
+  return `/metadata/annotations/${name.replace("/", "~1")}`;
+}
+
+function seenNode(node: k8s.V1Node): KubernetesNode {
+  const condition = node.status?.conditions?.find(({ type }) => type === "Ready");
+  const mark = parseMark(node.metadata?.annotations?.[MARK]);
+  return {
+    name: node.metadata?.name ?? "",
+    ready: condition?.status === "True",
+    reason: condition?.message ?? "it has not reported its condition yet",
+    kubelet: node.status?.nodeInfo?.kubeletVersion ?? "",
+    bootId: node.status?.nodeInfo?.bootID ?? "",
+    addresses: (node.status?.addresses ?? []).filter(({ type }) => type.endsWith("IP")).map(({ address }) => address),
+    unschedulable: node.spec?.unschedulable === true,
+    ...(mark !== undefined && { mark }),
+    taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({
+      key,
+      ...(value !== undefined && { value }),
+      effect,
+    })),
+    noted: node.metadata?.annotations?.[NOTE]?.split(" ").filter((id) => id !== ""),
+  };
+}
+
+const markSchema = z.object({
+  cordoned: z.boolean(),
+  installed: z.object({ image: z.string(), bootId: z.string() }).exactOptional(),
+});
+
+/** What somebody else wrote there is no mark of plinth's. */
+function parseMark(text: string | undefined): NodeMark | undefined {
+  if (text === undefined || text === "") return undefined;
+  try {
+    return markSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `kubectl drain` chooses: what a DaemonSet or the machine itself would start again at once is left. */
+function mustLeave({ metadata, status }: k8s.V1Pod): boolean {
+  const owned = metadata?.ownerReferences?.some(({ kind, controller }) => kind === "DaemonSet" && controller === true);
+  const mirror = metadata?.annotations?.["kubernetes.io/config.mirror"] !== undefined;
+  return !owned && !mirror && status?.phase !== "Succeeded" && status?.phase !== "Failed";
+}
+
 function seenLease(lease: k8s.V1Lease): KubernetesLease {
   return {
     holder: lease.spec?.holderIdentity ?? "",
@@ -141,7 +207,11 @@ function seenLease(lease: k8s.V1Lease): KubernetesLease {
 /** Lets one HTTP status pass as "no answer". */
 function unless(status: number): (error: unknown) => undefined {
   return (error) => {
-    if (typeof error === "object" && error !== null && "code" in error && error.code === status) return undefined;
+    if (statusOf(error) === status) return undefined;
     throw error;
   };
+}
+
+function statusOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

@@ -1,10 +1,16 @@
 import { request } from "node:https";
 import { traced } from "../trace";
 
+/** What answers at the address of a Kubernetes API, in a few words. */
+export interface EndpointLook {
+  /** `foreign` has a certificate of another cluster. */
+  readonly state: "ready" | "away" | "foreign";
+  readonly said: string;
+}
+
 /** Whether a Kubernetes API answers at all; no credentials needed. */
 export interface Endpoint {
-  /** `undefined` when it is ready, else what is wrong, in a few words. */
-  ready(url: string, ca: string, signal: AbortSignal): Promise<string | undefined>;
+  look(url: string, ca: string, signal: AbortSignal): Promise<EndpointLook>;
 }
 
 const CALL_MS = 5000;
@@ -12,19 +18,20 @@ const CALL_MS = 5000;
 /** Asks `/readyz`; the certificate has to chain to the CA. */
 export function httpEndpoint(): Endpoint {
   return traced("endpoint", {
-    ready: (url: string, ca: string, signal: AbortSignal) =>
-      new Promise<string | undefined>((resolve) => {
+    look: (url: string, ca: string, signal: AbortSignal) =>
+      new Promise<EndpointLook>((resolve) => {
         const bound = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
         const call = request(new URL("/readyz", url), { ca, signal: bound, agent: false }, (response) => {
           response.resume();
           const status = response.statusCode ?? 0;
           // A cluster that forbids anonymous requests answers all the same.
-          resolve(status === 200 || status === 401 || status === 403 ? undefined : `it answers ${status}`);
+          const ready = status === 200 || status === 401 || status === 403;
+          resolve({ state: ready ? "ready" : "away", said: `it answers ${status}` });
         });
         call.on("error", (error: NodeJS.ErrnoException) => {
           const foreign = /self.signed|unable to (?:verify|get)|certificate/i.test(error.message);
-          const what = bound.aborted ? "no answer" : error.message;
-          resolve(foreign ? `its certificate is not of this cluster (${error.message})` : what);
+          if (foreign) resolve({ state: "foreign", said: `its certificate is not of this cluster (${error.message})` });
+          else resolve({ state: "away", said: bound.aborted ? "no answer" : error.message });
         });
         call.end();
       }),

@@ -14,6 +14,22 @@ export interface NodeTaints {
   readonly noted: readonly string[] | undefined;
 }
 
+/** What plinth notes on a Node while it upgrades it, so that a later run knows what an earlier one has done. */
+export interface NodeMark {
+  /** plinth has cordoned the Node: only such a cordon is lifted. */
+  readonly cordoned: boolean;
+  /** Image that lies in the other boot slot, and the boot id of the boot that wrote it. @default - none */
+  readonly installed?: { readonly image: string; readonly bootId: string };
+}
+
+/** A pod that stands in the way of a drain. */
+export interface KubernetesPod {
+  readonly namespace: string;
+  readonly name: string;
+  /** Another one under the same name has another. */
+  readonly uid: string;
+}
+
 export interface KubernetesNode extends NodeTaints {
   readonly name: string;
   readonly ready: boolean;
@@ -23,6 +39,12 @@ export interface KubernetesNode extends NodeTaints {
   readonly kubelet: string;
   /** Boot id of the machine as its kubelet reported it last; empty if it has not. */
   readonly bootId: string;
+  /** Addresses its kubelet reports, without names. */
+  readonly addresses: readonly string[];
+  /** Whether new pods stay away from it. */
+  readonly unschedulable: boolean;
+  /** @default - plinth has left none */
+  readonly mark?: NodeMark;
 }
 
 /** A `coordination.k8s.io/v1` Lease, as far as it matters here. */
@@ -40,6 +62,12 @@ export interface Kubernetes {
   nodes(signal: AbortSignal): Promise<readonly KubernetesNode[]>;
   /** Writes taints and note of a Node as it was seen; refused by the API when somebody else changed its taints since. */
   setTaints(name: string, seen: NodeTaints, next: NodeTaints): Promise<void>;
+  /** Writes or takes away plinth's mark; with `unschedulable` cordons or uncordons the Node in the same write. */
+  setMark(name: string, mark: NodeMark | undefined, unschedulable?: boolean): Promise<void>;
+  /** Pods on a Node that a drain has to evict: none of a DaemonSet, none of the machine's own, none that has ended. */
+  evictable(name: string, signal: AbortSignal): Promise<readonly KubernetesPod[]>;
+  /** Asks for an eviction; a sentence why the API refuses it now (a disruption budget), `undefined` when it was accepted. */
+  evict(pod: KubernetesPod): Promise<string | undefined>;
   /** Removes the Node object; nothing if there is none. */
   deleteNode(name: string): Promise<void>;
   lease(name: string): Promise<KubernetesLease | undefined>;

@@ -11,10 +11,11 @@ import { type Context, propertyPath, type Resource } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { type Look, waitFor } from "../wait";
 import { NO_LEADER } from "./gate";
+import { refuseClaimed, refuseSecond } from "./guard";
 import { address, clientConfiguration } from "./inputs";
 import { documents } from "./yaml";
 
-interface BootstrapInputs {
+export interface BootstrapInputs {
   readonly clusterName: string;
   readonly clientConfiguration: ClientConfiguration;
   readonly node: string;
@@ -63,7 +64,10 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
       const changes = changesBetween(prior.inputs, inputs);
       return unfinished ? [...changes, { path: "etcdMembers", kind: "update", output: true }] : changes;
     },
-    preview: () => ({}),
+    async preview(inputs, prior, { signal }) {
+      if (prior === undefined) await refuseClaimed(drivers, inputs, signal);
+      return {};
+    },
     async create(inputs, context) {
       const talos = connect(inputs, context);
       return { id: inputs.clusterName, ...(await ensure(drivers, talos, inputs, context)) };
@@ -158,14 +162,16 @@ async function ensure(
     }));
     const outputs = { clusterId: id, etcdMembers: [] as readonly string[] };
     const running = states.find(({ state }) => state === "Running")?.node;
-    if (running === undefined) await start(talos, inputs, context, wait);
-    else context.log.info(`etcd already runs on ${running}: adopted`);
+    if (running === undefined) {
+      await refuseSecond(drivers, talos, inputs, context.signal);
+      await start(talos, inputs, context, wait);
+    } else context.log.info(`etcd already runs on ${running}: adopted`);
     try {
       const node = running ?? inputs.node;
       const etcdMembers = await wait(`etcd on ${node}`, ETCD, () => lookAtEtcd(talos, node, context));
       await wait(`Kubernetes API at ${inputs.endpoint}`, KUBERNETES, async () => {
-        const missing = await drivers.endpoint.ready(inputs.endpoint, pem(inputs.kubernetesCa), context.signal);
-        return missing === undefined ? { done: true } : { missing };
+        const { state, said } = await drivers.endpoint.look(inputs.endpoint, pem(inputs.kubernetesCa), context.signal);
+        return state === "ready" ? { done: true } : { missing: said };
       });
       return { outputs: { ...outputs, etcdMembers } };
     } catch (error) {

@@ -1,6 +1,9 @@
 /** `plinth:talos:ClusterRelease`: the one owner of what runs on a cluster's machines. */
-import { type Problem, refuse } from "../../components/problem";
+import type { Maintenance } from "../../components/maintenance/spec";
+import { mayStart } from "../../components/maintenance/window";
+import { refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
 import { withClusterLease } from "../kubernetes/lease";
@@ -8,18 +11,22 @@ import { type Context, propertyPath, type Reached, type Resource } from "../reso
 import { releaseProblems, toolProblems } from "./check";
 import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
-import { differs, execute, Progress, survey } from "./execute";
+import { differs, execute, type Survey, survey } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
 import { changeMembers } from "./membership/membership";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
 import { previewChange } from "./preview";
+import { Progress } from "./progress";
 import { resetCluster } from "./reset";
+import { versionsDue } from "./upgrade/route";
+import { upgrade } from "./upgrade/upgrade";
+import { fingerprint } from "./yaml";
 
 type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
-const NOTHING: ClusterReleaseOutputs = { running: {}, phase: "partial", journal: [] };
+const NOTHING: ClusterReleaseOutputs = { running: {}, phase: "partial", journal: [], upgrades: [] };
 
 export function clusterRelease(drivers: Drivers): Release {
   return {
@@ -30,14 +37,14 @@ export function clusterRelease(drivers: Drivers): Release {
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
-    async check(inputs, { signal }) {
-      return [...releaseProblems(inputs), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
+    async check(inputs, { signal }, accepted) {
+      return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
     },
     diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;
       const { lines, problems } = previewChange(prior, inputs);
-      for (const line of lines) context.log.info(line);
+      for (const line of [...lines, ...windowLines(inputs)]) context.log.info(line);
       refuse("this change of the cluster is refused", [...refusedChanges(prior, inputs), ...problems]);
       return changes;
     },
@@ -64,6 +71,13 @@ export function clusterRelease(drivers: Drivers): Release {
       });
     },
   };
+}
+
+/** When the change could be made, if not now. */
+function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
+  const maintenance = inputs === unknown ? undefined : known<Maintenance | undefined>(inputs.maintenance);
+  const permission = mayStart("apply", new Date(), maintenance?.windows ?? []);
+  return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
 }
 
 function leaseName(inputs: ClusterReleaseInputs): string {
@@ -110,42 +124,50 @@ async function changeAll(
   resumed: boolean,
 ): Promise<Reached<ClusterReleaseOutputs>> {
   await changeMembers(cluster, old, progress);
+  if (old !== undefined && versionsDue(cluster.inputs, progress.outputs("partial"))) {
+    const stopped = await upgrade(cluster, progress);
+    if (stopped.length > 0) return { outputs: progress.outputs("partial"), failures: stopped };
+  }
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const found = await survey(cluster, due);
+  const { found, absent } = await survey(cluster, due);
+  // A preview has not shown a change of versions that nobody knew of: the next one does.
+  const wrong = strangers(cluster, found, progress);
+  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: [...wrong, ...absent] };
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);
   const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
-  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures };
+  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
   if (planes) await etcdGate(cluster, "after the change");
-  const wrong = mismatches(cluster.inputs, progress.running);
-  return wrong.length > 0
-    ? { outputs: progress.outputs("partial"), failures: wrong }
-    : { outputs: progress.outputs("converged") };
+  if (absent.length > 0) return { outputs: progress.outputs("partial"), failures: absent };
+  progress.rolledOut = Object.values(cluster.inputs.nodes)[0]?.kubernetes;
+  return { outputs: progress.outputs("converged") };
 }
 
-/** Nodes that run another version than declared: nothing here changes versions yet, so somebody has to decide. */
-function mismatches(inputs: ClusterReleaseInputs, running: ClusterReleaseOutputs["running"]): readonly string[] {
-  return Object.entries(inputs.nodes).flatMap(([key, node]) => {
-    const seen = running[key];
-    const problems: Problem[] = [];
-    if (seen !== undefined && seen.talos !== node.talos) {
-      problems.push({
-        path: propertyPath("nodes", key, "talos"),
-        reason: `${seen.talos} runs and ${node.talos} is declared`,
-        fix: `declare ${seen.talos}, or install ${node.talos} on it`,
-      });
-    }
-    if (seen?.schematic !== undefined && node.schematic !== undefined && seen.schematic !== node.schematic) {
-      problems.push({
-        path: propertyPath("nodes", key, "schematic"),
-        reason: `the image of schematic ${seen.schematic} runs and ${node.schematic} is declared`,
-        fix: "declare the one that runs, or install the other",
-      });
-    }
-    return problems.map(({ path, reason, fix }) => `${path}: ${reason} (${fix})`);
+/**
+ * Nodes that run other versions than declared, though nobody knew: found on the first look at a cluster, or changed by
+ * somebody else since the last. They are noted, so that the next preview shows the way to what is declared.
+ */
+function strangers(cluster: Cluster, found: Survey, progress: Progress): readonly string[] {
+  return [...found].flatMap(([key, { version, kubernetes, before }]) => {
+    const declared = cluster.node(key);
+    if (version === declared.talos && (kubernetes ?? declared.kubernetes) === declared.kubernetes) return [];
+    const runs = fingerprint(before);
+    progress.running[key] = {
+      ...progress.running[key],
+      talos: version,
+      ...(kubernetes !== undefined && { kubernetes }),
+      pushed: "",
+      confirmed: runs,
+      running: runs,
+      drift: [],
+    };
+    const seen = `Talos ${version}${kubernetes === undefined ? "" : ` with Kubernetes ${kubernetes}`}`;
+    const wanted = `Talos ${declared.talos} with Kubernetes ${declared.kubernetes}`;
+    const fix = "declare what runs, or run the update again: its preview shows the steps from here to there";
+    return [`${propertyPath("nodes", key)}: ${seen} runs and ${wanted} is declared (${fix})`];
   });
 }

@@ -6,16 +6,22 @@ import { type Draft, knownEntries, unknown } from "../draft";
 import { propertyPath } from "../resource";
 import { documents } from "./yaml";
 
-export function releaseProblems(inputs: Draft<ClusterReleaseInputs>): readonly Problem[] {
+export function releaseProblems(
+  inputs: Draft<ClusterReleaseInputs>,
+  accepted: Draft<ClusterReleaseInputs> = unknown,
+): readonly Problem[] {
   if (inputs === unknown) return [];
+  // Parsing is what a check of hundreds of nodes costs: what they share, and what was good last time, is good.
+  const good = new Set(accepted === unknown ? [] : knownEntries(accepted.nodes).flatMap(([, node]) => node.patches));
   const nodes = knownEntries(inputs.nodes);
   const complete = inputs.nodes !== unknown && nodes.length === Object.keys(inputs.nodes).length;
   return [
     ...(complete ? quorumProblems(nodes) : []),
+    ...kubernetesProblems(nodes),
     ...duplicates(nodes, "address"),
     ...duplicates(nodes, "hostname"),
     ...missingRole(inputs.configuration, nodes),
-    ...nodes.flatMap(([key, node]) => patchProblems(key, node.patches)),
+    ...nodes.flatMap(([key, node]) => patchProblems(key, node.patches, good)),
   ];
 }
 
@@ -26,6 +32,17 @@ export function toolProblems(inputs: Draft<ClusterReleaseInputs>, talosctl: stri
     talos === unknown || kubernetes === unknown ? [] : talosctlProblems(talosctl, talos, kubernetes),
   );
   return [...new Map(found.map((problem) => [problem.reason, problem])).values()];
+}
+
+/** Why no version is changed without a place for snapshots. */
+export function backupProblems(): readonly Problem[] {
+  return [
+    {
+      path: "backup",
+      reason: "versions change only behind a snapshot of etcd, and no store for it is declared",
+      fix: "declare backup: a store outside the cluster, and at least one age recipient",
+    },
+  ];
 }
 
 type Nodes = ReturnType<typeof knownEntries<ClusterReleaseInputs["nodes"][string]>>;
@@ -46,6 +63,19 @@ function quorumProblems(nodes: Nodes): readonly Problem[] {
     ];
   }
   return [];
+}
+
+/** Kubernetes is rolled out over a whole cluster. */
+function kubernetesProblems(nodes: Nodes): readonly Problem[] {
+  const versions = new Set(nodes.flatMap(([, { kubernetes }]) => (kubernetes === unknown ? [] : [kubernetes])));
+  if (versions.size < 2) return [];
+  return [
+    {
+      path: "nodes",
+      reason: `several Kubernetes versions are declared (${[...versions].sort().join(", ")}), and a cluster runs one`,
+      fix: "declare the same kubernetes for every node",
+    },
+  ];
 }
 
 function duplicates(nodes: Nodes, field: "address" | "hostname"): readonly Problem[] {
@@ -81,12 +111,13 @@ function missingRole(configuration: Draft<ClusterReleaseInputs["configuration"]>
   ];
 }
 
-function patchProblems(key: string, patches: Draft<readonly string[]>): readonly Problem[] {
+function patchProblems(key: string, patches: Draft<readonly string[]>, good: Set<Draft<string>>): readonly Problem[] {
   if (patches === unknown) return [];
   return patches.flatMap((patch, place) => {
-    if (patch === unknown) return [];
+    if (patch === unknown || good.has(patch)) return [];
     try {
       documents(patch);
+      good.add(patch);
       return [];
     } catch (error) {
       return [

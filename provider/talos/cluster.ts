@@ -1,12 +1,13 @@
 /** One cluster during one call: what is declared, how it is reached, and for how long it is waited for. */
 import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
 import type { Act } from "../audit";
-import type { Drivers } from "../drivers";
+import type { Drivers, Snapshots } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { durationSeconds, type Look, waitFor } from "../wait";
+import { Diagnosed } from "./diagnosed";
 
 /** Nodes that are asked at the same time: each question is a process. */
 export const PARALLEL = 8;
@@ -16,6 +17,7 @@ export class Cluster {
   readonly installed = new Set<string>();
   readonly talos: Talos;
   readonly kubernetes: Kubernetes;
+  readonly snapshots: Snapshots;
 
   constructor(
     readonly inputs: ClusterReleaseInputs,
@@ -26,6 +28,7 @@ export class Cluster {
   ) {
     this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
+    this.snapshots = drivers.snapshots;
   }
 
   /** The same cluster under its lease. */
@@ -46,6 +49,16 @@ export class Cluster {
   /** Longest wait for a node to answer or to be Ready, in seconds. */
   get readySeconds(): number {
     return durationSeconds(this.inputs.timeouts?.ready ?? "10m") ?? 600;
+  }
+
+  /** Longest wait for a node that boots another image, in seconds. */
+  get upgradeSeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.upgrade ?? "20m") ?? 1200;
+  }
+
+  /** Longest wait for a node's pods to go, in seconds. */
+  get drainSeconds(): number {
+    return durationSeconds(this.inputs.timeouts?.drain ?? "5m") ?? 300;
   }
 
   get keys(): readonly string[] {
@@ -111,7 +124,8 @@ export function wipedSentence(key: string, generation = 1): string {
   return `waits in maintenance mode although it ran before: it was wiped, or another machine stands there; to install it again raise its generation to ${next} (plinth renew <stack file> ${key}) and run the update again`;
 }
 
-/** Waiting does not help against a wiped machine, a machine of another cluster, a refused content or a missing tool. */
+/** Waiting does not help against what has been diagnosed, a wiped machine, a machine of another cluster, a refused content or a missing tool. */
 function isFinal(error: unknown): boolean {
+  if (error instanceof Diagnosed) return true;
   return error instanceof TalosError && ["wiped", "foreign", "invalid", "tool"].includes(error.kind);
 }

@@ -4,7 +4,7 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from ".
 import { type Draft, knownEntries, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { type Change, propertyPath, type State } from "../resource";
-import { membershipProblems } from "./membership/change";
+import { membershipProblems, renewedKeys } from "./membership/change";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -37,10 +37,39 @@ export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
         ];
   return [
     ...name,
+    ...joinsWhileVersionsChange(prior, declared),
     ...membershipProblems(prior, inputs),
     ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node)),
   ];
 }
+
+/** A new machine, or another one under an old key, is configured for the declared versions before the running ones come to them: its kubelet would be too new. */
+function joinsWhileVersionsChange(prior: Prior, declared: Exclude<Draft<Nodes>, symbol>): readonly Problem[] {
+  const nodes = knownEntries(declared);
+  const runs = Object.values(prior.outputs.running);
+  const changes = nodes.some(([key, { talos, kubernetes }]) => {
+    const seen = prior.outputs.running[key];
+    return seen !== undefined && (other(seen.talos, talos) || other(seen.kubernetes, kubernetes));
+  });
+  if (!changes || runs.length === 0) return [];
+  const renewed = renewedKeys(prior, declared);
+  return nodes
+    .filter(
+      ([key]) =>
+        renewed.includes(key) || (prior.inputs.nodes[key] === undefined && prior.outputs.running[key] === undefined),
+    )
+    .map(([key]) => ({
+      path: propertyPath("nodes", key),
+      reason: "it would join while the versions of the others change",
+      fix: "add it in an update of its own, before or after",
+    }));
+}
+
+function other(runs: string | undefined, wanted: Draft<string>): boolean {
+  return wanted !== unknown && runs !== undefined && runs !== wanted;
+}
+
+type Nodes = ClusterReleaseInputs["nodes"];
 
 function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): readonly Problem[] {
   const old = prior.inputs.nodes[key];
@@ -52,24 +81,6 @@ function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): reado
       path: propertyPath("nodes", key, field),
       reason: `${field} of a running node cannot change from ${old[field]} to ${node[field]}`,
       fix: `set it back to ${old[field]}, or remove the node and add it under another key`,
-    });
-  }
-  if (node.schematic !== unknown && node.schematic !== old.schematic) {
-    problems.push({
-      path: propertyPath("nodes", key, "schematic"),
-      reason: "not yet: another schematic is another image, and images of a running node are not changed yet",
-      fix: `set extensions and kernel arguments back to those of schematic ${old.schematic ?? "(none)"}`,
-    });
-  }
-  const seen = prior.outputs.running[key];
-  for (const field of ["talos", "kubernetes"] as const) {
-    const runs = seen?.[field] ?? old[field];
-    const wanted = node[field];
-    if (wanted === unknown || wanted === runs || seen === undefined) continue;
-    problems.push({
-      path: propertyPath("nodes", key, field),
-      reason: `not yet: ${runs} runs and ${wanted} is asked for, but versions of a running node are not changed yet`,
-      fix: `set it back to ${runs}`,
     });
   }
   return problems;

@@ -2,49 +2,21 @@
  * Carries a plan out, one node after the other, and stops at the first node that fails. Every action is a function
  * in one table, so that a node's steps are a list of names.
  */
-import type {
-  ClusterReleaseOutputs,
-  LeavingNode,
-  NodeRelease,
-  NodeRunning,
-  ReleaseStep,
-} from "../../components/talos/ClusterRelease";
+import type { NodeRelease, NodeRunning, ReleaseStep } from "../../components/talos/ClusterRelease";
 import { configImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
-import { etcdGate, isReady, NO_LEADER, readyGate } from "./gate";
+
+import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
 import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
+import type { Progress } from "./progress";
+
 import { registeredTaints, wantedTaints } from "./taints";
-import { changedPaths, fingerprint } from "./yaml";
-
-/** Steps kept in the state: enough to see what the last change did, little enough to be written at every step. */
-const JOURNAL = 100;
-
-/** What has been reached; grows while the plan is carried out. */
-export class Progress {
-  readonly running: { [key: string]: NodeRunning };
-  /** Nodes that are declared no longer and have not left yet. */
-  leaving: { [key: string]: LeavingNode };
-  private readonly steps: ReleaseStep[] = [];
-
-  constructor(before: Pick<ClusterReleaseOutputs, "running" | "leaving">) {
-    this.running = { ...before.running };
-    this.leaving = { ...before.leaving };
-  }
-
-  note(node: string, action: ReleaseStep["action"], result: ReleaseStep["result"], detail: string): void {
-    this.steps.push({ node, action, result, detail });
-  }
-
-  outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {
-    const running = Object.fromEntries(Object.entries(this.running).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const { leaving } = this;
-    return { running, phase, journal: this.steps.slice(-JOURNAL), ...(Object.keys(leaving).length > 0 && { leaving }) };
-  }
-}
+import { turn } from "./turn";
+import { changedPaths, fingerprint, kubeletVersion } from "./yaml";
 
 /** One node on its way: what its actions hand to each other. */
 interface Errand {
@@ -52,6 +24,8 @@ interface Errand {
   readonly key: string;
   /** Talos version that ran when last looked at. */
   version: string;
+  /** Kubernetes version that its configuration names. */
+  readonly kubernetes?: string;
   readonly desired: string;
   /** What the node runs at the start. */
   readonly before: string;
@@ -75,15 +49,7 @@ const actions = {
   async forfeit(errand) {
     const { cluster, key } = errand;
     if (!errand.leads || cluster.controlPlanes.length === 1 || !mayReboot(errand)) return undefined;
-    const { address } = cluster.node(key);
-    await cluster.audit("configure", key, "hands on etcd's leadership before it reboots");
-    await cluster.talos.forfeitLeadership(address);
-    await cluster.wait(`another etcd leader than ${key}`, cluster.etcdSeconds, async () => {
-      const { leader, member } = await cluster.talos.etcdStatus(address, cluster.signal);
-      if (NO_LEADER.test(leader)) return { missing: "there is none yet" };
-      return leader === member ? { missing: "it still leads" } : { done: leader };
-    });
-    return "another member leads etcd";
+    return handOnLeadership(cluster, key);
   },
   async apply(errand) {
     const { cluster, key, desired, before } = errand;
@@ -145,12 +111,38 @@ export type Survey = ReadonlyMap<string, Errand>;
 
 /**
  * Waits until each node answers with the cluster's own certificate, then reads what it runs and renders what it shall
- * run. Changes nothing, so it happens at several nodes at once.
+ * run. Changes nothing, so it happens at several nodes at once. A worker that cannot be looked at is left out and told in
+ * `absent`, one sentence each: nothing depends on it. With a control plane missing no node is changed at all: etcd may
+ * have no member to spare.
  */
-export async function survey(cluster: Cluster, keys: readonly string[]): Promise<Survey> {
+export async function survey(
+  cluster: Cluster,
+  keys: readonly string[],
+): Promise<{ readonly found: Survey; readonly absent: readonly string[] }> {
   cluster.context.log.progress(`reads what runs on ${keys.length} nodes`);
-  const errands = await eachBounded(keys, PARALLEL, async (key) => [key, await look(cluster, key)] as const);
-  return new Map(errands);
+  const found = new Map<string, Errand>();
+  const absent = new Map<string, string>();
+  await eachBounded(keys, PARALLEL, async (key) => {
+    try {
+      found.set(key, await look(cluster, key));
+    } catch (error) {
+      checkpoint(cluster.signal);
+      absent.set(key, sentence(error));
+    }
+  });
+  const missing = [...absent].sort(([a], [b]) => (a < b ? -1 : 1));
+  const planes = missing.flatMap(([key]) => (cluster.node(key).type === "controlplane" ? [key] : [])).join(", ");
+  if (planes !== "") {
+    const why = missing.map(([, reason]) => reason).join("; ");
+    throw new Error(
+      `${why}; nothing was changed, and no node is while ${planes} is missing; bring it back, then run the update again`,
+    );
+  }
+  return { found, absent: missing.map(([key, why]) => `${why}; ${leftOut(key)}`) };
+}
+
+function leftOut(key: string): string {
+  return `${key} was left out; bring it back, or take it out of the site file, then run the update again`;
 }
 
 async function look(cluster: Cluster, key: string): Promise<Errand> {
@@ -165,7 +157,8 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
       talos.configuration(node.address, signal),
     ]),
   );
-  return { cluster, key, version, desired, before };
+  const kubernetes = kubeletVersion(before);
+  return { cluster, key, version, ...(kubernetes !== undefined && { kubernetes }), desired, before };
 }
 
 /** Whether the node runs anything else than what is declared. */
@@ -247,7 +240,7 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {
-      const detail = await actions[step](errand);
+      const detail = await turn(cluster, key, step, () => actions[step](errand));
       if (detail !== undefined) progress.note(key, step, "done", detail);
     } catch (error) {
       progress.note(key, step, "failed", cluster.context.redact(sentence(error)));

@@ -9,7 +9,7 @@ import { type Cluster, PARALLEL } from "./cluster";
 /** Id of the leader that a member reports while it sees none. */
 export const NO_LEADER = /^0*$/;
 /** A node without its network plugin is Ready as soon as that arrives, and the plugin may come from a later layer. */
-const WAITS_FOR_NETWORK = /cni plugin not initialized|network plugin is not ready|NetworkPluginNotReady/i;
+export const WAITS_FOR_NETWORK = /cni plugin not initialized|network plugin is not ready|NetworkPluginNotReady/i;
 
 /** Members that need not be whole: nodes on their way out, and one whose machine is no more. */
 export interface GateLimits {
@@ -108,16 +108,29 @@ export async function dropMember(cluster: Cluster, through: string, address: str
 }
 
 /** Addresses are compared by what they mean: IPv6 has many ways to write one. */
-function isAt(hosts: readonly string[], address: string): boolean {
+export function isAt(hosts: readonly string[], address: string): boolean {
   return hosts.some((host) => sameAddress(host, address));
 }
 
-function hostOf(url: string): string {
+export function hostOf(url: string): string {
   try {
     return new URL(url).hostname.replace(/^\[|\]$/g, "");
   } catch {
     return url;
   }
+}
+
+/** Hands etcd's leadership from a control plane to another member, and waits until it has left. */
+export async function handOnLeadership(cluster: Cluster, key: string): Promise<string> {
+  const { address } = cluster.node(key);
+  await cluster.audit("configure", key, "hands on etcd's leadership before it reboots");
+  await cluster.talos.forfeitLeadership(address);
+  await cluster.wait(`another etcd leader than ${key}`, cluster.etcdSeconds, async () => {
+    const { leader, member } = await cluster.talos.etcdStatus(address, cluster.signal);
+    if (NO_LEADER.test(leader)) return { missing: "there is none yet" };
+    return leader === member ? { missing: "it still leads" } : { done: leader };
+  });
+  return "another member leads etcd";
 }
 
 /** What counts as Ready. */

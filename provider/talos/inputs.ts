@@ -1,6 +1,7 @@
 /** The boundary of the Talos resources: schemas of their inputs and outputs. */
 import { z } from "zod";
 import { backupSchema } from "../../components/backup/spec";
+import { maintenanceSchema } from "../../components/maintenance/spec";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
 import { durationSeconds } from "../wait";
 
@@ -36,11 +37,34 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
   kubeconfig: z.string().min(1),
   configuration: z.strictObject({ controlplane: z.string().min(1), worker: z.string().min(1).exactOptional() }),
   nodes: z.record(z.string(), node),
+  timeouts: z
+    .strictObject({
+      etcd: duration.exactOptional(),
+      ready: duration.exactOptional(),
+      upgrade: duration.exactOptional(),
+      drain: duration.exactOptional(),
+    })
+    .exactOptional(),
   secretPatches: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
-  timeouts: z.strictObject({ etcd: duration.exactOptional(), ready: duration.exactOptional() }).exactOptional(),
   onDestroy: z.enum(["keep", "reset"]).exactOptional(),
   allow: z.array(z.string().min(1)).readonly().exactOptional(),
+  upgrade: z
+    .strictObject({
+      factory: z.string().min(1).exactOptional(),
+      secureBoot: z.boolean().exactOptional(),
+      workersAtOnce: z.int().min(1).exactOptional(),
+      together: z.boolean().exactOptional(),
+      services: z.array(z.string().min(1)).readonly().exactOptional(),
+      available: z
+        .strictObject({
+          talos: z.array(version).readonly().exactOptional(),
+          kubernetes: z.array(version).readonly().exactOptional(),
+        })
+        .exactOptional(),
+    })
+    .exactOptional(),
   backup: backupSchema.exactOptional(),
+  maintenance: maintenanceSchema.exactOptional(),
 });
 
 /** Partial results of a first run store less; what is missing counts as "nothing reached". */
@@ -67,6 +91,7 @@ export const releaseOutputs = z.object({
       z.object({
         node: z.string(),
         action: z.enum([
+          "preflight",
           "gate",
           "forfeit",
           "apply",
@@ -80,6 +105,7 @@ export const releaseOutputs = z.object({
           "drain",
           "reboot",
           "uncordon",
+          "record",
           "kubernetes",
         ]),
         result: z.enum(["done", "failed", "skipped"]),
@@ -88,6 +114,21 @@ export const releaseOutputs = z.object({
     )
     .readonly()
     .default([]),
+  upgrades: z
+    .array(
+      z.object({
+        axis: z.enum(["talos", "kubernetes"]),
+        from: z.string(),
+        to: z.string(),
+        nodes: z.array(z.string()).readonly(),
+        etcdFormat: z.boolean(),
+        snapshot: z.string().exactOptional(),
+        at: z.string(),
+      }),
+    )
+    .readonly()
+    .default([]),
+  rolledOut: z.string().exactOptional(),
   leaving: z
     .record(
       z.string(),

@@ -59,18 +59,32 @@ export function plan(
       const node = inputs.nodes[key];
       return node?.type === type && needsWork(inputs, key, node, running[key]);
     });
-  const planes = work("controlplane");
-  const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
   const waves: readonly Wave[] = [
-    { type: "controlplane", keys: leaderLast(planes, leader) },
-    { type: "worker", keys: work("worker").sort((a, b) => compare(domain(a), domain(b)) || compare(a, b)) },
+    { type: "controlplane", keys: leaderLast(work("controlplane"), leader) },
+    { type: "worker", keys: workerWaves(inputs, work("worker"), 1).flat() },
   ];
   return {
     waves: waves.filter((wave) => wave.keys.length > 0),
   };
 }
 
-function leaderLast(keys: readonly string[], leader: string | undefined): readonly string[] {
+/** Workers that may change at the same time: never of two failure domains, never more than `atOnce`. */
+export function workerWaves(
+  inputs: ClusterReleaseInputs,
+  keys: readonly string[],
+  atOnce: number,
+): readonly (readonly string[])[] {
+  const domain = (key: string): string => inputs.nodes[key]?.failureDomain ?? key;
+  const waves: string[][] = [];
+  for (const key of [...keys].sort((a, b) => compare(domain(a), domain(b)) || compare(a, b))) {
+    const last = waves.at(-1);
+    if (last !== undefined && last.length < atOnce && domain(last[0] ?? "") === domain(key)) last.push(key);
+    else waves.push([key]);
+  }
+  return waves;
+}
+
+export function leaderLast(keys: readonly string[], leader: string | undefined): readonly string[] {
   if (leader === undefined || !keys.includes(leader)) return keys;
   return [...keys.filter((key) => key !== leader), leader];
 }

@@ -9,13 +9,14 @@ import { roughlyPatched } from "../../components/talos/config/patch";
 import { type ConfigDocument, parseDocuments } from "../../components/talos/config/yaml";
 import { formatHop } from "../../components/talos/hop";
 import { documentsImpact, formatImpact, impactProblems, type NodeImpact } from "../../components/talos/impact";
-import { pathProblems, type UpgradePath, upgradePath } from "../../components/talos/path";
-import { CONTRACTS, findTalosRelease } from "../../components/talos/releases";
+import { findTalosRelease } from "../../components/talos/releases";
 import { type Draft, hasUnknown, known, knownEntries, unknown } from "../draft";
 import type { State } from "../resource";
+import { backupProblems } from "./check";
 import { driftOf } from "./drift";
 import { membershipLines, renewedKeys } from "./membership/change";
 import { patchesOf } from "./plan";
+import { type Route, routeOf } from "./upgrade/route";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -27,21 +28,22 @@ export interface Preview {
 
 export function previewChange(prior: Prior, inputs: Draft<ClusterReleaseInputs>): Preview {
   if (inputs === unknown) return { lines: [], problems: [] };
-  const impacts = nodeImpacts(prior, inputs);
-  const path = versionPath(prior, inputs);
-  const hops = path?.hops ?? [];
+  const route = versionRoute(prior, inputs);
+  const every = nodeImpacts(prior, inputs);
+  const impacts = route.hops.length > 0 ? withoutBrought(every) : every;
   return {
     lines: [
       ...driftLines(prior),
       ...membershipLines(prior, inputs),
       ...unknownLines(prior, inputs),
       ...impactLines(impacts),
-      ...hops.map((hop, place) => `step ${place + 1} of ${hops.length}: ${formatHop(hop)}`),
+      ...routeLines(route, inputs),
     ],
     problems: [
       ...impactProblems(impacts, known(inputs.allow) ?? []),
       ...fixedProblems(impacts),
-      ...(path === undefined ? [] : pathProblems("nodes", path)),
+      ...route.problems,
+      ...(route.hops.length > 0 && inputs.backup === undefined ? backupProblems() : []),
     ],
   };
 }
@@ -140,24 +142,45 @@ function unknownLines(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>,
   return keys.length === 0 ? [] : [`${keys.join(", ")}: patches are not known yet`];
 }
 
-/** The way from the versions that run to those declared; `undefined` if none changes or they are not known yet. */
-function versionPath(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): UpgradePath | undefined {
+/** The way from the versions that run to those declared; no hop if none changes or they are not known yet. */
+function versionRoute(prior: Prior, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): Route {
   const nodes = knownEntries(inputs.nodes).flatMap(([key, node]) => {
     const runs = prior.outputs.running[key];
-    if (runs === undefined || hasUnknown([node.talos, node.kubernetes])) return [];
+    if (runs === undefined || hasUnknown([node.talos, node.kubernetes, node.schematic])) return [];
     const kubernetes = runs.kubernetes ?? prior.inputs.nodes[key]?.kubernetes ?? String(node.kubernetes);
-    const wanted = { talos: String(node.talos), kubernetes: String(node.kubernetes) };
-    return [{ key, from: { talos: runs.talos, kubernetes }, wanted }];
+    const wanted = {
+      talos: String(node.talos),
+      kubernetes: String(node.kubernetes),
+      ...(node.schematic !== undefined && { schematic: String(node.schematic) }),
+    };
+    return [[key, { from: { ...runs, kubernetes }, wanted }] as const];
   });
-  const changes = nodes.some(
-    ({ from, wanted }) => from.talos !== wanted.talos || from.kubernetes !== wanted.kubernetes,
-  );
-  const [kubernetes, ...others] = new Set(nodes.map(({ wanted }) => wanted.kubernetes));
-  if (!changes || kubernetes === undefined || others.length > 0) return undefined;
-  // The contract is none of the inputs; the oldest stands in no step's way.
-  const [contract] = CONTRACTS;
-  return upgradePath(
-    { nodes: Object.fromEntries(nodes.map(({ key, from }) => [key, from])), contract },
-    { talos: Object.fromEntries(nodes.map(({ key, wanted }) => [key, wanted.talos])), kubernetes, contract },
-  );
+  const [allow, upgrade] = [known(inputs.allow), known(inputs.upgrade)];
+  const settings = { ...(allow !== undefined && { allow }), ...(upgrade !== undefined && { upgrade }) };
+  return routeOf(Object.fromEntries(nodes), settings, prior.outputs.rolledOut);
+}
+
+/** What a person has to know of the way before it is begun. */
+function routeLines({ hops }: Route, inputs: Exclude<Draft<ClusterReleaseInputs>, symbol>): readonly string[] {
+  const planes = knownEntries(inputs.nodes).filter(([, { type }]) => type === "controlplane");
+  const alone = planes.length === 1 && hops.some(({ axis }) => axis === "talos");
+  return [
+    ...hops.map((hop, place) => `step ${place + 1} of ${hops.length}: ${formatHop(hop)}`),
+    ...(alone
+      ? [
+          `${planes[0]?.[0]} is the only control plane: the Kubernetes API is away while it reboots, and if it does not come back only the snapshot is left`,
+        ]
+      : []),
+  ];
+}
+
+/** Images that the steps of the way bring along: configurations name them only afterwards. */
+const BROUGHT =
+  /^(?:machine\.(?:install|kubelet)|cluster\.(?:apiServer|controllerManager|scheduler|proxy))\.image$|^(?:UnattendedInstall|Kubelet|KubeAPIServer|KubeControllerManager|KubeScheduler|KubeProxy)Config\b.*\.image$/;
+
+function withoutBrought(impacts: Readonly<Record<string, NodeImpact>>): Readonly<Record<string, NodeImpact>> {
+  const left = Object.entries(impacts).map(([key, node]) => {
+    return [key, { ...node, impacts: node.impacts.filter(({ path }) => !BROUGHT.test(path)) }] as const;
+  });
+  return Object.fromEntries(left.filter(([, node]) => node.impacts.length > 0));
 }

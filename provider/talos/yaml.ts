@@ -23,6 +23,23 @@ function byDocument(text: string): { readonly [document: string]: unknown } {
   );
 }
 
+/** Version in the tag of the kubelet's image, in either form of a configuration; `undefined` if it names none. */
+export function kubeletVersion(configuration: string): string | undefined {
+  for (const document of documents(configuration)) {
+    const { kind, machine, image } = (document ?? {}) as KubeletPart;
+    const named = kind === "KubeletConfig" ? image : kind === undefined ? machine?.kubelet?.image : undefined;
+    const tag = typeof named === "string" ? /:(v\d+\.\d+\.\d+)/.exec(named)?.[1] : undefined;
+    if (tag !== undefined) return tag;
+  }
+  return undefined;
+}
+
+interface KubeletPart {
+  readonly kind?: unknown;
+  readonly image?: unknown;
+  readonly machine?: { readonly kubelet?: { readonly image?: unknown } };
+}
+
 function documentName(document: unknown): string {
   const { kind, name } = (document ?? {}) as { readonly kind?: unknown; readonly name?: unknown };
   if (kind === undefined) return "";

@@ -14,6 +14,10 @@ const READ = 10;
 const PROBE = 5;
 const WRITE = 60;
 const LOCAL = 20;
+/** An installer image over a slow line, then its installation. */
+const INSTALL = 1800;
+/** Every component of hundreds of nodes, one after the other. */
+const KUBERNETES = 6 * 3600;
 /** A database of etcd's largest size, 8 GB, over a slow line. */
 const TRANSFER = 1800;
 
@@ -63,6 +67,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       readonly signal?: AbortSignal;
       readonly seconds?: number;
       readonly file?: string;
+      readonly onLine?: (line: string) => void;
       readonly open?: number;
     } = {},
   ): Promise<Output> => {
@@ -74,6 +79,7 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
         ...(options.open !== undefined && { files: [options.open] }),
         seconds: options.seconds ?? READ,
         ...(options.signal !== undefined && { signal: options.signal }),
+        ...(options.onLine !== undefined && { onLine: options.onLine }),
       });
     const what = args.slice(0, 2).join(" ");
     let output = await attempt();
@@ -178,6 +184,30 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       const labels = ["--system-labels-to-wipe", "STATE", "--system-labels-to-wipe", "EPHEMERAL"];
       const args = ["reset", `--graceful=${graceful}`, "--reboot", "--wait=false", ...labels];
       await call(node, args, { seconds: WRITE });
+    },
+    async services(node, signal) {
+      return parse.parseServices((await call(node, ["services"], { signal })).stdout);
+    },
+    async pull(node, image) {
+      await call(node, ["image", "pull", image, "--namespace", "system"], { seconds: INSTALL });
+    },
+    async install(node, image) {
+      await call(node, ["upgrade", "--image", image, "--no-reboot", "--progress", "plain"], { seconds: INSTALL });
+    },
+    async installAndReboot(node, image) {
+      await call(node, ["upgrade", "--image", image, "--drain=false", "--wait=false"], { seconds: INSTALL });
+    },
+    async reboot(node) {
+      await call(node, ["reboot", "--drain=false", "--wait=false"], { seconds: WRITE });
+    },
+    async upgradeKubernetes(node, version, { signal, progress }) {
+      // Its output holds manifests, Secrets among them: only the lines that say what is being done are passed on.
+      const onLine = (line: string): void => {
+        const said = parse.kubernetesProgress(line);
+        if (said !== undefined) progress(redact(said));
+      };
+      const args = ["upgrade-k8s", "--to", version.replace(/^v/, ""), "--with-docs=false", "--with-examples=false"];
+      await call(node, args, { signal, seconds: KUBERNETES, onLine });
     },
     inMaintenance,
     async render(configuration, patches, signal) {

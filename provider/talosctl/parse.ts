@@ -1,6 +1,6 @@
 /** Reads what talosctl prints. Pure. */
 import { documents } from "../talos/yaml";
-import type { EtcdMember, EtcdStatus, TalosFailure } from "./talos";
+import type { EtcdMember, EtcdStatus, TalosFailure, TalosService } from "./talos";
 
 /** Server's tag in the output of `version`. */
 export function parseVersion(text: string): string | undefined {
@@ -61,6 +61,23 @@ export function parseEtcdAlarms(text: string): readonly string[] {
 /** `STATE` line of `service etcd`. */
 export function parseServiceState(text: string): string | undefined {
   return /^STATE\s+(\S+)/m.exec(text)?.[1];
+}
+
+export function parseServices(text: string): readonly TalosService[] {
+  return parseTable(text).map((row) => ({
+    id: row.SERVICE ?? "",
+    state: row.STATE ?? "",
+    healthy: row.HEALTH === "OK" ? true : row.HEALTH === "Fail" ? false : undefined,
+  }));
+}
+
+/** What a line of `upgrade-k8s` says about its progress; `undefined` for a line that holds content. */
+export function kubernetesProgress(line: string): string | undefined {
+  return /^(?:automatically detected|discovered|updating|waiting for|checking for) [^{}]{1,160}$|^ [<>] "[^{}]{1,160}$/.test(
+    line,
+  )
+    ? line.trim()
+    : undefined;
 }
 
 /** Version of the pseudo extension named `schematic`. */

@@ -14,6 +14,8 @@ export interface Invocation {
   readonly files?: readonly number[];
   readonly seconds: number;
   readonly signal?: AbortSignal;
+  /** Hears every whole line of the child's output as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface Output {
@@ -76,7 +78,7 @@ function finished(binary: string, invocation: Invocation, descriptors: readonly 
       env: { PATH: process.env.PATH, HOME: "/nonexistent", TALOSCONFIG: "" },
     });
     running.add(child);
-    const end = new Gathered(child);
+    const end = new Gathered(child, invocation.onLine);
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
       end.late = true;
@@ -119,9 +121,11 @@ class Gathered {
   stderr = "";
   late = false;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, onLine?: (line: string) => void) {
     const gather = (stream: "stdout" | "stderr") => (chunk: string) => {
+      const begun = this[stream].lastIndexOf("\n") + 1;
       this[stream] += chunk;
+      if (onLine !== undefined) for (const line of this[stream].slice(begun).split("\n").slice(0, -1)) onLine(line);
       if (this.stdout.length + this.stderr.length > OUTPUT_BYTES) child.kill("SIGKILL");
     };
     child.stdout?.setEncoding("utf8").on("data", gather("stdout"));

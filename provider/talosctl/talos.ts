@@ -59,6 +59,16 @@ interface Applied {
   readonly reboots: boolean;
 }
 
+/** A service of Talos, etcd and kubelet among them. */
+export interface TalosService {
+  /** As `kubelet`, `ext-iscsid`. */
+  readonly id: string;
+  /** In Talos' words, as `Running` or `Waiting`. */
+  readonly state: string;
+  /** `undefined` for a service that is not checked. */
+  readonly healthy: boolean | undefined;
+}
+
 /** The Talos API of one cluster. `signal` ends a call that only reads; a call that changes something runs to its bound. */
 export interface Talos {
   /** Talos version that runs, as `v1.13.0`. */
@@ -88,6 +98,25 @@ export interface Talos {
   applyFirst(node: string, configuration: string): Promise<void>;
   /** Wipes state and data, reboots into maintenance mode; returns when the node has accepted it. */
   reset(node: string, options: { readonly graceful: boolean }): Promise<void>;
+  /** Every service of the node. */
+  services(node: string, signal: AbortSignal): Promise<readonly TalosService[]>;
+  /** Loads an installer image onto the node; returns when it is there. */
+  pull(node: string, image: string): Promise<void>;
+  /** Writes an image into the other boot slot; returns when it is there. Only where a Talos installs apart from booting. */
+  install(node: string, image: string): Promise<void>;
+  /** Writes an image into the other boot slot and boots it, as older Talos do; returns when the node has accepted it. */
+  installAndReboot(node: string, image: string): Promise<void>;
+  /** Returns when the node has accepted it. */
+  reboot(node: string): Promise<void>;
+  /**
+   * Rolls a Kubernetes version out over the whole cluster, through one control plane: control plane components, kubelets,
+   * bootstrap manifests. Doing it again goes on where it stopped. `progress` hears what is being done, never content.
+   */
+  upgradeKubernetes(
+    node: string,
+    version: string,
+    options: { readonly signal: AbortSignal; readonly progress: (line: string) => void },
+  ): Promise<void>;
   /** Whether the machine waits in maintenance mode; `false` also if it does not answer. */
   inMaintenance(node: string, signal: AbortSignal): Promise<boolean>;
   /** The configuration with the patches on top, without any node. */

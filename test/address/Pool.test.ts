@@ -13,7 +13,8 @@ import { netboxWorld } from "./world";
 class MemoryLedger implements Ledger {
   readonly pools = new Map<string, LedgerEntry>();
   private key = ({ stack, site, vrf, pool: name }: LedgerEntry) => [stack, site, vrf, name].join("|");
-  entries = async () => [...this.pools.values()].map((entry) => ({ ...entry, file: "f.json" }));
+  fileOf = (entry: LedgerEntry) => `${this.key(entry)}.json`;
+  entries = async () => [...this.pools.values()].map((entry) => ({ ...entry, file: this.fileOf(entry) }));
   enter = async (entry: LedgerEntry) => void this.pools.set(this.key(entry), entry);
   leave = async (entry: LedgerEntry) => void this.pools.delete(this.key(entry));
 }
@@ -195,7 +196,7 @@ describe("Pool (static)", () => {
     expect(problem).toEqual({
       path: "range",
       reason: "the static pool lan of the stack plinth/other gives addresses of 10.0.3.16/28 too",
-      fix: "make the ranges disjoint, or share the pool through NetBox; if that stack is gone, remove f.json",
+      fix: "make the ranges disjoint, or share the pool through NetBox; if that stack is gone, remove plinth/other|home||lan.json",
     });
     const disjoint = { ...staticInputs, range: "10.0.3.4-10.0.3.15", claims: claims("a") };
     expect(await world.resource.check(disjoint as never, listen().context)).toEqual([]);

@@ -93,6 +93,24 @@ describe("building tools", () => {
     expect(existsSync(target())).toBe(false);
   });
 
+  it("that runs out of disk on the way says so, and leaves no wreck", async () => {
+    const fake = join(scratch, "fake");
+    mkdirSync(fake);
+    const script = `case $1 in list) echo example.org/hello/v2;; *) echo "$GOTMPDIR/x.a: no space left on device" >&2; exit 1;; esac`;
+    writeFileSync(join(fake, "go"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const go = findGo();
+    const path = process.env.PATH;
+    process.env.PATH = `${fake}:${path}`;
+    try {
+      await expect(compile(recipe, goModule(), target(), go, ticker)).rejects.toThrow(
+        /no space left on device[\s\S]*hello: go could not build it \(the disk is full: make room and run the same command/,
+      );
+    } finally {
+      process.env.PATH = path;
+    }
+    expect(readdirSync(home())).toEqual([]);
+  });
+
   it("stops at once when it is told to, and leaves no wreck", async () => {
     const controller = new AbortController();
     const building = compile(recipe, goModule(), target(), findGo(), ticker, controller.signal);

@@ -1,3 +1,4 @@
+import { type Draft, unknown } from "../../provider/draft";
 import { bootstrap } from "../../provider/talos/Bootstrap";
 import { TalosError } from "../../provider/talosctl/talos";
 import { FakeCluster, SECRET } from "./cluster";
@@ -17,7 +18,7 @@ function machines(): FakeCluster {
 
 const inputs = {
   clusterName: "demo",
-  clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: SECRET },
+  clientConfiguration: { caCertificate: "-----BEGIN CERTIFICATE-----", clientCertificate: "crt", clientKey: SECRET },
   node: "10.0.0.11",
   controlPlanes: addresses,
   endpoint: "https://10.0.0.10:6443",
@@ -27,6 +28,8 @@ const inputs = {
 conformance("Bootstrap", {
   make() {
     const cluster = machines();
+    // What a preview without secrets thinks of configured machines is told below.
+    cluster.hidden = true;
     return {
       resource: bootstrap(cluster.drivers),
       recorder: cluster.recorder,
@@ -64,6 +67,77 @@ describe("Bootstrap", () => {
     const cluster = machines();
     cluster.recorder.outage = new TalosError("foreign", "10.0.0.12", "the machine belongs to another cluster");
     await expect(bootstrap(cluster.drivers).create(inputs, listen().context)).rejects.toThrow(/another cluster/);
+  });
+
+  describe("begins no second cluster", () => {
+    const fresh = { ...inputs, clientConfiguration: unknown as typeof unknown };
+    const preview = (cluster: FakeCluster, draft: Draft<typeof inputs> = fresh) =>
+      Promise.resolve(bootstrap(cluster.drivers).preview(draft, undefined, listen().context));
+
+    test("machines that already run are refused at preview while the stack has no secrets, each by its address", async () => {
+      const cluster = machines();
+      cluster.byKey("cp-1").configuration = undefined;
+      const refusal = await preview(cluster).catch((error: Error) => error.message);
+      expect(refusal).toMatch(/^the cluster is not begun, nothing was changed/);
+      expect(refusal).toMatch(/controlPlanes\[0\]: 10.0.0.11 already runs .*bring it back \(pulumi stack import\)/);
+      expect(refusal).toMatch(/controlPlanes\[2\]: 10.0.0.13/);
+      expect(refusal).not.toMatch(/10.0.0.12/);
+      expect(cluster.recorder.changes).toEqual([]);
+    });
+
+    test("and so are machines of other secrets than the stack's", async () => {
+      const cluster = machines();
+      cluster.ca = "another";
+      await expect(preview(cluster, inputs)).rejects.toThrow(/10.0.0.12 already runs .* does not have its secrets/);
+    });
+
+    test("machines in maintenance mode, silent ones and machines of this stack's secrets are welcome", async () => {
+      const cluster = machines();
+      expect(await preview(cluster, inputs)).toEqual({});
+      cluster.byKey("cp-1").configuration = undefined;
+      cluster.nodes.delete("10.0.0.11");
+      cluster.nodes.delete("10.0.0.13");
+      expect(await preview(cluster)).toEqual({});
+      expect(await preview(cluster, { ...fresh, controlPlanes: unknown as typeof unknown })).toEqual({});
+    });
+
+    test("one control plane of another cluster among empty ones: etcd is not started", async () => {
+      const cluster = machines();
+      const { drivers } = cluster;
+      const foreign = new TalosError("foreign", "10.0.0.13", "the machine belongs to another cluster");
+      const resource = bootstrap({
+        ...drivers,
+        talos: (...given) => ({
+          ...drivers.talos(...given),
+          bootstrap: drivers.talos(...given).bootstrap,
+          etcdState: async (node) => {
+            if (node === "10.0.0.13") throw foreign;
+            return "Preparing";
+          },
+        }),
+      });
+      await expect(resource.create(inputs, listen().context)).rejects.toThrow(/another cluster/);
+      expect(cluster.recorder.changes).toEqual([]);
+    });
+
+    test("a cluster that answers at the endpoint, with another certificate or with none of these machines", async () => {
+      const cluster = machines();
+      cluster.stranger = true;
+      await expect(bootstrap(cluster.drivers).create(inputs, listen().context)).rejects.toThrow(
+        /endpoint: another cluster runs at https:\/\/10.0.0.10:6443: its certificate is not of this cluster/,
+      );
+      const elsewhere = machines().add({
+        key: "old",
+        address: "10.0.0.99",
+        hostname: "old",
+        type: "controlplane",
+        etcd: true,
+      });
+      await expect(bootstrap(elsewhere.drivers).create(inputs, listen().context)).rejects.toThrow(
+        /it answers, and none of the declared control planes runs etcd/,
+      );
+      expect([...cluster.recorder.changes, ...elsewhere.recorder.changes]).toEqual([]);
+    });
   });
 
   test("is gone only when every control plane was wiped", async () => {

@@ -3,9 +3,10 @@ import { writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
-import type { Kubernetes, KubernetesLease, NodeTaints } from "../../provider/kubernetes/kubernetes";
+import type { Kubernetes, KubernetesLease, NodeMark, NodeTaints } from "../../provider/kubernetes/kubernetes";
 import { type EtcdStatus, type Talos, TalosError } from "../../provider/talosctl/talos";
 import { Recorder } from "./faults";
+import { type Image, Upgrades } from "./upgrades";
 
 export interface FakeNode {
   readonly key: string;
@@ -21,6 +22,13 @@ export interface FakeNode {
   leader: boolean;
   /** Boot that its kubelet has reported to Kubernetes; it does so some time after the boot. */
   reported: number;
+  /** Schematic of the image that runs, and what lies in the other slot. */
+  schematic: string | undefined;
+  other: Image | undefined;
+  /** Questions that it does not answer because it reboots. */
+  rebooting: number;
+  unschedulable: boolean;
+  mark: NodeMark | undefined;
   /** Whether nobody answers there. @default false */
   down?: boolean;
   /** How many machines have stood at its address. @default 1 */
@@ -59,9 +67,17 @@ export class FakeCluster {
   rebootsFor = "sysctls";
   /** Talos in a node's other slot, for nodes whose boot loader takes that one at the next boot. */
   readonly otherSlot = new Map<string, string>();
+  /** Everything about other images. */
+  readonly upgrades = new Upgrades(this);
   /** Taints of Nodes by name, once somebody has set any. */
   readonly taints = new Map<string, NodeTaints>();
   ghost = false;
+  /** CA of the machines' certificates. */
+  ca = "-----BEGIN CERTIFICATE-----";
+  /** Nobody without credentials sees the machines. */
+  hidden = false;
+  /** Another cluster's API answers at the endpoint. */
+  stranger = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
   alarm: string | undefined;
@@ -91,6 +107,11 @@ export class FakeCluster {
       ready: true,
       leader: false,
       reported: 1,
+      schematic: undefined,
+      other: undefined,
+      rebooting: 0,
+      unschedulable: false,
+      mark: undefined,
       ...node,
     });
     return this;
@@ -139,12 +160,21 @@ export class FakeCluster {
   get drivers(): Drivers {
     const mutating = new Set([
       ...["apply", "applyFirst", "forfeitLeadership", "bootstrap", "reset", "deleteNode", "etcdRemoveMember"],
+      ...["install", "installAndReboot", "reboot", "upgradeKubernetes"],
     ]);
+    const { upgrades } = this;
     return {
-      talos: () => this.recorder.wrap(this.talos(), mutating),
+      talos: () => upgrades.mortal(this.recorder.wrap({ ...this.talos(), ...upgrades.talos() }, mutating)),
+      probe: async (address, ca) => {
+        const node = this.nodes.get(address);
+        if (node === undefined || this.hidden) return "absent";
+        if (node.configuration === undefined) return "maintenance";
+        return ca === this.ca ? "ours" : "foreign";
+      },
       talosctlVersion: async () => this.talosctl,
-      kubernetes: () => this.kubernetes(),
+      kubernetes: () => upgrades.mortal({ ...this.kubernetes(), ...upgrades.kubernetes() }),
       endpoint: this.recorder.wrap(this.endpoint(), mutating),
+      snapshots: upgrades.mortal(upgrades.snapshots()),
       pollMs: 1,
     };
   }
@@ -153,22 +183,24 @@ export class FakeCluster {
     return [...this.nodes.values()].map(({ boots: _, reported: __, ...node }) => node);
   }
 
-  private reach(address: string): FakeNode {
+  reach(address: string): FakeNode {
     const node = this.nodes.get(address);
-    if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
+    if (node === undefined || node.down || this.upgrades.isDown(node)) {
+      throw new TalosError("unreachable", address, "connection refused");
+    }
     if (node.configuration === undefined) throw new TalosError("maintenance", address, "in maintenance mode");
     return node;
   }
 
-  private get members(): readonly FakeNode[] {
+  get members(): readonly FakeNode[] {
     return [...this.nodes.values()].filter(({ etcd }) => etcd);
   }
 
-  private talos(): Talos {
+  private talos(): Omit<Talos, keyof ReturnType<Upgrades["talos"]>> {
     const cluster = this;
     return {
       version: async (address) => cluster.reach(address).talos,
-      schematic: async () => undefined,
+      schematic: async (address) => cluster.reach(address).schematic,
       configuration: async (address) => cluster.reach(address).configuration ?? "",
       bootId: async (address) => `boot-${cluster.reach(address).boots}`,
       etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
@@ -215,6 +247,7 @@ export class FakeCluster {
       async apply(address, configuration) {
         const node = cluster.reach(address);
         const changed = configuration !== node.configuration;
+        cluster.upgrades.watchApplied(node, configuration);
         const reboots =
           changed && configuration.includes(cluster.rebootsFor) !== node.configuration?.includes(cluster.rebootsFor);
         node.configuration = configuration;
@@ -258,7 +291,7 @@ export class FakeCluster {
   }
 
   /** Faults are enumerated over the Talos API; here an outage of the whole world counts too. */
-  private kubernetes(): Kubernetes {
+  private kubernetes(): Omit<Kubernetes, keyof ReturnType<Upgrades["kubernetes"]>> {
     const cluster = this;
     const up = (): void => {
       if (cluster.recorder.outage !== undefined) throw cluster.recorder.outage;
@@ -267,15 +300,26 @@ export class FakeCluster {
     return {
       async nodes() {
         up();
-        return [...cluster.nodes.values()]
-          .filter(({ configuration }) => configuration !== undefined)
-          .map((node) => {
-            const { hostname: name, ready, kubelet } = node;
-            const bootId = `boot-${node.reported}`;
-            // The next look finds a kubelet that has reported its boot.
-            node.reported = node.boots;
-            return { name, ready, kubelet, bootId, reason: "kubelet is stopped", ...cluster.taintsOf(name) };
-          });
+        return (
+          [...cluster.nodes.values()]
+            // A Node stays behind a machine that lost its configuration, and is none before it ever had one.
+            .filter(({ configuration, boots }) => configuration !== undefined || boots > 1)
+            .map((node) => {
+              const { hostname: name, ready, kubelet, unschedulable, mark, address } = node;
+              const bootId = `boot-${node.reported}`;
+              // The next look finds a kubelet that has reported its boot.
+              if (node.rebooting === 0) node.reported = node.boots;
+              return {
+                ...{ name, kubelet, bootId, unschedulable, addresses: [address] },
+                ...{
+                  ready: ready && node.rebooting === 0 && node.configuration !== undefined,
+                  reason: "kubelet is stopped",
+                },
+                ...(mark !== undefined && { mark }),
+                ...cluster.taintsOf(name),
+              };
+            })
+        );
       },
       async setTaints(name, _seen, next) {
         up();
@@ -302,7 +346,12 @@ export class FakeCluster {
   }
 
   private endpoint(): Endpoint {
-    return { ready: async () => (this.members.length > 0 ? undefined : "connection refused") };
+    return {
+      look: async () => {
+        if (this.stranger) return { state: "foreign", said: "its certificate is not of this cluster" };
+        return this.members.length > 0 ? { state: "ready", said: "" } : { state: "away", said: "connection refused" };
+      },
+    };
   }
 }
 

@@ -4,8 +4,8 @@ import { sentence } from "../../host/failure";
 import { TalosError } from "../../talosctl/talos";
 import { checkpoint } from "../../wait";
 import type { Cluster } from "../cluster";
-import type { Progress } from "../execute";
 import { dropMember, etcdGate } from "../gate";
+import type { Progress } from "../progress";
 import { forgetNode, wipe } from "../reset";
 
 /** Those of one kind; what could not leave stays in the record, and the next run goes on with it. */

@@ -4,7 +4,7 @@
  */
 import type { ClusterReleaseInputs } from "../../../components/talos/ClusterRelease";
 import type { Cluster } from "../cluster";
-import type { Progress } from "../execute";
+import type { Progress } from "../progress";
 import { leavingNodes, renewedKeys } from "./change";
 import { leave } from "./leave";
 import { renew } from "./renew";

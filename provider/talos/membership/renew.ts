@@ -3,9 +3,9 @@ import { sentence } from "../../host/failure";
 import { TalosError } from "../../talosctl/talos";
 import { checkpoint } from "../../wait";
 import type { Cluster } from "../cluster";
-import type { Progress } from "../execute";
 import { dropMember, etcdGate } from "../gate";
 import { patchesOf, roleConfiguration } from "../plan";
+import type { Progress } from "../progress";
 import { forgetNode, wipe } from "../reset";
 import { generationOf } from "./generation";
 

@@ -1,0 +1,127 @@
+import type { GateInputs } from "../../components/kubernetes/Gate";
+import type { Draft } from "../../provider/draft";
+import { gate } from "../../provider/kubernetes/Gate";
+import { KubernetesError } from "../../provider/kubernetes/ports";
+import { conformance } from "./conformance";
+import { listen } from "./context";
+import { FakePlatform, KUBECONFIG } from "./platform";
+
+const issuer = { apiVersion: "cert-manager.io/v1", kind: "ClusterIssuer", name: "letsencrypt" };
+const service = { apiVersion: "v1", kind: "Service", namespace: "ingress", name: "gateway" };
+
+const inputs: GateInputs = {
+  kubeconfig: KUBECONFIG,
+  checks: {
+    "the issuer is ready": { ...issuer, condition: "Ready" },
+    "the gateway has an address": { ...service, field: "status.loadBalancer.ingress" },
+    "the webhook of cert-manager answers": {
+      apiVersion: "cert-manager.io/v1",
+      kind: "Certificate",
+      namespace: "default",
+      name: "probe",
+      admits: { spec: { secretName: "probe" } },
+    },
+  },
+  seconds: 1,
+};
+
+function platform(): FakePlatform {
+  const fake = new FakePlatform();
+  const { name, ...kind } = issuer;
+  fake.put({ ...kind, metadata: { name } });
+  fake.put({ apiVersion: "v1", kind: "Service", metadata: { name: "gateway", namespace: "ingress" } });
+  fake.status.set("ClusterIssuer/letsencrypt", { conditions: [{ type: "Ready", status: "True" }] });
+  fake.status.set("Service/gateway", { loadBalancer: { ingress: [{ ip: "10.0.3.2" }] } });
+  return fake;
+}
+
+conformance("Gate", {
+  make() {
+    const fake = platform();
+    return { resource: gate(fake.drivers), recorder: fake.recorder, snapshot: () => fake.snapshot() };
+  },
+  inputs: { ...inputs, trigger: "1" },
+  changed: { ...inputs, trigger: "2" },
+  bad: {
+    inputs: {
+      ...inputs,
+      checks: {
+        both: { ...issuer, condition: "Ready", exists: true },
+        neither: issuer,
+        unnamed: { kind: "Pod", exists: true },
+      },
+      seconds: 0,
+    },
+    paths: ["checks.both", "checks.neither", "checks.unnamed.apiVersion", "checks.unnamed.name", "seconds"],
+  },
+  secrets: [KUBECONFIG],
+  privileged: [],
+});
+
+describe("Gate", () => {
+  const open = (fake: FakePlatform, checks = inputs.checks, heard = listen()) =>
+    gate(fake.drivers).create({ ...inputs, checks }, heard.context);
+
+  test("opens when everything is seen, and has changed nothing", async () => {
+    const fake = platform();
+    expect(await open(fake)).toEqual({ id: "gate", outputs: { missing: [] } });
+    expect(fake.recorder.changes).toEqual([]);
+  });
+
+  test("opens as soon as the last thing appears", async () => {
+    const fake = platform();
+    fake.status.delete("ClusterIssuer/letsencrypt");
+    setTimeout(
+      () => fake.status.set("ClusterIssuer/letsencrypt", { conditions: [{ type: "Ready", status: "True" }] }),
+      30,
+    );
+    expect((await open(fake)).failures).toBeUndefined();
+  });
+
+  test("a time-out names everything that was missing, in the controllers' own words", async () => {
+    const fake = platform();
+    const conditions = [{ type: "Ready", status: "False", message: "the account could not be registered" }];
+    fake.status.set("ClusterIssuer/letsencrypt", { conditions });
+    fake.status.set("Service/gateway", { loadBalancer: {} });
+    fake.refused.set("probe", 'failed calling webhook "webhook.cert-manager.io": no endpoints available');
+    const { failures, outputs } = await open(fake);
+    const missing = [
+      "the issuer is ready (ClusterIssuer letsencrypt is not Ready: the account could not be registered)",
+      "the gateway has an address (Service gateway has no status.loadBalancer.ingress yet)",
+      'the webhook of cert-manager answers (failed calling webhook "webhook.cert-manager.io": no endpoints available)',
+    ];
+    expect(failures).toEqual([`after 1 s there is still missing: ${missing.join("; ")}`]);
+    expect(outputs.missing).toEqual(missing);
+  });
+
+  test("waits for an API that does not answer, and says so in the end", async () => {
+    const fake = platform();
+    fake.recorder.outage = new KubernetesError(0, "10.0.3.1:6443 cannot be reached: connect ECONNREFUSED");
+    const { failures } = await open(fake);
+    expect(failures).toEqual([
+      "after 1 s there is still missing: 10.0.3.1:6443 cannot be reached: connect ECONNREFUSED",
+    ]);
+  });
+
+  test("gives up at once where the credentials are refused", async () => {
+    const fake = platform();
+    fake.recorder.outage = new KubernetesError(403, "clusterissuers is forbidden");
+    const began = Date.now();
+    const { failures } = await open(fake);
+    expect(failures?.[0]).toMatch(/^clusterissuers is forbidden; not seen yet: the issuer is ready; /);
+    expect(Date.now() - began).toBeLessThan(900);
+  });
+
+  test("shows after a refresh what was lost since it opened, and waits for it again", async () => {
+    const fake = platform();
+    const resource = gate(fake.drivers);
+    const { outputs } = await open(fake);
+    fake.live.clear();
+    const seen = await resource.read("gate", { inputs, outputs }, listen().context);
+    if (seen === undefined) throw new Error("a gate is never gone");
+    expect(seen.outputs.missing[0]).toBe("the issuer is ready (there is no ClusterIssuer letsencrypt)");
+    expect(await resource.diff(seen, inputs as Draft<GateInputs>, listen().context)).toEqual([
+      { path: "missing", kind: "update", output: true },
+    ]);
+  });
+});
