@@ -2,7 +2,9 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
+import { registerAdopt } from "./commands/adopt";
 import { registerBoot } from "./commands/boot";
+import { registerEtcd } from "./commands/etcd";
 import { registerHardware } from "./commands/hardware";
 import { registerInit } from "./commands/init";
 import { registerLab } from "./commands/lab";
@@ -22,7 +24,9 @@ const program = new Command("plinth")
   .enablePositionalOptions();
 
 registerAddress(program);
+registerAdopt(program);
 registerBoot(program);
+registerEtcd(program);
 registerHardware(program);
 registerInit(program);
 registerLab(program);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processStat } from "../provider/process";
 
@@ -17,6 +17,15 @@ export function identify(pid: number): ProcessId | undefined {
 /** Whether exactly this process still runs. */
 export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;
+}
+
+/** Path of the program that a process runs; undefined when it is gone, or its file was replaced since. */
+export function programOf(id: ProcessId): string | undefined {
+  try {
+    return isAlive(id) ? readlinkSync(`/proc/${id.pid}/exe`) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asks a process to end, and after `graceSeconds` ends it. Returns when it is gone. */

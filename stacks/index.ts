@@ -6,7 +6,9 @@ async function program() {
   const file = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
   const config = new pulumi.Config("plinth");
   const declared = config.requireObject<SiteFile>("site");
-  const site = new Site("site", { site: declared, file, secret: (name) => config.getSecret(name) });
+  // A namespace of their own: everything in plinth's is handed to its provider as well.
+  const secrets = new pulumi.Config("secrets");
+  const site = new Site("site", { site: declared, file, secret: (name) => secrets.getSecret(name) });
   return {
     endpoint: site.endpoint,
     nodes: site.nodes,

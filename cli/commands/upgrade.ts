@@ -7,9 +7,9 @@ import { planSite, type SitePlan } from "../../components/site/plan";
 import { type ClusterVersions, formatHop, type Hop } from "../../components/talos/hop";
 import { pathProblems, type UpgradePath, upgradePath } from "../../components/talos/path";
 import { CONTRACTS } from "../../components/talos/releases";
-import { rollbackPlan } from "../../components/talos/rollback";
+import { type PastStep, rollbackPlan } from "../../components/talos/rollback";
 import { normaliseVersion } from "../../components/talos/version";
-import { storedVersions } from "../../provider/talos/stored";
+import { storedSteps, storedVersions } from "../../provider/talos/stored";
 
 interface Options {
   readonly from?: string;
@@ -30,12 +30,20 @@ export function registerUpgrade(program: Command): void {
     });
 
   withOptions(upgrade.command("rollback"))
-    .description("say for each step of that way how it is undone once it was made, and what stands against it")
-    .option("--snapshot <name>", "an etcd snapshot taken right before the first step")
+    .description(
+      "say for each step that was made how it is undone and what stands against it; where the state knows of none, for the steps ahead",
+    )
+    .option("--snapshot <name>", "an etcd snapshot taken right before the first of the steps ahead")
     .action((file: string, options: Options & { readonly snapshot?: string }) => {
       const plan = planSite(parseSite(readSiteFile(file), file));
       const from = running(plan, options);
-      process.stdout.write(rollbackText(plan, from, wayTo(plan, from, options), options.snapshot));
+      const { state } = options;
+      const made = state === undefined ? [] : storedSteps(readFileSync(state, "utf8"), state, plan.name);
+      process.stdout.write(
+        made.length > 0
+          ? undoText(plan, made, from)
+          : rollbackText(plan, from, wayTo(plan, from, options), options.snapshot),
+      );
     });
 }
 
@@ -105,7 +113,11 @@ function wayTo(plan: SitePlan, from: ClusterVersions, { allowDowngrade }: Option
     kubernetes: plan.kubernetes.version,
     contract: plan.talos.configContract,
   };
-  return upgradePath(from, to, allowDowngrade === undefined ? {} : { allowDowngrade });
+  const { available } = plan.upgrade.settings ?? {};
+  return upgradePath(from, to, {
+    allowDowngrade: allowDowngrade ?? plan.talos.allow.includes("downgrade"),
+    ...(available !== undefined && { available }),
+  });
 }
 
 /** The steps, or the proof; a proof ends the command with its code 1. */
@@ -121,7 +133,6 @@ function pathText(plan: SitePlan, from: ClusterVersions, path: UpgradePath): str
 
 function rollbackText(plan: SitePlan, from: ClusterVersions, path: UpgradePath, snapshot: string | undefined): string {
   if (!path.possible || path.hops.length === 0) return pathText(plan, from, path);
-  const controlPlanes = plan.nodes.filter(({ type }) => type === "controlplane").map(({ key }) => key);
   const now = {
     nodes: Object.fromEntries(
       Object.keys(from.nodes).map((key) => [key, { talos: plan.talos.version, kubernetes: plan.kubernetes.version }]),
@@ -129,9 +140,14 @@ function rollbackText(plan: SitePlan, from: ClusterVersions, path: UpgradePath, 
     contract: plan.talos.configContract,
   };
   const steps = path.hops.map((hop, place) => ({ hop, ...(place === 0 && snapshot !== undefined && { snapshot }) }));
-  const verdicts = rollbackPlan({ steps, now, controlPlanes });
-  const lines = verdicts.map(({ step, kind, automatic, first, reason }) => {
-    const hop = path.hops[step];
+  return undoText(plan, steps, now);
+}
+
+/** The way back over steps, newest first. */
+function undoText(plan: SitePlan, steps: readonly PastStep[], now: ClusterVersions): string {
+  const controlPlanes = plan.nodes.filter(({ type }) => type === "controlplane").map(({ key }) => key);
+  const lines = rollbackPlan({ steps, now, controlPlanes }).map(({ step, kind, automatic, first, reason }) => {
+    const hop = steps[step]?.hop;
     const order = first.length === 0 ? "" : ` (after step ${first.map((other) => other + 1).join(", ")})`;
     const who = automatic || kind === "none" ? "" : ", by a person";
     return `  ${step + 1}. ${hop === undefined ? "" : formatHop(hop)}\n     ${kind}${who}${order}: ${reason}\n`;

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
+import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { BootIntent } from "../boot/BootIntent";
 import { pluginProblems } from "../discovery";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
@@ -21,7 +22,7 @@ export interface SiteArgs {
   /** Name of the file, for messages. @default "the site file" */
   readonly file?: string;
   /**
-   * Looks a secret up that the site file names, as `(name) => config.getSecret(name)`.
+   * Looks a secret up that the site file names, as `(name) => new pulumi.Config("secrets").getSecret(name)`.
    * @default - there are none
    */
   readonly secret?: (name: string) => pulumi.Output<string> | undefined;
@@ -54,6 +55,7 @@ export class Site extends pulumi.ComponentResource {
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
     const passphrases = checkedSecrets(plan, args);
+    const bundle = args.secret?.(BUNDLE);
     super(
       Site.__pulumiType,
       name,
@@ -88,6 +90,7 @@ export class Site extends pulumi.ComponentResource {
         kubernetesVersion: plan.kubernetes.version,
         schematic: plan.talos.schematic.id,
         endpoint: this.endpoint,
+        ...(bundle !== undefined && { bundle: pulumi.secret(bundle).apply(checkedBundle) }),
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => [
             node.key,
@@ -140,11 +143,21 @@ export class Site extends pulumi.ComponentResource {
   }
 }
 
+function checkedBundle(text: string): SecretsBundle {
+  return withoutTrace(() => parseBundle(text));
+}
+
 /** The plan of a site file; bad input ends the program with its problems and no stack trace. */
 function checkedPlan(site: SiteFile, file?: string): SitePlan {
-  try {
+  return withoutTrace(() => {
     refuse("plinth's own provider cannot be found", pluginProblems());
     return planSite(parseSite(site, file));
+  });
+}
+
+function withoutTrace<T>(work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     throw error instanceof ProblemError ? new pulumi.RunError(error.message) : error;
   }
@@ -161,6 +174,9 @@ function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulu
 function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
+
+/** Secret of the stack's configuration that identifies a cluster which ran before plinth. */
+const BUNDLE = "bundle";
 
 /** Addresses and secrets of a site, as far as one of its nodes needs them. */
 interface Surroundings {
@@ -183,6 +199,7 @@ function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
     ...(node.generation !== undefined && { generation: node.generation }),
+    ...(node.adopted === true && { adopted: true }),
   };
 }
 
@@ -209,9 +226,17 @@ function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<stri
       problems.push({
         path: "encryption",
         reason: `${users.map(({ key }) => key).join(", ")}: this stack has no secret "${name}"`,
-        fix: `pulumi config set --secret plinth:${name}, with a long passphrase that is kept elsewhere too`,
+        fix: `pulumi config set --secret secrets:${name}, with a long passphrase that is kept elsewhere too`,
       });
     }
+  }
+  const adopted = plan.nodes.filter((node) => node.adopted === true).map(({ key }) => key);
+  if (adopted.length > 0 && secret?.(BUNDLE) === undefined) {
+    problems.push({
+      path: `machines.${adopted[0]}.adopted`,
+      reason: `${adopted.join(", ")} ran before plinth, and this stack has not their cluster's secrets`,
+      fix: `pulumi config set --secret secrets:${BUNDLE} < the file that plinth adopt wrote; new secrets would not fit them`,
+    });
   }
   if (problems.length > 0)
     throw new pulumi.RunError(formatProblems(`${file ?? "the site file"} names secrets:`, problems));

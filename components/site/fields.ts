@@ -28,6 +28,22 @@ export const name = z.string().superRefine((value, ctx) => {
   }
 });
 
+/** Host and Node name: Talos calls the Node by the first label, the rest would be a second opinion on the site's domain. */
+export const hostName = z.string().superRefine((value, ctx) => {
+  const [first = "", ...rest] = value.split(".");
+  if (rest.length > 0 && LABEL.test(first)) {
+    complain(
+      ctx,
+      `"${value}" has a domain, and a Node is called by its first label alone`,
+      `write ${first}; the domain of every machine is the site's`,
+    );
+    return;
+  }
+  for (const { message, ...issue } of name.safeParse(value).error?.issues ?? []) {
+    complain(ctx, message, (issue as { params?: { fix?: string } }).params?.fix ?? "choose another name");
+  }
+});
+
 /** DNS name of two or more labels. */
 export const domainName = z.string().superRefine((value, ctx) => {
   const labels = value.split(".");

@@ -26,6 +26,8 @@ export interface NodePlan {
   readonly failureDomain?: string;
   /** What it may boot over the network. */
   readonly boot?: BootPlan;
+  /** Whether it ran before plinth. @default false */
+  readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
   readonly generation?: number;
   readonly labels: MachineSpec["labels"];
@@ -118,8 +120,8 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, generation, tpm: _, boot: __, hardware: ___, ...others } = machine;
-  const { encryption = everywhere, ...rest } = others;
+  const { role, hostname, address, failureDomain, generation, adopted, ...others } = machine;
+  const { tpm: _, boot: __, hardware: ___, encryption = everywhere, ...rest } = others;
   return {
     ...rest,
     key,
@@ -128,6 +130,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
+    ...(adopted === true && { adopted }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

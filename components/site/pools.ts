@@ -21,6 +21,8 @@ interface Use {
   readonly address: AddressPlan;
   /** Name for NetBox's record. */
   readonly dnsName?: string;
+  /** The machine whose address it is. */
+  readonly machine?: { readonly hostname: string; readonly mac: string };
 }
 
 /**
@@ -29,7 +31,12 @@ interface Use {
  */
 export function planPools(
   spec: SiteSpec,
-  nodes: readonly { readonly key: string; readonly hostname: string; readonly address: AddressPlan }[],
+  nodes: readonly {
+    readonly key: string;
+    readonly hostname: string;
+    readonly mac: string;
+    readonly address: AddressPlan;
+  }[],
   endpoint: { readonly address: AddressPlan; readonly vip: boolean },
 ): { readonly [name: string]: PoolInputs } {
   const uses: Use[] = [
@@ -45,10 +52,11 @@ export function planPools(
       what: `machines.${node.key}`,
       address: node.address,
       dnsName: `${node.hostname}.${spec.domain}`,
+      machine: node,
     })),
   ];
   return Object.fromEntries(
-    Object.entries(spec.pools).map(([name, { backend, range, prefix, vrf, exclude }]) => [
+    Object.entries(spec.pools).map(([name, { backend, range, prefix, vrf, exclude, register }]) => [
       name,
       {
         site: spec.name,
@@ -59,7 +67,8 @@ export function planPools(
         ...(prefix !== undefined && { prefix }),
         ...(vrf !== undefined && { vrf }),
         reserved: reservedOf(uses, prefix ?? spec.network.cidr),
-        claims: claimsOf(uses, name),
+        ...(register?.devices !== undefined && { deviceKind: register.devices }),
+        claims: claimsOf(uses, name, register?.interface),
       },
     ]),
   );
@@ -87,14 +96,20 @@ function reservedOf(uses: readonly Use[], network: string): Record<string, strin
   );
 }
 
-function claimsOf(uses: readonly Use[], pool: string): Record<string, PoolClaim> {
+/** `port` is the name under which a machine's interface is registered; without one nothing is. */
+function claimsOf(uses: readonly Use[], pool: string, port: string | undefined): Record<string, PoolClaim> {
   return Object.fromEntries(
-    uses.flatMap(({ address, dnsName }) => {
+    uses.flatMap(({ address, dnsName, machine }) => {
       if (!("claim" in address) || address.claim.pool !== pool) return [];
       const { owner, purpose, address: wish } = address.claim;
-      return [
-        [owner, { purpose, ...(wish !== undefined && { address: wish }), ...(dnsName !== undefined && { dnsName }) }],
-      ];
+      const claim: PoolClaim = {
+        purpose,
+        ...(wish !== undefined && { address: wish }),
+        ...(dnsName !== undefined && { dnsName }),
+        ...(port !== undefined &&
+          machine !== undefined && { register: { device: machine.hostname, interface: port, mac: machine.mac } }),
+      };
+      return [[owner, claim]];
     }),
   );
 }

@@ -9,6 +9,7 @@ import {
   contract,
   domainName,
   host,
+  hostName,
   ipAddress,
   labels,
   mac,
@@ -35,6 +36,25 @@ const claim = z
 
 const address = z.union([ipAddress, claim]);
 
+const slug = z.string().regex(/^[-a-z0-9_]+$/, "is not a slug of NetBox, as in bare-metal-node");
+
+const register = z
+  .strictObject({
+    interface: z
+      .string()
+      .min(1)
+      .default("net0")
+      .describe("Name of the interface that has a machine's MAC address and its address. In place."),
+    devices: z
+      .strictObject({
+        type: slug.describe("Slug of a device type that exists in NetBox."),
+        role: slug.describe("Slug of a device role that exists in NetBox."),
+      })
+      .optional()
+      .describe("What a device is made as that NetBox does not have yet. Default: every device must exist."),
+  })
+  .describe("Show in NetBox which machine has which address: site, device, interface and MAC address. In place.");
+
 const pool = z.strictObject({
   backend: z
     .enum(["static", "netbox"])
@@ -48,6 +68,9 @@ const pool = z.strictObject({
   prefix: cidr.optional().describe("NetBox prefix that addresses are taken from. Only with backend netbox."),
   vrf: z.string().min(1).optional().describe("NetBox VRF of the prefix, by name. Default: the global table."),
   exclude: z.array(range).default([]).describe("Addresses and ranges that are never given out. In place."),
+  register: register
+    .optional()
+    .describe("Register the machines of this pool in NetBox. Only with backend netbox. Default: addresses alone."),
 });
 
 const network = z.strictObject({
@@ -101,7 +124,7 @@ const volumeKey = z
     secret: name
       .optional()
       .describe(
-        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret plinth:NAME. Only with by: passphrase, and not for state.",
+        "Secret of this stack's configuration that holds the passphrase: pulumi config set --secret secrets:NAME. Only with by: passphrase, and not for state.",
       ),
     lockToState: z
       .boolean()
@@ -227,7 +250,7 @@ const machine = z.strictObject({
   role: z
     .enum(["controlplane", "worker"])
     .describe("What the node is in the cluster. A change is a removal and a new node."),
-  hostname: name
+  hostname: hostName
     .optional()
     .describe(
       "Host and Node name. Default: the machine's key. A change is refused: remove the machine and add it under another key.",
@@ -241,6 +264,12 @@ const machine = z.strictObject({
     .enum(["amd64", "arm64"])
     .default("amd64")
     .describe("Processor architecture. A change is a removal and a new node."),
+  adopted: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the machine ran before plinth (plinth adopt writes it): it gets no first configuration. Leave it as it is. Default: false.",
+    ),
   generation: z
     .int()
     .min(1)

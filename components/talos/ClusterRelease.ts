@@ -28,6 +28,10 @@ export interface NodeRelease {
    * member, Node object) and the new one, in maintenance mode, is installed. @default 1
    */
   readonly generation?: number;
+  /**
+   * Whether it ran before this resource: the first look takes note of what differs, and changes nothing. @default false
+   */
+  readonly adopted?: boolean;
   /** Machine configuration patches (YAML documents) on top of the role's configuration, applied in order. */
   readonly patches: readonly string[];
 }

@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { SecretsBundle } from "../adopt/bundle";
 import type { Backup } from "../backup/spec";
 import type { Maintenance } from "../maintenance/spec";
 import { Bootstrap } from "./Bootstrap";
 import {
+  type ClientConfiguration,
   ConfigurationApply,
   Kubeconfig,
   type MachineSecrets,
@@ -33,6 +35,8 @@ export interface TalosNodeArgs {
    * (etcd member, Node) and the new one installed. @default 1
    */
   readonly generation?: number;
+  /** Whether the machine runs already: it is handed no first configuration. Plain; leave it as it is. @default false */
+  readonly adopted?: boolean;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
@@ -57,6 +61,8 @@ export interface TalosClusterArgs {
   readonly endpoint: pulumi.Input<string>;
   /** Nodes by inventory key. Plain: shapes the resource graph. */
   readonly nodes: { readonly [key: string]: TalosNodeArgs };
+  /** Secrets of a cluster that exists already. @default - new ones, made once and kept protected in the state */
+  readonly bundle?: pulumi.Input<SecretsBundle>;
   /** What a destroy does to the machines. @default "keep" */
   readonly onDestroy?: "keep" | "reset";
   /** Paths of machine configurations whose change may lose data or reboot several control planes. Plain. @default - none */
@@ -114,12 +120,7 @@ export class TalosCluster extends pulumi.ComponentResource {
     const child = { parent: this };
     const first = firstOf(controlPlanes, args.nodes);
 
-    const secrets = new Secrets(
-      `${name}-secrets`,
-      { talosVersion: args.configContract },
-      // The bundle outlives every change: a new contract must not touch it, a destroy must not take it.
-      { ...child, protect: true, ignoreChanges: ["talosVersion"] },
-    );
+    const secrets = secretsOf(name, args, this);
     const { clientConfiguration } = secrets;
     this.talosCa = pulumi.unsecret(
       clientConfiguration.apply(({ caCertificate }) => Buffer.from(caCertificate, "base64").toString("utf8")),
@@ -130,20 +131,22 @@ export class TalosCluster extends pulumi.ComponentResource {
     };
 
     const applied = new Map(
-      Object.entries(args.nodes).map(([key, node]) => [
-        key,
-        new ConfigurationApply(
-          `${name}-${key}`,
-          {
-            clientConfiguration,
-            node: node.address,
-            machineConfigurationInput: configuration[node.type] ?? "",
-            configPatches: firstPatches(node, args.configContract),
-          },
-          // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
-          { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
-        ),
-      ]),
+      Object.entries(args.nodes)
+        .filter(([, { adopted }]) => adopted !== true)
+        .map(([key, node]) => [
+          key,
+          new ConfigurationApply(
+            `${name}-${key}`,
+            {
+              clientConfiguration,
+              node: node.address,
+              machineConfigurationInput: configuration[node.type] ?? "",
+              configPatches: firstPatches(node, args.configContract),
+            },
+            // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
+            { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
+          ),
+        ]),
     );
 
     this.bootstrap = new Bootstrap(
@@ -236,6 +239,28 @@ function firstOf(controlPlanes: readonly string[], nodes: TalosClusterArgs["node
   const first = nodes[controlPlanes[0] ?? ""];
   if (first === undefined) throw new pulumi.RunError("a Talos cluster needs at least one node of type controlplane");
   return first;
+}
+
+interface Identity {
+  readonly machineSecrets: pulumi.Output<MachineSecrets>;
+  readonly clientConfiguration: pulumi.Output<ClientConfiguration>;
+}
+
+/** What identifies the cluster: given by the stack, or made once. */
+function secretsOf(name: string, { bundle, configContract }: TalosClusterArgs, parent: TalosCluster): Identity {
+  if (bundle !== undefined) {
+    const given = pulumi.secret(bundle) as pulumi.Output<SecretsBundle>;
+    return {
+      machineSecrets: given.apply(({ machineSecrets }) => machineSecrets),
+      clientConfiguration: given.apply(({ clientConfiguration }) => clientConfiguration),
+    };
+  }
+  return new Secrets(
+    `${name}-secrets`,
+    { talosVersion: configContract },
+    // The bundle outlives every change: a new contract must not touch it, a destroy must not take it.
+    { parent, protect: true, ignoreChanges: ["talosVersion"] },
+  );
 }
 
 /** Every patch of a node's first configuration. */

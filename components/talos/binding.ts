@@ -31,7 +31,12 @@ export interface MachineSecrets {
     readonly os: CertificateAndKey;
   };
   readonly cluster: { readonly id: string; readonly secret: string };
-  readonly secrets: { readonly bootstrapToken: string; readonly secretboxEncryptionSecret: string };
+  /** What etcd's content is encrypted with is one of the two, by the age of the cluster. */
+  readonly secrets: {
+    readonly bootstrapToken: string;
+    readonly secretboxEncryptionSecret?: string;
+    readonly aescbcEncryptionSecret?: string;
+  };
   readonly trustdinfo: { readonly token: string };
 }
 

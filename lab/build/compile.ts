@@ -1,10 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { ProblemError } from "../../components/problem";
 import { seconds, type Ticker } from "../ticker";
 import { type Go, GoError, parallelism, runGo } from "./go";
-import { type Recipe, requirements } from "./recipes";
+import { type Patch, type Recipe, requirements } from "./recipes";
 
 /** Name of the file that closes a finished build: the size of every binary. */
 const MANIFEST = "manifest.json";
@@ -71,18 +82,21 @@ async function build(
   };
   const fetched = () => (seen.modules === 0 ? "" : `, ${seen.modules} modules fetched`);
   const options = { temporary: places.temporary, onLine, ...(signal === undefined ? {} : { signal }) };
+  const goMod = join(folder, `${recipe.pins ?? "go"}.mod`);
+  const pinning = recipe.pins === undefined ? [] : [`-modfile=${goMod}`];
   await ticker.during(
     () => `${recipe.name}: reading its modules${fetched()}`,
     async () => {
       const list = await runGo(
         folder,
-        ["list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", ...packages],
+        ["list", "-mod=readonly", ...pinning, "-deps", "-f", "{{.ImportPath}}", ...packages],
         options,
       );
       total = new Set(list.trim().split("\n")).size;
     },
   );
-  const pinned = requirements(readFileSync(join(folder, "go.mod"), "utf8"));
+  const modules = recipe.patch === undefined ? pinning : [await applyPatch(recipe.patch, folder, options)];
+  const pinned = requirements(readFileSync(goMod, "utf8"));
   const stamps = Object.entries(recipe.stamps(pinned)).map(([variable, value]) => `-X ${variable}=${value}`);
   await ticker.during(
     () => `${recipe.name}: ${seen.packages} of at most ${total} packages compiled${fetched()}`,
@@ -97,6 +111,7 @@ async function build(
           "-buildvcs=false",
           `-p=${parallelism(availableParallelism())}`,
           `-ldflags=${["-s -w", ...stamps].join(" ")}`,
+          ...modules,
           `-o=${places.binaries}/`,
           ...packages,
         ],
@@ -106,6 +121,35 @@ async function build(
   for (const [name, path] of Object.entries(recipe.binaries)) {
     const made = join(places.binaries, goBinaryName(path));
     if (basename(made) !== name) renameSync(made, join(places.binaries, name));
+  }
+}
+
+/**
+ * Copies the module with the one file replaced and returns the argument that makes go use the copy: go refuses to
+ * overlay files of its module cache. The module is fetched by now.
+ */
+async function applyPatch(patch: Patch, folder: string, options: Parameters<typeof runGo>[2]): Promise<string> {
+  const { module, file, by } = patch;
+  const home = (await runGo(folder, ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module], options)).trim();
+  const copy = join(options.temporary, "patched");
+  if (!existsSync(join(home, file))) throw new Error(`${module} has no ${file} any more: the patch for it is stale`);
+  copySources(home, copy);
+  rmSync(join(copy, file));
+  copyFileSync(join(folder, by), join(copy, file));
+  const goMod = join(options.temporary, "patched.mod");
+  copyFileSync(join(folder, "go.mod"), goMod);
+  copyFileSync(join(folder, "go.sum"), join(options.temporary, "patched.sum"));
+  await runGo(folder, ["mod", "edit", `-replace=${module}=${copy}`, goMod], options);
+  return `-modfile=${goMod}`;
+}
+
+/** Copies a module out of go's cache, whose folders are read-only: the copies are not, so they can be removed again. */
+function copySources(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) copySources(source, target);
+    else if (!entry.name.endsWith("_test.go")) copyFileSync(source, target);
   }
 }
 

@@ -9,7 +9,8 @@ import type { Recipe } from "./recipes";
  */
 export function cacheKey(recipe: Recipe, folder: string, toolchain: string): string {
   const key = createHash("sha256").update(`${toolchain} ${process.platform}/${process.arch}\n`);
-  for (const file of ["go.mod", "go.sum"]) add(folder, file);
+  const { pins = "go" } = recipe;
+  for (const file of [`${pins}.mod`, `${pins}.sum`]) add(folder, file);
   if (recipe.ownSources) for (const file of sources(folder)) add(folder, file);
   return key.digest("hex").slice(0, 16);
 
@@ -26,7 +27,7 @@ function sources(folder: string, below = ""): string[] {
     const path = join(below, entry.name);
     if (entry.isDirectory()) {
       if (entry.name !== "testdata" && !entry.name.startsWith(".")) found.push(...sources(folder, path));
-    } else if (!entry.name.endsWith("_test.go") && path !== "go.mod" && path !== "go.sum") {
+    } else if (!/_test\.go$|\.mod$|\.sum$/.test(entry.name)) {
       found.push(path);
     }
   }

@@ -6,14 +6,28 @@ export interface Recipe {
   readonly name: string;
   /** Folder of the Go module, relative to the package root. */
   readonly folder: string;
+  /** Module file of the folder that pins the versions, without its `.mod`. @default "go" */
+  readonly pins?: string;
   /** Binary name → Go package. */
   readonly binaries: Readonly<Record<string, string>>;
   /** Variables stamped by the linker, given the versions that the module pins (module path → version). */
   readonly stamps: (pinned: ReadonlyMap<string, string>) => Readonly<Record<string, string>>;
   /** Whether the module's own sources belong to the cache key (a pinned tool is its go.mod and go.sum alone). */
   readonly ownSources: boolean;
+  /** A file of a required module that is compiled from a file of the recipe's folder instead. @default - none */
+  readonly patch?: Patch;
   /** Free disk space that a cold build needs in the Go caches, in GiB. */
   readonly spaceGiB: number;
+}
+
+/** One replaced source file. */
+export interface Patch {
+  /** Path of the required module. */
+  readonly module: string;
+  /** File inside that module. */
+  readonly file: string;
+  /** File inside the recipe's folder that stands in for it. */
+  readonly by: string;
 }
 
 /** Everything the lab needs that can be built from Go modules, quickest and most needed first. */
@@ -42,7 +56,13 @@ export const recipes = {
     folder: join("lab", "tools", "talosctl"),
     binaries: { talosctl: "github.com/siderolabs/talos/cmd/talosctl" },
     stamps: () => ({}),
-    ownSources: false,
+    ownSources: true,
+    // The netlink library at the commit that this file needs is on no module proxy.
+    patch: {
+      module: "github.com/siderolabs/talos",
+      file: "cmd/talosctl/cmd/mgmt/bgp_launch_linux.go",
+      by: "patch/bgp_launch_linux.go",
+    },
     spaceGiB: 3,
   },
   kubernetes: {

@@ -55,7 +55,8 @@ export async function ensureTools(ticker: Ticker, signal?: AbortSignal, names = 
 
 const allRecipes = Object.keys(recipes) as RecipeName[];
 
-async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: AbortSignal): Promise<Tools> {
+/** Builds a recipe unless it is built already, and says where its binaries are. */
+export async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: AbortSignal): Promise<Tools> {
   const folder = join(packageRoot, recipe.folder);
   const key = cacheKey(recipe, folder, go.release);
   const home = join(cacheRoot(), "tools", recipe.name);
@@ -74,7 +75,7 @@ async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: Abor
     }
   }
   utimesSync(target, new Date(), new Date());
-  const pinned = requirements(readFileSync(join(folder, "go.mod"), "utf8"));
+  const pinned = requirements(readFileSync(join(folder, `${recipe.pins ?? "go"}.mod`), "utf8"));
   return Object.fromEntries(
     Object.entries(recipe.binaries).map(([name, path]) => {
       const version = versionOf(path, pinned) ?? key;

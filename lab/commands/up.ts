@@ -13,7 +13,7 @@ import { prepare } from "../instance/prepare";
 import { resolveClaims } from "../rack/addresses";
 import { type BootAccess, startBootServer } from "../rack/boot";
 import { startNetBox } from "../rack/netbox";
-import { rackControl, startRack } from "../rack/rack";
+import { clearRack, type RackTools, rackControl, rackTools, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
 
 /** Settings of the commands that run the engine. */
@@ -38,6 +38,8 @@ export async function up(instance: Instance, options: UpOptions): Promise<{ repo
   if (await hasLostState(instance)) await operate(instance, "preview", ready, options);
   const { report, outputs } = await operate(instance, "up", ready, options);
   keepAccess(instance, outputs);
+  const gone = await clearRack(instance, ready.plan);
+  if (gone.length > 0) options.ticker.line(`machines: ${gone.join(", ")} taken out of the rack`);
   return { report, ready };
 }
 
@@ -69,7 +71,10 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
   const boot = await startBootServer(instance, plan);
-  if (machines) await switchOn(instance, plan, { tools, boot }, options);
+  if (machines) {
+    const rack = await rackTools(instance, plan, tools, ticker, signal);
+    await switchOn(instance, plan, { tools: rack, boot }, options);
+  }
   signal.throwIfAborted();
   const env = {
     ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
@@ -81,7 +86,7 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
 async function switchOn(
   instance: Instance,
   plan: SitePlan,
-  { tools, boot }: { readonly tools: Tools; readonly boot: BootAccess | undefined },
+  { tools, boot }: { readonly tools: RackTools; readonly boot: BootAccess | undefined },
   { ticker, signal }: UpOptions,
 ): Promise<void> {
   const change = await ticker.during(

@@ -11,6 +11,7 @@ const statusSchema = z.object({
       stage: z.string(),
       talos: z.string().default(""),
       slot: z.string().default(""),
+      pending: z.string().default(""),
       bootId: z.string().default(""),
       hostname: z.string().default(""),
       type: z.string().default(""),
@@ -51,6 +52,11 @@ export class RackControl {
     await this.call("POST", `/machines/${encodeURIComponent(machine)}/power`, { state });
   }
 
+  /** Gives a machine fresh, empty disks and boots it from its medium. */
+  async wipe(machine: string): Promise<void> {
+    await this.call("POST", `/machines/${encodeURIComponent(machine)}/wipe`);
+  }
+
   /** Breaks a machine in a named way until it is mended. */
   async fault(machine: string, fault: string, args: Readonly<Record<string, string | number>>): Promise<void> {
     await this.call("POST", `/machines/${encodeURIComponent(machine)}/faults`, { fault, ...args });
@@ -60,6 +66,11 @@ export class RackControl {
   async mend(machine: string, fault?: string): Promise<void> {
     const one = fault === undefined ? "" : `/${encodeURIComponent(fault)}`;
     await this.call("DELETE", `/machines/${encodeURIComponent(machine)}/faults${one}`);
+  }
+
+  /** Makes the running rack what a rig file says; returns when every machine that is on can be reached. */
+  async reload(rigFile: string): Promise<void> {
+    await this.call("PUT", "/rig", JSON.parse(rigFile));
   }
 
   private call(method: string, path: string, body?: unknown): Promise<string> {

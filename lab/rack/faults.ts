@@ -14,6 +14,10 @@ export const FAULTS: Readonly<Record<string, { readonly does: string; readonly s
   "ghost-member": { does: "has left a dead member in etcd" },
   "clock-skew": { does: "has a wrong clock", seconds: true },
   "disk-full": { does: "has a full disk" },
+  wiped: { does: "has fresh, empty disks and waits in maintenance mode" },
+  "denied-after-install": { does: "will deny every call for a while once a system was installed", seconds: true },
+  "stale-member": { does: "will be listed as a member after it has left" },
+  "duplicate-address": { does: "has left an old Node with its address" },
 };
 
 /** Breaks a machine, or mends it with `none`; returns what to say about it. */
@@ -57,6 +61,10 @@ export async function breakMachine(
     if (fault === "none") {
       await control.mend(machine);
       return `${machine} is whole again`;
+    }
+    if (fault === "wiped") {
+      await control.wipe(machine);
+      return `${machine} ${kind?.does} (install it again: plinth renew <stack file> ${machine}, then npm run lab)`;
     }
     await control.fault(machine, fault, wantsSeconds ? { seconds: Number(seconds) } : {});
   } catch (error) {

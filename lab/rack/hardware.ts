@@ -41,6 +41,16 @@ export function rackFor(plan: SitePlan, present: readonly Machine[], netboot?: s
   );
 }
 
+/**
+ * Machines of the rack that the site no longer has. They stay until the engine has taken them out of the cluster: who
+ * pulls the plug first loses an etcd member, and the data of a machine that was to be kept.
+ */
+export function leaving(plan: SitePlan, present: readonly Machine[]): Machine[] {
+  const taken = plan.nodes.map(literal);
+  const wanted = plan.nodes.map((node) => node.key);
+  return present.filter((machine) => !wanted.includes(machine.name) && !taken.includes(machine.address));
+}
+
 function machineFor(
   node: NodePlan,
   plan: SitePlan,

@@ -1,41 +1,55 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import type { Tools } from "../build/tools";
+import { ensureVersions, type VersionedTools, type Versions, withStepsBetween } from "../build/versions";
 import { type Instance, writeAtomically } from "../instance/instance";
 import { firstBusyPort } from "../instance/prepare";
-import { findByArguments, identify, isAlive, type ProcessId, stop } from "../process";
+import { findByArguments, identify, isAlive, type ProcessId, programOf, stop } from "../process";
+import type { Ticker } from "../ticker";
 import { RackControl } from "./control";
-import { type Machine, rackFor } from "./hardware";
+import { leaving, type Machine, rackFor } from "./hardware";
 
 /** Longest wait for the rig to have every machine's Talos API listening, in seconds. */
 const READY_SECONDS = 60;
 
 interface RackFile {
   readonly dir: string;
-  readonly tools: Readonly<Record<string, string>>;
+  readonly tools: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly bootSeconds: number;
   readonly machines: readonly Machine[];
 }
 
 /** What {@link startRack} had to do. */
-export type RackChange = "already running" | "started" | "restarted";
+export type RackChange = "already running" | "changed" | "started" | "restarted";
+
+/** What machines are made with: the tools of every lab, and the programs of the versions they run. */
+export interface RackTools {
+  readonly common: Tools;
+  readonly versioned: VersionedTools;
+}
 
 /**
- * Makes sure that the site's machines run. The rig is a process of its own that outlives this one; it is started again
- * only when the hardware or the programs of its control planes changed, which is a power cut to every machine.
+ * Makes sure that the site's machines run. The rig is a process of its own that outlives this one. Machines come, go
+ * and change while the others run; only another rig program starts it again, which is a power cut to every machine.
  */
 export async function startRack(
   instance: Instance,
   plan: SitePlan,
-  tools: Tools,
+  tools: RackTools,
   netboot?: string,
 ): Promise<RackChange> {
   const wanted = render(instance, plan, tools, netboot);
   const running = runningRack(instance);
-  if (running !== undefined && readText(instance.at("rig.json")) === wanted) return "already running";
+  if (running !== undefined && programOf(running) === realpathSync(toolPath(tools.common, "rig"))) {
+    if (readText(instance.at("rig.json")) === wanted) return "already running";
+    await rackControl(instance).reload(wanted);
+    writeAtomically(instance.at("rig.json"), wanted);
+    return "changed";
+  }
   if (running !== undefined) await stopRack(instance);
   const busy = await firstBusyPort(plan);
   if (busy !== undefined) {
@@ -49,8 +63,28 @@ export async function startRack(
   }
   mkdirSync(instance.rig, { recursive: true });
   writeAtomically(instance.at("rig.json"), wanted);
-  await launch(instance, toolPath(tools, "rig"));
+  await launch(instance, toolPath(tools.common, "rig"));
   return running === undefined ? "started" : "restarted";
+}
+
+/**
+ * Takes machines out of the rack that are no longer the site's and hold nothing any more. One that still runs, because
+ * it was not to be wiped, stays as a real one would. Returns the names of those that went.
+ */
+export async function clearRack(instance: Instance, plan: SitePlan): Promise<string[]> {
+  const rack = previousRack(instance);
+  const going = leaving(plan, rack?.machines ?? []).map(({ name }) => name);
+  if (rack === undefined || going.length === 0 || runningRack(instance) === undefined) return [];
+  const control = rackControl(instance);
+  const { machines } = await control.status();
+  const gone = going.filter((name) => machines.find((machine) => machine.name === name)?.installed === false);
+  if (gone.length === 0) return [];
+  const left = { ...rack, machines: rack.machines.filter(({ name }) => !gone.includes(name)) };
+  const text = `${JSON.stringify(left, undefined, 2)}\n`;
+  await control.reload(text);
+  writeAtomically(instance.at("rig.json"), text);
+  for (const name of gone) rmSync(join(instance.rig, "machines", name), { recursive: true, force: true });
+  return gone;
 }
 
 /** Stops every machine and the rig. Their disks stay. Returns whether any ran. */
@@ -76,17 +110,62 @@ export function rackControl(instance: Instance): RackControl {
   return new RackControl(instance.at("rig", "rig.sock"));
 }
 
-function render(instance: Instance, plan: SitePlan, tools: Tools, netboot: string | undefined): string {
-  const previous = readText(instance.at("rig.json"));
-  const present: readonly Machine[] = previous === undefined ? [] : (JSON.parse(previous) as RackFile).machines;
-  const names = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+/**
+ * Builds the programs of every version that the site's machines run now or come to run: those of the site file, those
+ * they already have, and the steps between, which an upgrade takes one by one.
+ */
+export async function rackTools(
+  instance: Instance,
+  plan: SitePlan,
+  common: Tools,
+  ticker: Ticker,
+  signal?: AbortSignal,
+): Promise<RackTools> {
+  const present = previousRack(instance);
+  const had = (program: string): readonly string[] => {
+    const versions = present?.tools[program];
+    return typeof versions === "object" ? Object.keys(versions) : [];
+  };
+  const wanted: Versions = {
+    talos: [plan.talos.version, ...had("talos"), ...(present?.machines ?? []).map((machine) => machine.talos)],
+    kubernetes: [plan.kubernetes.version, ...had("kube-apiserver")],
+  };
+  return { common, versioned: await ensureVersions(withStepsBetween(wanted), common, ticker, signal) };
+}
+
+function render(
+  instance: Instance,
+  plan: SitePlan,
+  { common, versioned }: RackTools,
+  netboot: string | undefined,
+): string {
+  const present = previousRack(instance)?.machines ?? [];
+  const byVersion = (program: string) =>
+    Object.fromEntries(
+      Object.entries(versioned).flatMap(([version, tools]) => {
+        const tool = tools[program];
+        return tool === undefined ? [] : [[version, tool.path]];
+      }),
+    );
   const file: RackFile = {
     dir: instance.rig,
-    tools: Object.fromEntries(names.map((name) => [name, toolPath(tools, name)])),
+    tools: {
+      etcd: toolPath(common, "etcd"),
+      ...Object.fromEntries(CONTROL_PLANE.map((program) => [program, byVersion(program)])),
+      kwok: toolPath(common, "kwok"),
+      talos: byVersion("talos"),
+    },
     bootSeconds: 1,
-    machines: rackFor(plan, present, netboot),
+    machines: [...rackFor(plan, present, netboot), ...leaving(plan, present)],
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
+}
+
+const CONTROL_PLANE = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
+function previousRack(instance: Instance): RackFile | undefined {
+  const text = readText(instance.at("rig.json"));
+  return text === undefined ? undefined : (JSON.parse(text) as RackFile);
 }
 
 async function launch(instance: Instance, rig: string): Promise<void> {

@@ -58,7 +58,16 @@ function ingredientLines({ ingredients, machines, unimplemented, netbox }: LabSt
     .filter(({ kind }) => kind === "official")
     .map(({ name, version }) => `plugin ${name} v${version}`);
   const standins = plugins.filter(({ kind }) => kind === "stand-in").map(({ name, version }) => `${name} v${version}`);
-  const real = ["pulumi", "talosctl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+  const real = [
+    "pulumi",
+    "talosctl",
+    "etcd",
+    "etcdutl",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+  ];
   const calls = unimplemented.map(({ method, count }) => `${method} (${count})`);
   return [
     `real:          ${[...real.map((name) => toolText(tools, name)), ...official].join(", ")}`,

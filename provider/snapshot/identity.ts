@@ -6,6 +6,8 @@ interface Identity {
   readonly cluster: Manifest["cluster"];
   /** Version of its API server, as `v1.36.3`; absent where the configuration leaves it to Talos. */
   readonly kubernetes?: string;
+  /** URL of the Kubernetes API and the CA of its certificate, as PEM or in base64. */
+  readonly api?: { readonly url: string; readonly ca: string };
 }
 
 interface MachineConfiguration {
@@ -17,6 +19,8 @@ interface MachineConfiguration {
   readonly cluster?: {
     readonly id?: string;
     readonly clusterName?: string;
+    readonly controlPlane?: { readonly endpoint?: string };
+    readonly ca?: { readonly crt?: string };
     readonly apiServer?: { readonly image?: string };
   };
   readonly machine?: { readonly kubelet?: { readonly image?: string } };
@@ -31,5 +35,10 @@ export function identityOf(configuration: string): Identity {
   if (id === undefined || id === "") throw new Error("the machine's configuration does not tell its cluster's id");
   const image = main?.cluster?.apiServer?.image ?? main?.machine?.kubelet?.image;
   const version = /:(v\d+\.\d+\.\d+[^@]*)/.exec(image ?? "")?.[1];
-  return { cluster: { id, name: clusterName ?? "talos" }, ...(version !== undefined && { kubernetes: version }) };
+  const [url, ca] = [main?.cluster?.controlPlane?.endpoint, main?.cluster?.ca?.crt];
+  return {
+    cluster: { id, name: clusterName ?? "talos" },
+    ...(version !== undefined && { kubernetes: version }),
+    ...(url !== undefined && ca !== undefined && { api: { url, ca } }),
+  };
 }

@@ -44,7 +44,7 @@ export async function takeSnapshot(inputs: SnapshotInputs, talos: Talos, context
   refuse("no snapshot can be taken", [...problems, ...sealed.problems]);
 
   const at = new Date().toISOString();
-  const identity = identityOf(await talos.configuration(node, signal));
+  const { api: _, ...identity } = identityOf(await talos.configuration(node, signal));
   const version = await talos.version(node, signal);
   const { members, bytes } = await lookAtMembers(node, talos, signal);
   await context.audit({ act: "snapshot", target: identity.cluster.name, detail: `reads etcd into ${store.where}` });

@@ -3,6 +3,7 @@ import type { Maintenance } from "../../components/maintenance/spec";
 import { mayStart } from "../../components/maintenance/window";
 import { refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
+import { impactProblems } from "../../components/talos/impact";
 import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { sentence } from "../host/failure";
@@ -11,9 +12,10 @@ import { type Context, propertyPath, type Reached, type Resource } from "../reso
 import { releaseProblems, toolProblems } from "./check";
 import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
-import { differs, execute, type Survey, survey } from "./execute";
+import { differs, driftImpacts, execute, type Survey, survey, takeNote } from "./execute";
 import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
+import { leaseName } from "./leasename";
 import { changeMembers } from "./membership/membership";
 import { observe } from "./observe";
 import { leaderOf, plan } from "./plan";
@@ -80,14 +82,10 @@ function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
   return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
 }
 
-function leaseName(inputs: ClusterReleaseInputs): string {
-  return `plinth-cluster-${inputs.clusterName}`.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
-}
-
 /** Holds the lease on this host and the one in the cluster while `work` runs. */
 function underLease<T>(outside: Cluster, doing: string, work: (cluster: Cluster) => Promise<T>): Promise<T> {
   const { context, kubernetes, inputs } = outside;
-  const name = leaseName(inputs);
+  const name = leaseName(inputs.clusterName);
   const onAbsent = (reason: string): void =>
     context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`);
   return context.lease({ name, doing }, (local) =>
@@ -130,10 +128,15 @@ async function changeAll(
   }
   const first = plan(cluster.inputs, progress.running, undefined);
   const due = first.waves.flatMap((wave) => wave.keys);
-  const { found, absent } = await survey(cluster, due);
+  const { found: seen, absent } = await survey(cluster, due);
   // A preview has not shown a change of versions that nobody knew of: the next one does.
-  const wrong = strangers(cluster, found, progress);
+  const wrong = strangers(cluster, seen, progress);
   if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: [...wrong, ...absent] };
+  const found = await takeNote(cluster, seen, progress);
+  refuse(
+    "this change of the cluster is refused",
+    impactProblems(driftImpacts(found, progress), cluster.inputs.allow ?? []),
+  );
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
   const changes = [...found.values()].some(differs);

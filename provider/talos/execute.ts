@@ -3,7 +3,7 @@
  * in one table, so that a node's steps are a list of names.
  */
 import type { NodeRelease, NodeRunning, ReleaseStep } from "../../components/talos/ClusterRelease";
-import { configImpact } from "../../components/talos/impact";
+import { configImpact, type NodeImpact } from "../../components/talos/impact";
 import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
@@ -159,6 +159,38 @@ async function look(cluster: Cluster, key: string): Promise<Errand> {
   );
   const kubernetes = kubeletVersion(before);
   return { cluster, key, version, ...(kubernetes !== undefined && { kubernetes }), desired, before };
+}
+
+/** What it does to nodes to undo what others changed on them: no preview has compared that. */
+export function driftImpacts(found: Survey, { running }: Progress): Readonly<Record<string, NodeImpact>> {
+  return Object.fromEntries(
+    [...found.values()].filter(differs).flatMap(({ cluster, key, before, desired, version }) => {
+      const seen = running[key];
+      const release = findTalosRelease(version);
+      if (release === undefined || seen === undefined || seen.running === seen.confirmed) return [];
+      return [[key, { type: cluster.node(key).type, impacts: configImpact(before, desired, release.latest) }]];
+    }),
+  );
+}
+
+/**
+ * Machines that ran before plinth and are seen for the first time stay as they are: what differs is noted, so that the
+ * next preview shows it as a change, and nothing is done that no preview has shown.
+ */
+export async function takeNote(cluster: Cluster, found: Survey, progress: Progress): Promise<Survey> {
+  const due = new Map(found);
+  for (const errand of found.values()) {
+    const { key, before, desired } = errand;
+    if (cluster.node(key).adopted !== true || progress.running[key] !== undefined || !differs(errand)) continue;
+    const drift = changedPaths(desired, before);
+    progress.running[key] = { ...(await seen(errand)), running: fingerprint(before), drift };
+    progress.note(key, "adopt", "done", `stays as it runs; otherwise than declared at ${drift.join(", ")}`);
+    cluster.context.log.warn(
+      `${key} runs otherwise than declared at ${drift.join(", ")}: the next preview shows the change`,
+    );
+    due.delete(key);
+  }
+  return due;
 }
 
 /** Whether the node runs anything else than what is declared. */

@@ -11,7 +11,13 @@ const version = z.string().regex(/^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/, "is not
 const duration = z
   .string()
   .refine((text) => durationSeconds(text) !== undefined, "is not a duration such as 30s, 5m or 1h30m");
-const name = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "is not a DNS name in lower case");
+/** Talos splits a name with dots and calls the Node by its first label: plinth would wait for a Node that never comes. */
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    "is not a host name of one label in lower case: Talos calls the Node by the first one, so write cp-1 instead of cp-1.example.org",
+  );
 
 export const clientConfiguration = z.strictObject({
   caCertificate: z.string().min(1),
@@ -28,6 +34,7 @@ const node = z.strictObject({
   schematic: z.string().exactOptional(),
   failureDomain: z.string().exactOptional(),
   generation: z.int().min(1).exactOptional(),
+  adopted: z.boolean().exactOptional(),
   patches: z.array(z.string()).readonly(),
 });
 

@@ -131,7 +131,10 @@ function impactLines(impacts: Readonly<Record<string, NodeImpact>>): readonly st
 function driftLines(prior: Prior): readonly string[] {
   return Object.entries(prior.inputs.nodes).flatMap(([key, node]) => {
     const drift = driftOf(node);
-    return drift === undefined ? [] : [`${key}: changed outside of plinth at ${drift}, is set back`];
+    if (drift !== undefined) return [`${key}: changed outside of plinth at ${drift}, is set back`];
+    // Nothing was read anew: it was adopted so, and this is the first preview after that.
+    const seen = prior.outputs.running[key]?.drift ?? [];
+    return seen.length > 0 ? [`${key}: runs otherwise than declared at ${seen.join(", ")}, is changed`] : [];
   });
 }
 

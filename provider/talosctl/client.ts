@@ -167,6 +167,13 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     async bootstrap(node) {
       await call(node, ["bootstrap"], { seconds: WRITE });
     },
+    async recover(node, from) {
+      await call(node, ["bootstrap", "--recover-from", secretPath(1)], { seconds: TRANSFER, open: from });
+    },
+    async wipe(node, labels) {
+      const flags = labels.flatMap((label) => ["--system-labels-to-wipe", label]);
+      await call(node, ["reset", "--graceful=false", "--reboot", "--wait=false", ...flags], { seconds: WRITE });
+    },
     async apply(node, configuration) {
       const args = ["apply-config", "--mode", "auto", "--file", secretPath(1)];
       const output = await call(node, args, { seconds: WRITE, file: configuration });

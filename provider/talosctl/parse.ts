@@ -121,9 +121,10 @@ export function errorSentence(stderr: string): string {
 
 /** Without gRPC's frame, and without Go's guesses about certificates. */
 function plain(line: string): string {
+  const framed = /desc = "/.test(line);
   return line
     .replace(/^.*desc = "?/, "")
     .replace(/ \(possibly because of .*$/, "")
-    .replace(/"$/, "")
+    .replace(framed ? /"$/ : /$^/, "")
     .trim();
 }

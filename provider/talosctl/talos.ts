@@ -93,6 +93,10 @@ export interface Talos {
   etcdSnapshot(node: string, into: number, signal: AbortSignal): Promise<void>;
   /** Starts etcd on an empty disk. */
   bootstrap(node: string): Promise<void>;
+  /** Starts etcd on an empty disk with the content of a snapshot, which an open file holds. */
+  recover(node: string, from: number): Promise<void>;
+  /** Wipes system partitions by label and reboots, without leaving etcd; returns when the node has accepted it. */
+  wipe(node: string, labels: readonly string[]): Promise<void>;
   apply(node: string, configuration: string): Promise<Applied>;
   /** Hands a machine in maintenance mode its first configuration, and so has it installed. */
   applyFirst(node: string, configuration: string): Promise<void>;

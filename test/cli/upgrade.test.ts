@@ -145,6 +145,32 @@ describe("plinth upgrade rollback", () => {
     );
   });
 
+  test("of steps that were made, as the record of the updates names them, with their snapshots", async () => {
+    const running = { talos: "v1.14.1", kubernetes: "v1.36.3", pushed: "", confirmed: "", running: "", drift: [] };
+    const keys = ["cp-1", "cp-2", "cp-3", "worker-1", "worker-2"];
+    const made = { nodes: keys, etcdFormat: false, at: "2026-11-21T00:00:00Z" };
+    const upgrades = [
+      { ...made, axis: "talos", from: "v1.12.11", to: "v1.13.10", snapshot: "s-1" },
+      { ...made, axis: "kubernetes", from: "v1.35.4", to: "v1.36.3", snapshot: "s-2" },
+      { ...made, axis: "talos", from: "v1.13.10", to: "v1.14.1", etcdFormat: true },
+    ];
+    const resources = [
+      { urn: "a", type: "plinth:talos:TalosCluster", inputs: { configContract: "v1.12" } },
+      {
+        urn: "b",
+        type: "plinth:talos:ClusterRelease",
+        inputs: { clusterName: "lab" },
+        outputs: { running: Object.fromEntries(keys.map((key) => [key, running])), upgrades },
+      },
+    ];
+    const state = path.join(folder, "made.json");
+    writeFileSync(state, JSON.stringify({ version: 3, deployment: { resources } }));
+    const text = await upgrade("rollback", site("v1.14.1", "v1.36.3"), "--state", state);
+    expect(text).toMatch(/3\. Talos v1.13.10 → v1.14.1 .*\n {5}etcd-downgrade, by a person: etcd's data format went/);
+    expect(text).toMatch(/2\. Kubernetes v1.35.4 → v1.36.3\n {5}restore, by a person: .*the snapshot s-2 brings/);
+    expect(text).toMatch(/1\. Talos v1.12.11 → v1.13.10 .*\n {5}restore, by a person: .*the snapshot s-1 brings/);
+  });
+
   test("a step over a Kubernetes minor comes back by a snapshot only", async () => {
     const file = site("v1.13.0", "v1.36.3");
     const from = ["--from", "kubernetes=v1.35.4"];

@@ -66,6 +66,22 @@ describe("building tools", () => {
     expect(said.at(-1)).toMatch(/^hello: built in \d+ s\n$/);
   });
 
+  it("compiles a required module with one of its files replaced, and leaves the module as it is", async () => {
+    const module = goModule(`package main\n\nimport "example.org/dep"\n\nfunc main() { println(dep.Text()) }\n`);
+    const dep = join(module, "dep");
+    mkdirSync(dep);
+    writeFileSync(join(dep, "go.mod"), "module example.org/dep\n\ngo 1.26.0\n");
+    writeFileSync(join(dep, "text.go"), "package dep\n\nfunc Text() string { return other.Missing }\n");
+    mkdirSync(join(module, "patch"));
+    writeFileSync(join(module, "patch", "text.go"), 'package dep\n\nfunc Text() string { return "patched text" }\n');
+    appendFileSync(join(module, "go.mod"), "\nrequire example.org/dep v1.0.0\n\nreplace example.org/dep => ./dep\n");
+    const patch = { module: "example.org/dep", file: "text.go", by: "patch/text.go" };
+    await compile({ ...recipe, patch }, module, target(), findGo(), ticker);
+    expect(readFileSync(join(target(), "hello"), "latin1")).toContain("patched text");
+    expect(readFileSync(join(dep, "text.go"), "utf8")).toContain("Missing");
+    expect(readdirSync(home())).toEqual(["key"]);
+  });
+
   it("knows a half-built folder and builds it again", async () => {
     const module = goModule();
     await compile(recipe, module, target(), findGo(), ticker);

@@ -62,7 +62,7 @@ test("a port that was taken since then stops the machines from starting, by its 
   expect(await firstBusyPort(plan)).toBeUndefined();
   const busy = `${instance.read()?.subnet}.10`;
   await occupy(busy, 6443);
-  await expect(startRack(instance, plan, tools)).rejects.toThrow(
+  await expect(startRack(instance, plan, { common: tools, versioned: {} })).rejects.toThrow(
     new RegExp(
       `${busy}:6443: another program listens there \\(\`ss -ltnp\` names it: end it, then run the same command`,
     ),

@@ -1,5 +1,5 @@
 /** A Talos cluster in memory, behind the provider's driver interfaces: enough of one to test what is decided above. */
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
@@ -83,6 +83,10 @@ export class FakeCluster {
   alarm: string | undefined;
   /** What a snapshot of etcd holds. */
   etcdBytes: Buffer = Buffer.alloc(0);
+  /** What etcd was started from. */
+  recovered: Buffer | undefined;
+  /** Wiped machines with what was wiped, in order. */
+  readonly wiped: string[] = [];
   /** Runs in the middle of a snapshot. */
   onSnapshot: () => void = () => undefined;
   /** Errors that every member of etcd reports. */
@@ -159,7 +163,8 @@ export class FakeCluster {
 
   get drivers(): Drivers {
     const mutating = new Set([
-      ...["apply", "applyFirst", "forfeitLeadership", "bootstrap", "reset", "deleteNode", "etcdRemoveMember"],
+      ...["apply", "applyFirst", "forfeitLeadership", "bootstrap", "recover", "wipe", "reset"],
+      ...["deleteNode", "etcdRemoveMember"],
       ...["install", "installAndReboot", "reboot", "upgradeKubernetes"],
     ]);
     const { upgrades } = this;
@@ -236,6 +241,18 @@ export class FakeCluster {
         if (!cluster.reach(address).etcd) throw new TalosError("not-ready", address, "etcd is not running");
         writeSync(into, cluster.etcdBytes, 0, cluster.etcdBytes.length, 0);
         cluster.onSnapshot();
+      },
+      async recover(address, from) {
+        const node = cluster.reach(address);
+        if (node.etcd) throw new TalosError("exists", address, "etcd data directory is not empty");
+        cluster.recovered = readFileSync(`/proc/self/fd/${from}`);
+        for (const each of cluster.nodes.values()) if (each.type === "controlplane") each.etcd = true;
+        node.leader = true;
+      },
+      async wipe(address, labels) {
+        const node = cluster.reach(address);
+        cluster.wiped.push(`${node.key} ${labels.join(",")}`);
+        Object.assign(node, { etcd: false, leader: false, boots: node.boots + 1 });
       },
       async bootstrap(address) {
         const node = cluster.reach(address);

@@ -97,6 +97,13 @@ test("then a preview runs the packed provider, which checks the inputs", () => {
   expect(bad.output).toContain("10.0.0.99 is none of the control planes (give one of 10.0.0.11)");
 });
 
+test("a subpath has the pools, whose addresses the packed provider knows at preview", () => {
+  const pool = { site: "foreign", name: "lan", range: "10.0.3.4-10.0.3.20", claims: { "cp-0": {} } };
+  const { code, output } = preview({ pool });
+  expect([code, output]).toEqual([0, expect.stringContaining("plinth:address:Pool pool create")]);
+  expect(output).toContain("cp-0 gets 10.0.3.4");
+});
+
 test("on PATH alone the plugin is found as well, by its name", () => {
   writeFileSync(path.join(project, "Pulumi.yaml"), "name: foreign\nruntime: nodejs\n");
   const bin = path.join(project, "node_modules", ".bin");

@@ -139,6 +139,54 @@ describe("a call", () => {
   });
 });
 
+describe("an upgrade", () => {
+  const words = () => readFileSync(join(folder, "args"), "utf8").replace(/ --talosconfig.*/s, "");
+
+  test.each([
+    ["pull", "image pull f/i:v1.13.9 --namespace system"],
+    ["install", "upgrade --image f/i:v1.13.9 --no-reboot --progress plain"],
+    ["installAndReboot", "upgrade --image f/i:v1.13.9 --drain=false --wait=false"],
+    ["reboot", "reboot --drain=false --wait=false"],
+  ] as const)("%s never drains by itself, and never waits for a reboot", async (call, expected) => {
+    await driver(`echo "$@" > ${folder}/args`)[call]("10.0.0.1", "f/i:v1.13.9");
+    expect(words()).toBe(expected);
+  });
+
+  test("of Kubernetes passes on what is being done, and never a line that may hold content", async () => {
+    const heard: string[] = [];
+    const talos = driver(
+      `echo "$@" > ${folder}/args
+       printf 'automatically detected the lowest Kubernetes version 1.35.4\nupdating "kube-apiserver" to version "1.36.3"\n'
+       printf ' > "10.0.0.1": starting update\n+  password: hunter2\n   token: hunter2\nupdating manifests {"data": "hunter2"}\n'`,
+    );
+    const options = { signal: idle, progress: (line: string) => heard.push(line) };
+    await talos.upgradeKubernetes("10.0.0.1", "v1.36.3", options);
+    expect(words()).toBe("upgrade-k8s --to 1.36.3 --with-docs=false --with-examples=false");
+    expect(heard).toEqual([
+      "automatically detected the lowest Kubernetes version 1.35.4",
+      'updating "kube-apiserver" to version "1.36.3"',
+      '> "10.0.0.1": starting update',
+    ]);
+    const failing = driver(
+      `echo 'data: {password: error hunter2}'; echo 'failed updating service "kubelet"' >&2; exit 1`,
+    );
+    const failure = await failing
+      .upgradeKubernetes("10.0.0.1", "v1.36.3", options)
+      .catch((error: Error) => error.message);
+    expect(failure).toBe('upgrade-k8s --to: failed updating service "kubelet"');
+  });
+
+  test("ends when it is cancelled", async () => {
+    const controller = new AbortController();
+    const call = driver("exec sleep 60").upgradeKubernetes("10.0.0.1", "v1.36.3", {
+      signal: controller.signal,
+      progress: () => undefined,
+    });
+    setTimeout(() => controller.abort(new Error("cancelled")), 200);
+    await expect(call).rejects.toThrow("cancelled");
+  });
+});
+
 describe("reading talosctl's output", () => {
   test.each([
     [
@@ -168,6 +216,20 @@ describe("reading talosctl's output", () => {
     expect(parse.parseEtcdMembers(text)).toEqual([
       { id: "06ae9a0e6eba4e12", hostname: "cp-1", peerUrls: ["https://10.0.0.11:2380"], learner: false },
       { id: "aac2c4d6ad4e3e1f", hostname: "", peerUrls: ["https://10.0.0.12:2380"], learner: true },
+    ]);
+  });
+
+  test("services and their health", () => {
+    const text = [
+      "NODE        SERVICE      STATE     HEALTH   LAST CHANGE   LAST EVENT",
+      "10.0.0.11   apid         Running   OK       3m5s ago      Health check successful",
+      "10.0.0.11   etcd         Running   Fail     3m5s ago      Health check failed",
+      "10.0.0.11   ext-iscsid   Waiting   ?        3m5s ago      Waiting for file",
+    ].join("\n");
+    expect(parse.parseServices(text)).toEqual([
+      { id: "apid", state: "Running", healthy: true },
+      { id: "etcd", state: "Running", healthy: false },
+      { id: "ext-iscsid", state: "Waiting", healthy: undefined },
     ]);
   });
 

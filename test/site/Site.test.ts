@@ -202,7 +202,11 @@ describe("a passphrase that the site file names", () => {
 
   test("reaches every machine as a secret, and everything else of the node stays readable", async () => {
     const { resources } = await recordGraph(
-      () => new Site("site", { site: site(), secret: () => pulumi.output(PASSPHRASE) }),
+      () =>
+        new Site("site", {
+          site: site(),
+          secret: (key) => (key === "recovery" ? pulumi.output(PASSPHRASE) : undefined),
+        }),
       answers,
     );
     const release = byName(resources, "site-release").inputs as Record<string, Record<string, unknown>>;
@@ -220,7 +224,41 @@ describe("a passphrase that the site file names", () => {
 
   test("and that the stack has not is refused with the machines that need it", async () => {
     await expect(recordGraph(() => new Site("site", { site: site() }), answers)).rejects.toThrow(
-      /cp-1, cp-2, cp-3, worker-1, worker-2: this stack has no secret "recovery" \(pulumi config set --secret plinth:recovery/,
+      /cp-1, cp-2, cp-3, worker-1, worker-2: this stack has no secret "recovery" \(pulumi config set --secret secrets:recovery/,
+    );
+  });
+});
+
+describe("machines that ran before plinth", () => {
+  const site = (): SiteFile => {
+    const file = siteFile();
+    for (const key of ["cp-1", "cp-2", "cp-3", "worker-1"]) Object.assign(file.machines[key], { adopted: true });
+    return file;
+  };
+  const bundle = (name: string) => (name === "bundle" ? pulumi.output(JSON.stringify(BUNDLE)) : undefined);
+  const BUNDLE = {
+    machineSecrets: { certs: { os: { key: "os-key" }, k8s: { cert: "ca-of-old" } }, cluster: { id: "old" } },
+    clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: "client-key" },
+  };
+
+  test("get no first configuration and no new secrets; one that is added does", async () => {
+    const { resources } = await recordGraph(() => new Site("site", { site: site(), secret: bundle }), answers);
+    const names = resources.map(({ name }) => name);
+    expect(names).not.toContain("site-secrets");
+    expect(resources.filter(({ type }) => type.endsWith("ConfigurationApply")).map(({ name }) => name)).toEqual([
+      "site-worker-2",
+    ]);
+    const bootstrap = byName(resources, "site-bootstrap").inputs;
+    expect(pulumi.runtime.unwrapRpcSecret(bootstrap.kubernetesCa)).toBe("ca-of-old");
+    const open = resources.map(({ inputs }) => JSON.stringify(withoutSecrets(inputs)));
+    expect(open.filter((text) => /os-key|client-key/.test(text))).toEqual([]);
+    const release = byName(resources, "site-release").inputs as Record<string, Record<string, unknown>>;
+    expect(release.nodes?.["cp-1"]).toMatchObject({ adopted: true });
+  });
+
+  test("are refused without their cluster's secrets: new ones would not fit", async () => {
+    await expect(recordGraph(() => new Site("site", { site: site() }), answers)).rejects.toThrow(
+      /machines\.cp-1\.adopted: cp-1, cp-2, cp-3, worker-1 ran before plinth, and this stack has not their cluster's secrets/,
     );
   });
 });

@@ -99,7 +99,7 @@ test.each<[string, (site: Raw) => void, string[]]>([
     [
       "talos.encryption.state[0].endpoint: is missing (name the key server, as https://kms.example.org:4050)",
       "talos.encryption.state[1].pcrs: has no meaning with by: nodeId (remove it; it is for by: tpm)",
-      "talos.encryption.ephemeral[0].secret: is missing (name a secret of the stack's configuration (pulumi config set --secret plinth:NAME))",
+      "talos.encryption.ephemeral[0].secret: is missing (name a secret of the stack's configuration (pulumi config set --secret secrets:NAME))",
     ],
   ],
 ])("%s is a problem with its path and the way out", (_, edit, expected) => {

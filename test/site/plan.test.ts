@@ -39,6 +39,24 @@ test("extensions name the image", () => {
   expect(installer).toBe(`factory.talos.dev/metal-installer/${schematic.id}:v1.13.9`);
 });
 
+test("a pool that registers tells NetBox which machine has the address, the VIP none", () => {
+  const { pools } = plan("lab", (site) => {
+    site.pools = {
+      nodes: { backend: "netbox", prefix: "127.77.0.0/24", register: { devices: { type: "node", role: "cluster" } } },
+    };
+    site.machines["worker-1"].address = { pool: "nodes" };
+    site.network.vip = { pool: "nodes" };
+  });
+  expect(pools.nodes).toMatchObject({
+    deviceKind: { type: "node", role: "cluster" },
+    claims: {
+      "network.vip": { purpose: "vip", dnsName: "api.lab.example.org" },
+      "worker-1": { register: { device: "worker-1", interface: "net0", mac: "52:54:00:77:00:15" } },
+    },
+  });
+  expect(pools.nodes?.claims["network.vip"]?.register).toBeUndefined();
+});
+
 test("a claim keeps pool, owner and purpose", () => {
   const { nodes, endpoint, pools } = plan("lab", (site) => {
     site.pools = { nodes: { range: "127.77.0.100-127.77.0.120" } };

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackSchema, stackSchemaText } from "../../components/site/schema";
+import { providerConfig } from "../../provider/host/config";
 import { ROOT } from "../support/site";
 
 const stacks = readdirSync(path.join(ROOT, "stacks")).filter((file) => /^Pulumi\..+\.yaml$/.test(file));
@@ -27,7 +28,13 @@ test("every field tells an editor what it is", () => {
     visit(items, `${where}[]`);
     for (const alternative of (anyOf ?? []) as unknown[]) visit(alternative, where);
   };
-  const { properties } = stackSchema() as { properties: { config: { properties: { "plinth:site": unknown } } } };
-  visit(properties.config.properties["plinth:site"], "site");
-  expect(missing).toEqual([]);
+  const { properties } = stackSchema() as { properties: { config: { properties: Record<string, unknown> } } };
+  for (const [key, schema] of Object.entries(properties.config.properties)) visit(schema, key);
+  expect(missing.filter((where) => !where.endsWith(".secure"))).toEqual([]);
+});
+
+test("an editor knows every setting that the provider takes beside the site", () => {
+  const { properties } = stackSchema() as { properties: { config: { properties: Record<string, unknown> } } };
+  const taken = Object.keys(providerConfig.shape).filter((key) => !["version", "pluginDownloadURL"].includes(key));
+  expect(Object.keys(properties.config.properties).sort()).toEqual(taken.map((key) => `plinth:${key}`).sort());
 });

@@ -27,7 +27,7 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     "unknown key of a machine",
     (s) => Object.assign(s.machines["cp-1"], { colour: "red" }),
     [
-      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, address, disk, arch, generation, tpm, encryption, failureDomain, labels, taints)",
+      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, address, disk, arch, adopted, generation, tpm, encryption, failureDomain, labels, taints)",
     ],
   ],
   [
@@ -229,6 +229,22 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     "claim of an unknown pool",
     (s) => Object.assign(s.machines["cp-1"], { address: { pool: "nodes" } }),
     ['machines.cp-1.address.pool: there is no pool "nodes" (add it under pools: nodes: {range: …})'],
+  ],
+  [
+    "a host name with a domain, and one that is no label",
+    (s) => {
+      s.machines["cp-1"].hostname = "one.example.org";
+      s.machines["cp-2"].hostname = "Two";
+    },
+    [
+      'machines.cp-1.hostname: "one.example.org" has a domain, and a Node is called by its first label alone (write one; the domain of every machine is the site\'s)',
+      'machines.cp-2.hostname: "Two" is not an RFC 1123 label (use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit)',
+    ],
+  ],
+  [
+    "registration in a static pool",
+    (s) => Object.assign(s, { pools: { nodes: { range: "127.77.0.100-127.77.0.110", register: {} } } }),
+    ["pools.nodes.register: has no meaning with backend static (remove it, or write backend: netbox)"],
   ],
   [
     "pool without a range",

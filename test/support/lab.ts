@@ -54,7 +54,7 @@ export class StackFile {
   private readonly folder = mkdtempSync(path.join(tmpdir(), "plinth-site-"));
   readonly path = path.join(this.folder, "Pulumi.lab.yaml");
   // biome-ignore lint/suspicious/noExplicitAny: tests edit it as a person edits text
-  private readonly content: any = parse(readFileSync(path.join(ROOT, "stacks/Pulumi.lab.yaml"), "utf8"));
+  private content: any = parse(readFileSync(path.join(ROOT, "stacks/Pulumi.lab.yaml"), "utf8"));
 
   constructor() {
     this.save();
@@ -64,6 +64,11 @@ export class StackFile {
   edit(change: (site: any) => void): void {
     change(this.content.config["plinth:site"]);
     this.save();
+  }
+
+  /** Takes over what another program has written into the file. */
+  read(): void {
+    this.content = parse(readFileSync(this.path, "utf8"));
   }
 
   remove(): void {

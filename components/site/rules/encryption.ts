@@ -9,7 +9,7 @@ import type { Draft } from "./draft";
 const FIELDS = { pcrs: "tpm", endpoint: "kms", secret: "passphrase" } as const;
 const NEEDED = [
   ["kms", "endpoint", "name the key server, as https://kms.example.org:4050"],
-  ["passphrase", "secret", "name a secret of the stack's configuration (pulumi config set --secret plinth:NAME)"],
+  ["passphrase", "secret", "name a secret of the stack's configuration (pulumi config set --secret secrets:NAME)"],
 ] as const;
 
 /** Every volume has two ways to be opened that do not break together, and the machines can do what they are told. */

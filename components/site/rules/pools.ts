@@ -36,7 +36,7 @@ function checkSource(key: string, raw: Record<string, unknown>): Problem[] {
     const fix = "write first and last address, as in 10.0.3.4-10.0.3.20";
     problems.push({ path: `pools.${key}.range`, reason: "is missing", fix });
   }
-  for (const field of ["prefix", "vrf"].filter(has)) {
+  for (const field of ["prefix", "vrf", "register"].filter(has)) {
     const fix = `remove it, or write backend: netbox`;
     problems.push({ path: `pools.${key}.${field}`, reason: "has no meaning with backend static", fix });
   }

@@ -28,7 +28,7 @@ type Agent struct {
 	Etcd *Etcd
 
 	registry *Registry
-	tools    spec.Tools
+	tools    *spec.Toolbox
 	state    state.State
 	kubelet  *kubelet
 
@@ -47,7 +47,7 @@ type Agent struct {
 }
 
 // Start runs the Kubernetes side of a session until Stop. st is where its resources are shown.
-func (r *Registry) Start(s *machine.Session, tools spec.Tools, st state.State) *Agent {
+func (r *Registry) Start(s *machine.Session, tools *spec.Toolbox, st state.State) *Agent {
 	ctx, cancel := context.WithCancel(s.Context())
 	a := &Agent{Session: s, registry: r, tools: tools, state: st, cancel: cancel, failures: map[string]string{}}
 	a.kubelet = newKubelet(a)
@@ -127,7 +127,7 @@ func (a *Agent) goRun(task func()) { a.tasks.Go(task) }
 // others are taken to exist.
 func (a *Agent) CheckImage(image string) error {
 	name, _, _ := strings.Cut(path.Base(image), ":")
-	if _, known := a.tools[name]; !known {
+	if !a.tools.Has(name) {
 		return nil
 	}
 
@@ -185,7 +185,7 @@ func (a *Agent) reconcileAPIServer(cfg config.Provider) error {
 		return nil
 	}
 
-	path, err := a.binary("kube-apiserver", cfg.Cluster().APIServer().Image())
+	path, err := a.binary("kube-apiserver", cfg.K8sAPIServerConfig().Image())
 	if err != nil {
 		// The old program is gone and the image of the new one cannot be pulled.
 		a.apiServer.Want(nil)
@@ -212,8 +212,8 @@ func (a *Agent) reconcileControllers(cfg config.Provider) {
 		image   string
 		command func(*machine.Session, config.Provider, string) (*process.Command, error)
 	}{
-		{a.controllerManager, cfg.Cluster().ControllerManager().Image(), controllerManagerCommand},
-		{a.scheduler, cfg.Cluster().Scheduler().Image(), schedulerCommand},
+		{a.controllerManager, cfg.K8sControllerManagerConfig().Image(), controllerManagerCommand},
+		{a.scheduler, cfg.K8sSchedulerConfig().Image(), schedulerCommand},
 		{a.kwok, "", kwokCommand},
 	} {
 		path, err := a.binary(program.unit.Name(), program.image)

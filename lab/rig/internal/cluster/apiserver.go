@@ -6,28 +6,23 @@ import (
 
 	"github.com/siderolabs/crypto/x509"
 	"github.com/siderolabs/talos/pkg/machinery/config"
-	"go.yaml.in/yaml/v4"
 
 	"plinth.dev/lab/rig/internal/machine"
 	"plinth.dev/lab/rig/internal/pki"
 	"plinth.dev/lab/rig/internal/process"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // apiServerAddress is where a machine's own API server listens.
 func apiServerAddress(s *machine.Session, cfg config.Provider) string {
-	return fmt.Sprintf("https://%s:%d", s.Spec.Address, cfg.Cluster().LocalAPIServerPort())
+	return fmt.Sprintf("https://%s:%d", s.Spec.Address, settings.APIPort(cfg))
 }
 
 // apiServerCommand renders the API server of one machine from its configuration.
 func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kube-apiserver")
 	in := func(name string) []string { return []string{filepath.Join(dir, name)} }
-	cluster := cfg.Cluster()
-
-	names, err := apiServerNames(s, cfg)
-	if err != nil {
-		return nil, err
-	}
+	names := apiServerNames(s, cfg)
 
 	documents, err := apiServerDocuments(cfg)
 	if err != nil {
@@ -39,7 +34,7 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		"advertise-address":                  {s.Spec.Address},
 		"allow-privileged":                   {"true"},
 		"anonymous-auth":                     {"false"},
-		"api-audiences":                      {cluster.Endpoint().String()},
+		"api-audiences":                      audiences(cfg),
 		"audit-policy-file":                  in("audit.yaml"),
 		"audit-log-path":                     {filepath.Join(s.RunDir(), "log", "audit.log")},
 		"audit-log-maxsize":                  {"10"},
@@ -65,16 +60,21 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		"requestheader-extra-headers-prefix": {"X-Remote-Extra-"},
 		"requestheader-group-headers":        {"X-Remote-Group"},
 		"requestheader-username-headers":     {"X-Remote-User"},
-		"secure-port":                        {fmt.Sprint(cluster.LocalAPIServerPort())},
-		"service-account-issuer":             {cluster.Endpoint().String()},
+		"secure-port":                        {fmt.Sprint(settings.APIPort(cfg))},
+		"service-account-issuer":             issuers(cfg),
 		"service-account-key-file":           in("service-account.pub"),
 		"service-account-signing-key-file":   in("service-account.key"),
-		"service-cluster-ip-range":           {joined(cluster.Network().ServiceCIDRs())},
+		"service-cluster-ip-range":           {joined(settings.Prefixes(settings.Network(cfg).ServiceCIDRs()))},
 		"tls-cert-file":                      in("apiserver.crt"),
 		"tls-private-key-file":               in("apiserver.key"),
 		"tls-min-version":                    {"VersionTLS12"},
 		// Loopback addresses are refused as endpoints of the kubernetes service.
 		"endpoint-reconciler-type": {"none"},
+	}
+
+	if documents[authenticationFile] != nil {
+		delete(args, "anonymous-auth")
+		args["authentication-config"] = in(authenticationFile)
 	}
 
 	additive := []string{"enable-admission-plugins", "feature-gates", "authorization-mode", "tls-cipher-suites"}
@@ -84,11 +84,11 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		"service-account-key-file", "service-account-signing-key-file", "tls-cert-file", "tls-private-key-file", "authorization-config",
 	}
 
-	if err = merge(args, cluster.APIServer().ExtraArgs(), additive, denied); err != nil {
+	if err = merge(args, cfg.K8sAPIServerConfig().ExtraArgs(), additive, denied); err != nil {
 		return nil, err
 	}
 
-	inputs := fingerprint(names.Normalised(), documents, string(cluster.IssuingCA().Crt), string(cluster.AggregatorCA().Crt))
+	inputs := fingerprint(names.Normalised(), documents, string(settings.KubernetesCA(cfg).Crt), string(settings.AggregatorCA(cfg).Crt))
 
 	if err = writeOnce(dir, inputs, func() (files, error) { return apiServerFiles(cfg, names, documents) }); err != nil {
 		return nil, err
@@ -97,26 +97,19 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 	return &process.Command{
 		Path: path, Args: flags(args), Inputs: inputs,
 		// Small enough for several of them on one laptop.
-		Env: append(environment(cluster.APIServer().Env()), "GOGC=40", "GOMEMLIMIT=320MiB", "GOMAXPROCS=2"),
+		Env: append(environment(cfg.K8sAPIServerConfig().Env()), "GOGC=40", "GOMEMLIMIT=320MiB", "GOMAXPROCS=2"),
 	}, nil
 }
 
 // apiServerNames are the subject alternative names of the serving certificate.
-func apiServerNames(s *machine.Session, cfg config.Provider) (pki.Names, error) {
-	cluster := cfg.Cluster()
-
-	serviceIPs, err := cluster.Network().APIServerIPs()
-	if err != nil {
-		return nil, err
-	}
-
-	domain := cluster.Network().DNSDomain()
+func apiServerNames(s *machine.Session, cfg config.Provider) pki.Names {
+	domain := settings.Network(cfg).DNSDomain()
 	names := pki.Names{
-		cluster.Endpoint().Hostname(), s.Spec.Address, "127.0.0.1", "localhost", s.Hostname(),
+		settings.Endpoint(cfg).Hostname(), s.Spec.Address, "127.0.0.1", "localhost", s.Hostname(),
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + domain,
 	}
 
-	for _, ip := range serviceIPs {
+	for _, ip := range settings.APIServerIPs(cfg) {
 		names = append(names, ip.String())
 	}
 
@@ -124,24 +117,23 @@ func apiServerNames(s *machine.Session, cfg config.Provider) (pki.Names, error) 
 		names = append(names, vip.String())
 	}
 
-	return append(names, cluster.CertSANs()...), nil
+	return append(names, cfg.K8sAPIServerConfig().CertSANs()...)
 }
 
 func apiServerFiles(cfg config.Provider, names pki.Names, documents files) (files, error) {
-	cluster := cfg.Cluster()
 	out := files{
-		"ca.crt": cluster.IssuingCA().Crt, "aggregator-ca.crt": cluster.AggregatorCA().Crt, "etcd-ca.crt": cluster.Etcd().CA().Crt,
+		"ca.crt": settings.KubernetesCA(cfg).Crt, "aggregator-ca.crt": settings.AggregatorCA(cfg).Crt, "etcd-ca.crt": cfg.Cluster().Etcd().CA().Crt,
 	}
 
 	for name, content := range documents {
 		out[name] = content
 	}
 
-	for _, ca := range cluster.AcceptedCAs() {
+	for _, ca := range cfg.K8sAPIServerCAConfig().AcceptedCAs() {
 		out["ca.crt"] = append(append(out["ca.crt"], '\n'), ca.Crt...)
 	}
 
-	if err := addServiceAccount(out, cluster.ServiceAccount()); err != nil {
+	if err := addServiceAccount(out, settings.ServiceAccountKey(cfg)); err != nil {
 		return nil, err
 	}
 
@@ -149,10 +141,10 @@ func apiServerFiles(cfg config.Provider, names pki.Names, documents files) (file
 		authority *x509.PEMEncodedCertificateAndKey
 		leaf      pki.Leaf
 	}{
-		"apiserver":      {cluster.IssuingCA(), pki.Leaf{Name: "kube-apiserver", Usage: pki.ServerAuth, Names: names}},
-		"kubelet-client": {cluster.IssuingCA(), pki.Leaf{Name: "apiserver-kubelet-client", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth}},
-		"front-proxy":    {cluster.AggregatorCA(), pki.Leaf{Name: "front-proxy-client", Usage: pki.ClientAuth}},
-		"etcd-client":    {cluster.Etcd().CA(), pki.Leaf{Name: "kube-apiserver", Usage: pki.ClientAuth}},
+		"apiserver":      {settings.KubernetesCA(cfg), pki.Leaf{Name: "kube-apiserver", Usage: pki.ServerAuth, Names: names}},
+		"kubelet-client": {settings.KubernetesCA(cfg), pki.Leaf{Name: "apiserver-kubelet-client", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth}},
+		"front-proxy":    {settings.AggregatorCA(cfg), pki.Leaf{Name: "front-proxy-client", Usage: pki.ClientAuth}},
+		"etcd-client":    {cfg.Cluster().Etcd().CA(), pki.Leaf{Name: "kube-apiserver", Usage: pki.ClientAuth}},
 	} {
 		pair, err := pki.Issue(request.authority, request.leaf)
 		if err != nil {
@@ -174,56 +166,4 @@ func addServiceAccount(out files, key *x509.PEMEncodedKey) error {
 	out["service-account.key"], out["service-account.pub"] = key.Key, public
 
 	return nil
-}
-
-// apiServerDocuments are the policy files the machine configuration asks for.
-func apiServerDocuments(cfg config.Provider) (files, error) {
-	out := files{}
-
-	var plugins []map[string]any
-
-	for _, plugin := range cfg.Cluster().APIServer().AdmissionControl() {
-		plugins = append(plugins, map[string]any{"name": plugin.Name(), "configuration": plugin.Configuration()})
-	}
-
-	audit := cfg.Cluster().APIServer().AuditPolicy()
-	if audit == nil {
-		audit = map[string]any{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": []map[string]any{{"level": "Metadata"}}}
-	}
-
-	var providers []map[string]any
-
-	if secret := cfg.Cluster().SecretboxEncryptionSecret(); secret != "" {
-		providers = append(providers, encryptionProvider("secretbox", secret))
-	}
-
-	if secret := cfg.Cluster().AESCBCEncryptionSecret(); secret != "" {
-		providers = append(providers, encryptionProvider("aescbc", secret))
-	}
-
-	providers = append(providers, map[string]any{"identity": map[string]any{}})
-
-	for name, document := range map[string]any{
-		"admission.yaml": map[string]any{
-			"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins,
-		},
-		"audit.yaml": audit,
-		"encryption.yaml": map[string]any{
-			"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",
-			"resources": []map[string]any{{"resources": []string{"secrets"}, "providers": providers}},
-		},
-	} {
-		raw, err := yaml.Marshal(document)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-
-		out[name] = raw
-	}
-
-	return out, nil
-}
-
-func encryptionProvider(kind, secret string) map[string]any {
-	return map[string]any{kind: map[string]any{"keys": []map[string]any{{"name": "key1", "secret": secret}}}}
 }

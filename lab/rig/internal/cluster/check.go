@@ -6,22 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"plinth.dev/lab/rig/internal/pki"
 )
 
 // CheckNodes says which Node of the cluster is not ready.
 func (a *Agent) CheckNodes(ctx context.Context) error {
-	live := a.registry.Live(a.ClusterID())
-	if len(live) == 0 {
-		return fmt.Errorf("no Kubernetes API answers")
-	}
-
-	cfg := live[0].Config()
-
-	admin, err := client(cfg, apiServerAddress(live[0].Session, cfg), pki.Leaf{
-		Name: "talos:admin", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth,
-	})
+	admin, err := a.administrator()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"plinth.dev/lab/rig/internal/machine"
 	"plinth.dev/lab/rig/internal/pki"
 	"plinth.dev/lab/rig/internal/process"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // smallEnvironment keeps the helpers of a cluster small.
@@ -25,13 +26,12 @@ var stages []byte
 
 func controllerManagerCommand(s *machine.Session, cfg config.Provider, path string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kube-controller-manager")
-	cluster := cfg.Cluster()
 
-	inputs := fingerprint(string(cluster.IssuingCA().Crt), cluster.ServiceAccount())
+	inputs := fingerprint(string(settings.KubernetesCA(cfg).Crt), settings.ServiceAccountKey(cfg))
 
 	err := writeOnce(dir, inputs, func() (files, error) {
-		out := files{"ca.crt": cluster.IssuingCA().Crt, "ca.key": cluster.IssuingCA().Key}
-		if err := addServiceAccount(out, cluster.ServiceAccount()); err != nil {
+		out := files{"ca.crt": settings.KubernetesCA(cfg).Crt, "ca.key": settings.KubernetesCA(cfg).Key}
+		if err := addServiceAccount(out, settings.ServiceAccountKey(cfg)); err != nil {
 			return nil, err
 		}
 
@@ -48,7 +48,7 @@ func controllerManagerCommand(s *machine.Session, cfg config.Provider, path stri
 		"authentication-kubeconfig":        in("kubeconfig"),
 		"authorization-kubeconfig":         in("kubeconfig"),
 		"bind-address":                     {s.Spec.Address},
-		"cluster-cidr":                     {joined(cluster.Network().PodCIDRs())},
+		"cluster-cidr":                     {joined(settings.Prefixes(settings.Network(cfg).PodCIDRs()))},
 		"cluster-signing-cert-file":        in("ca.crt"),
 		"cluster-signing-key-file":         in("ca.key"),
 		"configure-cloud-routes":           {"false"},
@@ -58,7 +58,7 @@ func controllerManagerCommand(s *machine.Session, cfg config.Provider, path stri
 		"profiling":                        {"false"},
 		"root-ca-file":                     in("ca.crt"),
 		"service-account-private-key-file": in("service-account.key"),
-		"service-cluster-ip-range":         {joined(cluster.Network().ServiceCIDRs())},
+		"service-cluster-ip-range":         {joined(settings.Prefixes(settings.Network(cfg).ServiceCIDRs()))},
 		"use-service-account-credentials":  {"true"},
 	}
 
@@ -67,22 +67,21 @@ func controllerManagerCommand(s *machine.Session, cfg config.Provider, path stri
 		"root-ca-file", "service-account-private-key-file",
 	}
 
-	if err = merge(args, cluster.ControllerManager().ExtraArgs(), []string{"service-cluster-ip-range", "controllers", "feature-gates"}, denied); err != nil {
+	if err = merge(args, cfg.K8sControllerManagerConfig().ExtraArgs(), []string{"service-cluster-ip-range", "controllers", "feature-gates"}, denied); err != nil {
 		return nil, err
 	}
 
 	return &process.Command{
 		Path: path, Args: flags(args), Inputs: inputs,
-		Env: append(environment(cluster.ControllerManager().Env()), smallEnvironment...),
+		Env: append(environment(cfg.K8sControllerManagerConfig().Env()), smallEnvironment...),
 	}, nil
 }
 
 func schedulerCommand(s *machine.Session, cfg config.Provider, path string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kube-scheduler")
-	cluster := cfg.Cluster()
 
 	document := map[string]any{"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
-	maps.Copy(document, cluster.Scheduler().Config())
+	maps.Copy(document, cfg.K8sSchedulerConfig().Config())
 	document["clientConnection"] = map[string]any{"kubeconfig": filepath.Join(dir, "kubeconfig")}
 	document["leaderElection"] = map[string]any{"leaderElect": false}
 
@@ -91,7 +90,7 @@ func schedulerCommand(s *machine.Session, cfg config.Provider, path string) (*pr
 		return nil, err
 	}
 
-	inputs := fingerprint(string(cluster.IssuingCA().Crt), string(rendered))
+	inputs := fingerprint(string(settings.KubernetesCA(cfg).Crt), string(rendered))
 
 	err = writeOnce(dir, inputs, func() (files, error) {
 		out := files{"config.yaml": rendered}
@@ -113,13 +112,13 @@ func schedulerCommand(s *machine.Session, cfg config.Provider, path string) (*pr
 	}
 
 	denied := []string{"kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig", "config"}
-	if err = merge(args, cluster.Scheduler().ExtraArgs(), []string{"feature-gates"}, denied); err != nil {
+	if err = merge(args, cfg.K8sSchedulerConfig().ExtraArgs(), []string{"feature-gates"}, denied); err != nil {
 		return nil, err
 	}
 
 	return &process.Command{
 		Path: path, Args: flags(args), Inputs: inputs,
-		Env: append(environment(cluster.Scheduler().Env()), smallEnvironment...),
+		Env: append(environment(cfg.K8sSchedulerConfig().Env()), smallEnvironment...),
 	}, nil
 }
 
@@ -127,7 +126,7 @@ func schedulerCommand(s *machine.Session, cfg config.Provider, path string) (*pr
 // Nodes themselves are kept by their machines.
 func kwokCommand(s *machine.Session, cfg config.Provider, path string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kwok")
-	inputs := fingerprint(string(cfg.Cluster().IssuingCA().Crt), string(stages))
+	inputs := fingerprint(string(settings.KubernetesCA(cfg).Crt), string(stages))
 
 	err := writeOnce(dir, inputs, func() (files, error) {
 		out := files{"stages.yaml": stages}
@@ -150,7 +149,7 @@ func kwokCommand(s *machine.Session, cfg config.Provider, path string) (*process
 }
 
 func addKubeconfig(out files, s *machine.Session, cfg config.Provider, who pki.Leaf) error {
-	raw, err := kubeconfig(cfg, apiServerAddress(s, cfg), cfg.Cluster().Name(), who.Name, who)
+	raw, err := kubeconfig(cfg, apiServerAddress(s, cfg), settings.ClusterName(cfg), who.Name, who)
 	out["kubeconfig"] = raw
 
 	return err

@@ -43,6 +43,8 @@ type Etcd struct {
 	leaving atomic.Bool
 	healthy bool
 	misses  int
+	// refusal is why the member does not start on its data.
+	refusal error
 	// voting is set once the member is known not to be a learner.
 	voting bool
 }
@@ -126,6 +128,18 @@ func (e *Etcd) reconcile(cfg config.Provider) error {
 		return nil
 	}
 
+	refusal := e.checkFormat()
+
+	e.mu.Lock()
+	e.refusal = refusal
+	e.mu.Unlock()
+
+	if refusal != nil {
+		e.unit.Want(nil)
+
+		return refusal
+	}
+
 	path, err := e.program()
 	if err != nil {
 		return err
@@ -192,6 +206,14 @@ func (e *Etcd) secrets(cfg config.Provider) (files, error) {
 	}
 
 	return out, nil
+}
+
+// Refusal is why the member does not start on its data, nil when it does.
+func (e *Etcd) Refusal() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	return e.refusal
 }
 
 // waiting says what a member that does not run yet waits for.

@@ -10,6 +10,7 @@ import (
 	"plinth.dev/lab/rig/internal/machine"
 	"plinth.dev/lab/rig/internal/pki"
 	"plinth.dev/lab/rig/internal/process"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // Ready says whether the machine's API server answers and etcd has quorum.
@@ -31,7 +32,12 @@ func (a *Agent) watchHealth(ctx context.Context) {
 	for ctx.Err() == nil {
 		a.Etcd.probe(ctx)
 
-		a.describe("etcd", a.Etcd.unit.State(), a.Etcd.Healthy(), a.Etcd.waiting())
+		if refusal := a.Etcd.Refusal(); refusal != nil {
+			a.SetService("etcd", machine.ServiceFailed, "Failed: "+refusal.Error(), false)
+		} else {
+			a.describe("etcd", a.Etcd.unit.State(), a.Etcd.Healthy(), a.Etcd.waiting())
+		}
+
 		a.setReady(a.apiServer.State().Running && a.probeAPIServer(ctx))
 
 		interval := healthInterval
@@ -62,13 +68,13 @@ func (a *Agent) probeAPIServer(ctx context.Context) bool {
 	cfg := a.Config()
 
 	if a.probe == nil {
-		pair, err := pki.Issue(cfg.Cluster().IssuingCA(), pki.Leaf{Name: "probe", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth})
+		pair, err := pki.Issue(settings.KubernetesCA(cfg), pki.Leaf{Name: "probe", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth})
 		if err != nil {
 			return false
 		}
 
 		pool := stdx509.NewCertPool()
-		pool.AppendCertsFromPEM(cfg.Cluster().IssuingCA().Crt)
+		pool.AppendCertsFromPEM(settings.KubernetesCA(cfg).Crt)
 		a.probe = &http.Client{
 			Timeout: 1500 * time.Millisecond,
 			Transport: &http.Transport{TLSClientConfig: &tls.Config{

@@ -11,6 +11,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"plinth.dev/lab/rig/internal/pki"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // ErrNotControlPlane is the answer of a worker that is asked for a kubeconfig.
@@ -23,23 +24,23 @@ func AdminKubeconfig(cfg config.Provider) ([]byte, error) {
 	}
 
 	admin := cfg.Cluster().AdminKubeconfig()
-	user := fmt.Sprintf("admin@%s", cfg.Cluster().Name())
+	user := fmt.Sprintf("admin@%s", settings.ClusterName(cfg))
 
-	return kubeconfig(cfg, cfg.Cluster().Endpoint().String(), cfg.Cluster().Name(), user, pki.Leaf{
+	return kubeconfig(cfg, settings.Endpoint(cfg).String(), settings.ClusterName(cfg), user, pki.Leaf{
 		Name: admin.CommonName(), Organizations: []string{admin.CertOrganization()}, Usage: pki.ClientAuth,
 	})
 }
 
 // kubeconfig renders a client configuration for a fresh certificate.
 func kubeconfig(cfg config.Provider, server, clusterName, user string, who pki.Leaf) ([]byte, error) {
-	pair, err := pki.Issue(cfg.Cluster().IssuingCA(), who)
+	pair, err := pki.Issue(settings.KubernetesCA(cfg), who)
 	if err != nil {
 		return nil, err
 	}
 
 	return clientcmd.Write(clientcmdapi.Config{
 		Clusters: map[string]*clientcmdapi.Cluster{
-			clusterName: {Server: server, CertificateAuthorityData: cfg.Cluster().IssuingCA().Crt},
+			clusterName: {Server: server, CertificateAuthorityData: settings.KubernetesCA(cfg).Crt},
 		},
 		AuthInfos: map[string]*clientcmdapi.AuthInfo{
 			user: {ClientCertificateData: pair.CrtPEM, ClientKeyData: pair.KeyPEM},
@@ -53,7 +54,7 @@ func kubeconfig(cfg config.Provider, server, clusterName, user string, who pki.L
 
 // client is an API client for one server, as one user.
 func client(cfg config.Provider, server string, who pki.Leaf) (*kubernetes.Clientset, error) {
-	pair, err := pki.Issue(cfg.Cluster().IssuingCA(), who)
+	pair, err := pki.Issue(settings.KubernetesCA(cfg), who)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func client(cfg config.Provider, server string, who pki.Leaf) (*kubernetes.Clien
 	return kubernetes.NewForConfig(&rest.Config{
 		Host: server,
 		TLSClientConfig: rest.TLSClientConfig{
-			CAData: cfg.Cluster().IssuingCA().Crt, CertData: pair.CrtPEM, KeyData: pair.KeyPEM,
+			CAData: settings.KubernetesCA(cfg).Crt, CertData: pair.CrtPEM, KeyData: pair.KeyPEM,
 		},
 		Timeout: callTimeout,
 		QPS:     50,

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
 	"plinth.dev/lab/rig/internal/pki"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 const (
@@ -142,7 +144,7 @@ func (k *kubelet) sync(ctx context.Context) error {
 
 // restart models the service: a new image or new arguments restart the kubelet.
 func (k *kubelet) restart(cfg config.Provider) {
-	settings := cfg.Machine().Kubelet()
+	settings := cfg.K8sKubeletConfig()
 	image := fingerprint(settings.Image(), settings.ExtraArgs(), settings.ExtraConfig())
 
 	if k.image != "" && k.image != image {
@@ -162,8 +164,8 @@ func (k *kubelet) restart(cfg config.Provider) {
 
 // connect makes clients for a live API server, its own first, and says whether there is one.
 func (k *kubelet) connect(cfg config.Provider) (bool, error) {
-	live := k.agent.registry.Live(cfg.Cluster().ID())
-	authority := k.agent.registry.Authority(cfg.Cluster().ID())
+	live := k.agent.registry.Live(settings.ClusterID(cfg))
+	authority := k.agent.registry.Authority(settings.ClusterID(cfg))
 
 	if len(live) == 0 || authority == nil {
 		return false, nil
@@ -236,18 +238,11 @@ func (k *kubelet) renew(ctx context.Context, name string) error {
 
 // deleteNode forgets the Node of a machine that is reset.
 func (k *kubelet) deleteNode(ctx context.Context) error {
-	cfg := k.agent.Config()
-
-	live := k.agent.registry.Live(cfg.Cluster().ID())
-	if len(live) == 0 {
+	admin, err := k.agent.administrator()
+	if errors.Is(err, errNoAPI) {
 		return nil
 	}
 
-	authority := live[0].Config()
-
-	admin, err := client(authority, apiServerAddress(live[0].Session, authority), pki.Leaf{
-		Name: "talos:admin", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth,
-	})
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,12 @@ func (e *Etcd) run(ctx context.Context, peers func() []*Etcd) {
 			e.promote(ctx, peers())
 		}
 
+		if wanted && e.Healthy() {
+			if err := e.raiseFormat(ctx, peers()); err != nil {
+				e.session.Log.Printf("etcd cluster version: %v", err)
+			}
+		}
+
 		select {
 		case <-ctx.Done():
 		case <-changed:

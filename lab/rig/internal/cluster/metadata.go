@@ -23,20 +23,11 @@ func (k *kubelet) applyMetadata(ctx context.Context, node *corev1.Node, cfg conf
 		wanted.Annotations = map[string]string{}
 	}
 
-	labels := maps.Clone(cfg.Machine().NodeLabels())
-	if labels == nil {
-		labels = map[string]string{}
-	}
+	settings := cfg.K8sNodeConfig()
 
-	taints := configuredTaints(cfg)
-
-	if cfg.Machine().Type().IsControlPlane() {
-		labels[controlPlaneRole] = ""
-	}
-
-	own(wanted.Labels, labels, wanted.Annotations, constants.AnnotationOwnedLabels)
-	own(wanted.Annotations, cfg.Machine().NodeAnnotations(), wanted.Annotations, constants.AnnotationOwnedAnnotations)
-	ownTaints(wanted, taints)
+	own(wanted.Labels, settings.Labels(), wanted.Annotations, constants.AnnotationOwnedLabels)
+	own(wanted.Annotations, settings.Annotations(), wanted.Annotations, constants.AnnotationOwnedAnnotations)
+	ownTaints(wanted, configuredTaints(cfg))
 
 	if jsonEqual(node.ObjectMeta, wanted.ObjectMeta) && jsonEqual(node.Spec, wanted.Spec) {
 		return nil
@@ -123,7 +114,7 @@ func ownTaints(node *corev1.Node, taints []corev1.Taint) {
 func configuredTaints(cfg config.Provider) []corev1.Taint {
 	var taints []corev1.Taint
 
-	configured := cfg.Machine().NodeTaints()
+	configured := cfg.K8sNodeConfig().Taints()
 
 	for _, key := range slices.Sorted(maps.Keys(configured)) {
 		value, effect, found := strings.Cut(configured[key], ":")
@@ -132,10 +123,6 @@ func configuredTaints(cfg config.Provider) []corev1.Taint {
 		}
 
 		taints = append(taints, corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)})
-	}
-
-	if cfg.Machine().Type().IsControlPlane() && !cfg.Cluster().ScheduleOnControlPlanes() {
-		taints = append(taints, corev1.Taint{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule})
 	}
 
 	return taints

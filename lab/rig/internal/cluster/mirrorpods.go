@@ -32,27 +32,27 @@ func (a *Agent) Components(cfg config.Provider) []Component {
 		return nil
 	}
 
-	cluster := cfg.Cluster()
-
 	return []Component{
-		{Name: "kube-apiserver", Image: cluster.APIServer().Image(), Version: a.configVersion("kube-apiserver"), Unit: a.apiServer},
-		{Name: "kube-controller-manager", Image: cluster.ControllerManager().Image(), Version: a.configVersion("kube-controller-manager"), Unit: a.controllerManager},
-		{Name: "kube-scheduler", Image: cluster.Scheduler().Image(), Version: a.configVersion("kube-scheduler"), Unit: a.scheduler},
+		{Name: "kube-apiserver", Image: cfg.K8sAPIServerConfig().Image(), Version: a.configVersion("kube-apiserver"), Unit: a.apiServer},
+		{Name: "kube-controller-manager", Image: cfg.K8sControllerManagerConfig().Image(), Version: a.configVersion("kube-controller-manager"), Unit: a.controllerManager},
+		{Name: "kube-scheduler", Image: cfg.K8sSchedulerConfig().Image(), Version: a.configVersion("kube-scheduler"), Unit: a.scheduler},
 	}
 }
 
 // configVersion is the version of the resource a component was rendered from; empty before it is
 // published. Clients compare it with the pod's annotation to see that a change has arrived.
 func (a *Agent) configVersion(component string) string {
+	id := a.ConfigIDs(component)[0]
+
 	var res resource.Resource
 
 	switch component {
 	case k8s.APIServerID:
-		res = k8s.NewAPIServerConfig()
+		res = k8s.NewAPIServerConfig(id)
 	case k8s.ControllerManagerID:
-		res = k8s.NewControllerManagerConfig()
+		res = k8s.NewControllerManagerConfig(id)
 	default:
-		res = k8s.NewSchedulerConfig()
+		res = k8s.NewSchedulerConfig(id)
 	}
 
 	current, err := a.state.Get(context.Background(), res.Metadata())
@@ -61,6 +61,15 @@ func (a *Agent) configVersion(component string) string {
 	}
 
 	return current.Metadata().Version().String()
+}
+
+// ConfigIDs are the resources that hold a component's configuration; pods are rendered from the first.
+func (a *Agent) ConfigIDs(component string) []string {
+	if a.Release().HasFinalConfigs() {
+		return []string{k8s.FinalPrefix + component, component}
+	}
+
+	return []string{component}
 }
 
 // syncMirrorPods shows the control-plane programs as pods, replacing one that has changed.

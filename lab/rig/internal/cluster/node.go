@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/constants"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 const (
@@ -43,11 +45,13 @@ func (k *kubelet) newNode(name string, cfg config.Provider) *corev1.Node {
 func registrationTaints(cfg config.Provider) []corev1.Taint {
 	var taints []corev1.Taint
 
-	if cfg.Machine().Type().IsControlPlane() && !cfg.Cluster().ScheduleOnControlPlanes() {
-		taints = append(taints, corev1.Taint{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule})
+	for _, taint := range configuredTaints(cfg) {
+		if taint.Key == controlPlaneRole {
+			taints = append(taints, taint)
+		}
 	}
 
-	extra, err := json.Marshal(cfg.Machine().Kubelet().ExtraConfig()["registerWithTaints"])
+	extra, err := json.Marshal(cfg.K8sKubeletConfig().ExtraConfig()["registerWithTaints"])
 	if err != nil {
 		return taints
 	}
@@ -72,7 +76,7 @@ func (k *kubelet) updateStatus(ctx context.Context, node *corev1.Node, cfg confi
 	next.Status.NodeInfo = corev1.NodeSystemInfo{
 		MachineID: k.agent.NodeID(), SystemUUID: k.agent.Spec.UUID, BootID: k.agent.BootID,
 		KernelVersion: "6.18.0-talos", OSImage: fmt.Sprintf("Talos (%s)", system.Version), ContainerRuntimeVersion: "containerd://2.2.0",
-		KubeletVersion: machine.ImageVersion(cfg.Machine().Kubelet().Image()), OperatingSystem: "linux", Architecture: k.agent.Spec.Arch,
+		KubeletVersion: machine.ImageVersion(cfg.K8sKubeletConfig().Image()), OperatingSystem: "linux", Architecture: k.agent.Spec.Arch,
 	}
 	next.Status.Capacity = corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("8"),
@@ -137,7 +141,7 @@ func (k *kubelet) setCondition(node *corev1.Node, kind corev1.NodeConditionType,
 // cniInstalled: with `cni: none` a node has no network until a pod on it brings one, which is a
 // pod that mounts the folder where the network's configuration goes.
 func (k *kubelet) cniInstalled(ctx context.Context, node string, cfg config.Provider) (bool, error) {
-	if cfg.Cluster().Network().CNI().Name() != "none" {
+	if settings.CNI(cfg) != constants.NoneCNI {
 		return true, nil
 	}
 

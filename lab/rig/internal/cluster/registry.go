@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // Registry knows the agents of all running machines, decides for each cluster which machine
@@ -188,7 +189,7 @@ func (r *Registry) targets(id string) []string {
 	var targets []string
 
 	for _, a := range r.Live(id) {
-		targets = append(targets, net.JoinHostPort(a.Spec.Address, strconv.Itoa(a.Config().Cluster().LocalAPIServerPort())))
+		targets = append(targets, net.JoinHostPort(a.Spec.Address, strconv.Itoa(settings.APIPort(a.Config()))))
 	}
 
 	return targets
@@ -198,7 +199,7 @@ func (r *Registry) targets(id string) []string {
 // an endpoint that is a loopback address no machine has, which stands for a load balancer.
 func (r *Registry) virtualAddresses(a *Agent) []string {
 	addresses := a.VirtualIPs()
-	endpoint := a.Config().Cluster().Endpoint()
+	endpoint := settings.Endpoint(a.Config())
 	port := endpoint.Port()
 
 	if port == "" {

@@ -9,6 +9,7 @@ import (
 
 	"plinth.dev/lab/rig/internal/cluster"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // kubernetesOf is what the control plane and the kubelet were rendered from.
@@ -19,7 +20,7 @@ func kubernetesOf(s *machine.Session, agent *cluster.Agent) []meta.ResourceWithR
 	nodename.TypedSpec().Nodename = s.Hostname()
 
 	kubelet := k8s.NewKubeletSpec(k8s.NamespaceName, k8s.KubeletID)
-	kubelet.TypedSpec().Image = cfg.Machine().Kubelet().Image()
+	kubelet.TypedSpec().Image = cfg.K8sKubeletConfig().Image()
 	kubelet.TypedSpec().ExpectedNodename = s.Hostname()
 
 	list := []meta.ResourceWithRD{nodename, kubelet}
@@ -28,38 +29,49 @@ func kubernetesOf(s *machine.Session, agent *cluster.Agent) []meta.ResourceWithR
 		return list
 	}
 
-	return append(append(list, controlPlaneOf(cfg)...), staticPodsOf(s, agent, cfg)...)
+	return append(append(list, controlPlaneOf(agent, cfg)...), staticPodsOf(s, agent, cfg)...)
 }
 
-func controlPlaneOf(cfg config.Provider) []meta.ResourceWithRD {
-	cl := cfg.Cluster()
+func controlPlaneOf(agent *cluster.Agent, cfg config.Provider) []meta.ResourceWithRD {
+	network, endpoint := settings.Network(cfg), settings.Endpoint(cfg).String()
+	podCIDRs, serviceCIDRs := settings.Prefixes(network.PodCIDRs()), settings.Prefixes(network.ServiceCIDRs())
 
-	apiServer := k8s.NewAPIServerConfig()
-	*apiServer.TypedSpec() = k8s.APIServerConfigSpec{
-		Image: cl.APIServer().Image(), ControlPlaneEndpoint: cl.Endpoint().String(), LocalPort: cl.LocalAPIServerPort(),
-		ServiceCIDRs: cl.Network().ServiceCIDRs(), ExtraArgs: argValues(cl.APIServer().ExtraArgs()), EnvironmentVariables: cl.APIServer().Env(),
-		EtcdServers: []string{"https://127.0.0.1:2379"}, AdvertisedAddress: "$(POD_IP)",
+	var list []meta.ResourceWithRD
+
+	for _, id := range agent.ConfigIDs(k8s.APIServerID) {
+		apiServer, component := k8s.NewAPIServerConfig(id), cfg.K8sAPIServerConfig()
+		*apiServer.TypedSpec() = k8s.APIServerConfigSpec{
+			Image: component.Image(), ControlPlaneEndpoint: endpoint, LocalPort: component.APIPort(),
+			ServiceCIDRs: serviceCIDRs, ExtraArgs: argValues(component.ExtraArgs()), EnvironmentVariables: component.Env(),
+			EtcdServers: []string{"https://127.0.0.1:2379"}, AdvertisedAddress: "$(POD_IP)",
+		}
+		list = append(list, apiServer)
 	}
 
-	manager := k8s.NewControllerManagerConfig()
-	*manager.TypedSpec() = k8s.ControllerManagerConfigSpec{
-		Enabled: true, Image: cl.ControllerManager().Image(), PodCIDRs: cl.Network().PodCIDRs(), ServiceCIDRs: cl.Network().ServiceCIDRs(),
-		ExtraArgs: argValues(cl.ControllerManager().ExtraArgs()), EnvironmentVariables: cl.ControllerManager().Env(),
+	for _, id := range agent.ConfigIDs(k8s.ControllerManagerID) {
+		manager, component := k8s.NewControllerManagerConfig(id), cfg.K8sControllerManagerConfig()
+		*manager.TypedSpec() = k8s.ControllerManagerConfigSpec{
+			Enabled: component.Enabled(), Image: component.Image(), PodCIDRs: podCIDRs, ServiceCIDRs: serviceCIDRs,
+			ExtraArgs: argValues(component.ExtraArgs()), EnvironmentVariables: component.Env(),
+		}
+		list = append(list, manager)
 	}
 
-	scheduler := k8s.NewSchedulerConfig()
-	*scheduler.TypedSpec() = k8s.SchedulerConfigSpec{
-		Enabled: true, Image: cl.Scheduler().Image(), ExtraArgs: argValues(cl.Scheduler().ExtraArgs()),
-		EnvironmentVariables: cl.Scheduler().Env(), Config: cl.Scheduler().Config(),
+	for _, id := range agent.ConfigIDs(k8s.SchedulerID) {
+		scheduler, component := k8s.NewSchedulerConfig(id), cfg.K8sSchedulerConfig()
+		*scheduler.TypedSpec() = k8s.SchedulerConfigSpec{
+			Enabled: component.Enabled(), Image: component.Image(), ExtraArgs: argValues(component.ExtraArgs()),
+			EnvironmentVariables: component.Env(), Config: component.Config(),
+		}
+		list = append(list, scheduler)
 	}
 
 	manifests := k8s.NewBootstrapManifestsConfig()
 	*manifests.TypedSpec() = k8s.BootstrapManifestsConfigSpec{
-		Server: cl.Endpoint().String(), ClusterDomain: cl.Network().DNSDomain(), PodCIDRs: cl.Network().PodCIDRs(),
-		CNIName: cl.Network().CNI().Name(),
+		Server: endpoint, ClusterDomain: network.DNSDomain(), PodCIDRs: podCIDRs, CNIName: settings.CNI(cfg),
 	}
 
-	return []meta.ResourceWithRD{apiServer, manager, scheduler, manifests}
+	return append(list, manifests)
 }
 
 func argValues(args map[string][]string) map[string]k8s.ArgValues {

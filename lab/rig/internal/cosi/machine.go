@@ -18,6 +18,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/resources/v1alpha1"
 
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/spec"
 )
 
 const (
@@ -30,13 +31,9 @@ const (
 func hardwareOf(s *machine.Session) []meta.ResourceWithRD {
 	var list []meta.ResourceWithRD
 
-	for _, hw := range s.Spec.Disks {
-		disk := block.NewDisk(block.NamespaceName, path.Base(hw.Name))
-		*disk.TypedSpec() = block.DiskSpec{
-			DevPath: hw.Name, Size: hw.SizeGiB << 30, PrettySize: humanize.Bytes(hw.SizeGiB << 30), IOSize: 512, SectorSize: 512,
-			Model: hw.Model, Serial: hw.Serial, WWID: hw.WWID, Transport: hw.Transport, SubSystem: "/sys/class/block",
-			BusPath: "/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0",
-		}
+	for _, spec := range Disks(s.Spec) {
+		disk := block.NewDisk(block.NamespaceName, path.Base(spec.DevPath))
+		*disk.TypedSpec() = spec
 		list = append(list, disk)
 	}
 
@@ -46,6 +43,21 @@ func hardwareOf(s *machine.Session) []meta.ResourceWithRD {
 	}
 
 	return append(append(list, system), networkOf(s)...)
+}
+
+// Disks describes the block devices of a machine.
+func Disks(hardware spec.Machine) []block.DiskSpec {
+	list := make([]block.DiskSpec, len(hardware.Disks))
+
+	for i, hw := range hardware.Disks {
+		list[i] = block.DiskSpec{
+			DevPath: hw.Name, Size: hw.SizeGiB << 30, PrettySize: humanize.Bytes(hw.SizeGiB << 30), IOSize: 512, SectorSize: 512,
+			Model: hw.Model, Serial: hw.Serial, WWID: hw.WWID, Transport: hw.Transport, SubSystem: "/sys/class/block",
+			BusPath: "/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0",
+		}
+	}
+
+	return list
 }
 
 func networkOf(s *machine.Session) []meta.ResourceWithRD {

@@ -34,15 +34,24 @@ const (
 	ClockSkew Kind = "clock-skew"
 	// DiskFull: nothing more fits on the ephemeral partition.
 	DiskFull Kind = "disk-full"
+	// DeniedAfterInstall: once a system was written, every call is refused for seconds.
+	DeniedAfterInstall Kind = "denied-after-install"
+	// StaleMember: discovery goes on listing the machine after it has left its cluster.
+	StaleMember Kind = "stale-member"
+	// DuplicateAddress: an old Node object has the machine's address.
+	DuplicateAddress Kind = "duplicate-address"
 )
 
 // Kinds are all known faults.
-var Kinds = []Kind{Off, Hang, Refuse, BootFailure, APIDenied, NoReboot, GhostMember, ClockSkew, DiskFull}
+var Kinds = []Kind{
+	Off, Hang, Refuse, BootFailure, APIDenied, NoReboot, GhostMember, ClockSkew, DiskFull, DeniedAfterInstall, StaleMember, DuplicateAddress,
+}
 
 // Fault is one active fault.
 type Fault struct {
 	Kind Kind `json:"fault"`
-	// Seconds is the duration of api-denied (0: until it is removed) and the offset of clock-skew.
+	// Seconds is the duration of api-denied (0: until it is removed) and of denied-after-install, and
+	// the offset of clock-skew.
 	Seconds float64 `json:"seconds,omitempty"`
 	// Until is when the fault ends by itself.
 	Until *time.Time `json:"until,omitempty"`
@@ -70,12 +79,22 @@ func Parse(raw []byte) (Fault, error) {
 		return f, fmt.Errorf("clock-skew needs seconds, for example {\"fault\":\"clock-skew\",\"seconds\":300}")
 	}
 
+	if f.Kind == DeniedAfterInstall && f.Seconds <= 0 {
+		return f, fmt.Errorf("denied-after-install needs seconds, for example {\"fault\":\"denied-after-install\",\"seconds\":30}")
+	}
+
 	if f.Kind == APIDenied && f.Seconds > 0 {
-		until := time.Now().Add(time.Duration(f.Seconds * float64(time.Second)))
-		f.Until = &until
+		f = Denied(f.Seconds)
 	}
 
 	return f, nil
+}
+
+// Denied refuses every call from now on, for some seconds.
+func Denied(seconds float64) Fault {
+	until := time.Now().Add(time.Duration(seconds * float64(time.Second)))
+
+	return Fault{Kind: APIDenied, Seconds: seconds, Until: &until}
 }
 
 // Set is the active faults of one machine.

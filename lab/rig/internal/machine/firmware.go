@@ -14,8 +14,8 @@ const nextTry = time.Second
 var kernelURL = regexp.MustCompile(`/image/[0-9a-f]+/(v[^/]+)/kernel-([a-z0-9]+)$`)
 
 // firmware finds something to boot: the network first where the machine has a boot server, then the disk. False means
-// that nothing runs until the power goes.
-func (s *Session) firmware() (bool, error) {
+// that nothing runs until the power goes; onTrial says whether it is a slot that has yet to prove itself.
+func (s *Session) firmware() (found, onTrial bool, err error) {
 	for s.Spec.Netboot != "" && s.ctx.Err() == nil {
 		result, err := netboot.Boot(s.ctx, netboot.Firmware{
 			MAC: s.Spec.MAC, UUID: s.Spec.UUID, Arch: s.Spec.Arch, HasDisk: s.Store.Disk().Installed(), Log: s.Log.Printf,
@@ -25,15 +25,17 @@ func (s *Session) firmware() (bool, error) {
 		}
 
 		if s.ctx.Err() != nil {
-			return false, nil
+			return false, false, nil
 		}
 
 		if result.Kind == netboot.Image {
-			return s.bootImage(result)
+			found, err = s.bootImage(result)
+
+			return found, false, err
 		}
 
 		if s.Store.Disk().Installed() {
-			return true, s.chooseSlot()
+			return true, s.chooseSlot(), nil
 		}
 
 		s.Log.Printf("no bootable device")
@@ -46,10 +48,10 @@ func (s *Session) firmware() (bool, error) {
 	}
 
 	if s.ctx.Err() != nil {
-		return false, nil
+		return false, false, nil
 	}
 
-	return true, s.chooseSlot()
+	return true, s.chooseSlot(), nil
 }
 
 // bootImage starts Talos from the network with the arguments it was given.

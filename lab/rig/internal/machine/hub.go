@@ -2,6 +2,7 @@ package machine
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -21,6 +22,14 @@ func (h *Hub) Add(m *Machine) {
 	defer h.mu.Unlock()
 
 	h.machines = append(h.machines, m)
+}
+
+// Remove takes a machine out of the room.
+func (h *Hub) Remove(m *Machine) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.machines = slices.DeleteFunc(slices.Clone(h.machines), func(other *Machine) bool { return other == m })
 }
 
 // Machines returns all machines in the order of the file.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
+
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // Config is the active configuration, nil in maintenance.
@@ -21,8 +23,8 @@ func (s *Session) Config() config.Provider {
 
 // ClusterID names the cluster the machine belongs to; empty without configuration.
 func (s *Session) ClusterID() string {
-	if cfg := s.Config(); cfg != nil && cfg.Cluster() != nil {
-		return cfg.Cluster().ID()
+	if cfg := s.Config(); cfg != nil {
+		return settings.ClusterID(cfg)
 	}
 
 	return ""

@@ -4,6 +4,9 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
+
+	"plinth.dev/lab/rig/internal/fault"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // Membership is what the cluster's discovery knows of a machine.
@@ -17,9 +20,7 @@ type Membership struct {
 func (m *Machine) Membership() (Membership, bool) {
 	if s := m.Session(); s != nil && s.Config() != nil {
 		known := Membership{ClusterID: s.ClusterID(), Hostname: s.Hostname(), Type: s.Type()}
-		if cl := s.Config().Cluster(); cl != nil {
-			known.APIServerPort = cl.LocalAPIServerPort()
-		}
+		known.APIServerPort = settings.APIPort(s.Config())
 
 		m.mu.Lock()
 		m.known = known
@@ -28,7 +29,7 @@ func (m *Machine) Membership() (Membership, bool) {
 		return known, known.ClusterID != ""
 	}
 
-	if m.Store.Disk().Config == "" {
+	if m.Store.Disk().Config == "" && !m.Faults.Has(fault.StaleMember) {
 		return Membership{}, false
 	}
 

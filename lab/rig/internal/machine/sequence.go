@@ -9,6 +9,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config"
 
 	"plinth.dev/lab/rig/internal/fault"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 const (
@@ -129,10 +130,7 @@ func (s *Session) Install(cfg config.Provider) error {
 
 // systemOf is the system an installation from this configuration yields.
 func (s *Session) systemOf(cfg config.Provider) Slot {
-	image := ""
-	if cfg.Machine() != nil && cfg.Machine().Install() != nil {
-		image = cfg.Machine().Install().Image()
-	}
+	image := settings.InstallImage(cfg)
 
 	if version := ImageVersion(image); version != "" {
 		return Slot{Version: version, Image: image}
@@ -143,9 +141,15 @@ func (s *Session) systemOf(cfg config.Provider) Slot {
 
 // WriteSlot installs an image beside the running system; it is tried at the next boot.
 func (s *Session) WriteSlot(image string) error {
+	if armed, ok := s.Faults.Get(fault.DeniedAfterInstall); ok {
+		s.Faults.Remove(fault.DeniedAfterInstall)
+		s.Faults.Add(fault.Denied(armed.Seconds))
+	}
+
 	return s.Store.Update(func(d *Disk) {
 		d.Trial = d.Other()
 		d.Slots[d.Trial] = Slot{Version: ImageVersion(image), Image: image}
+		d.Faults = s.Faults.List()
 	})
 }
 

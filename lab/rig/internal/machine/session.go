@@ -14,6 +14,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 
 	"plinth.dev/lab/rig/internal/fault"
+	"plinth.dev/lab/rig/internal/release"
 )
 
 var (
@@ -65,6 +66,18 @@ func newSession(ctx context.Context, m *Machine) (*Session, error) {
 	return s, nil
 }
 
+// Release is the Talos version the machine runs. An image whose tag is no version runs as the
+// version of the installation medium, which was checked.
+func (s *Session) Release() release.Release {
+	if running, err := release.Parse(s.System.Version); err == nil {
+		return running
+	}
+
+	medium, _ := release.Parse(s.Spec.Talos)
+
+	return medium
+}
+
 // Context ends with the session.
 func (s *Session) Context() context.Context { return s.ctx }
 
@@ -88,8 +101,13 @@ func (s *Session) live() error {
 		return nil
 	}
 
-	if found, err := s.firmware(); err != nil || !found {
+	found, onTrial, err := s.firmware()
+	if err != nil || !found {
 		return err
+	}
+
+	if onTrial && s.Faults.Has(fault.BootFailure) {
+		return s.giveUp(errors.New("the boot sequence failed"))
 	}
 
 	disk := s.Store.Disk()
@@ -110,11 +128,23 @@ func (s *Session) live() error {
 
 	stop, err := start(s)
 	if err != nil {
+		if onTrial {
+			return s.giveUp(err)
+		}
+
 		s.Log.Printf("boot failed: %v", err)
 		s.SetStage(StageFailed)
 		<-s.ctx.Done()
 
 		return nil
+	}
+
+	if onTrial {
+		if err = s.Store.Update(func(d *Disk) { d.Active, d.Trial = d.Trial, "" }); err != nil {
+			stop()
+
+			return err
+		}
 	}
 
 	if disk.Config == "" {
@@ -129,35 +159,31 @@ func (s *Session) live() error {
 	return nil
 }
 
-// chooseSlot boots the slot on trial once, and falls back to the proven one when it fails.
-func (s *Session) chooseSlot() error {
+// chooseSlot boots the freshly written slot if there is one, and says whether it did.
+func (s *Session) chooseSlot() (onTrial bool) {
 	disk := s.Store.Disk()
 
-	if disk.Trial != "" {
-		err := s.Store.Update(func(d *Disk) {
-			if s.Faults.Has(fault.BootFailure) {
-				s.Log.Printf("slot %s did not boot, going back to slot %s", d.Trial, d.Active)
-			} else {
-				d.Active = d.Trial
-			}
-
-			d.Trial = ""
-		})
-		if err != nil {
-			return err
-		}
-
-		disk = s.Store.Disk()
-	}
-
 	s.Slot, s.System = disk.Active, disk.Current()
-	if s.Slot == "" {
+
+	switch {
+	case disk.Trial != "":
+		s.Slot, s.System = disk.Trial, disk.Slots[disk.Trial]
+	case s.Slot == "":
 		s.System = Slot{Version: s.Spec.Talos}
 	}
 
 	s.Log.Printf("running Talos %s", s.System.Version)
 
-	return nil
+	return disk.Trial != ""
+}
+
+// giveUp keeps the slot that was to be replaced: a new system whose boot sequence fails reverts the
+// boot loader and reboots, all by itself.
+func (s *Session) giveUp(reason error) error {
+	s.Log.Printf("slot %s did not boot: %v; going back to slot %s", s.Slot, reason, s.Store.Disk().Active)
+	s.SetStage(StageFailed)
+
+	return s.Store.Update(func(d *Disk) { d.Trial = "" })
 }
 
 // Stage is where the session is.

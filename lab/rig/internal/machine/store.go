@@ -27,7 +27,7 @@ type Disk struct {
 	Slots map[string]Slot `json:"slots,omitempty"`
 	// Active is the slot that boots.
 	Active string `json:"active,omitempty"`
-	// Trial is a freshly written slot that becomes active if it boots.
+	// Trial is a freshly written slot that boots next, and becomes active once it has.
 	Trial string `json:"trial,omitempty"`
 	// Config is the machine configuration that the next boot uses.
 	Config string `json:"config,omitempty"`

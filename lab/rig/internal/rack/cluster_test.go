@@ -15,7 +15,7 @@ import (
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
-	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
+	"github.com/siderolabs/talos/pkg/machinery/config/types/meta"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -218,8 +218,8 @@ func checkConfigurationChange(t *testing.T, b *bench, kube *kubernetes.Clientset
 	boot := b.machine(12).BootID
 
 	changed := b.config(12, talosmachine.TypeControlPlane, func(cfg *configuration) {
-		cfg.ClusterConfig.APIServerConfig.ExtraArgsConfig = v1alpha1.Args{"event-ttl": v1alpha1.NewArgValue("45m0s", nil)}
-		cfg.ClusterConfig.APIServerConfig.CertSANs = []string{"extra.example.com"}
+		cfg.ClusterConfig.APIServerConfig.ExtraArgsConfig = meta.Args{"event-ttl": meta.NewArgValue("45m0s", nil)}
+		cfg.ClusterConfig.APIServerConfig.ExtraCertSANs = []string{"extra.example.com"}
 		cfg.MachineConfig.MachineNodeLabels["example.com/zone"] = "a"
 		cfg.MachineConfig.MachineNodeTaints = map[string]string{"example.com/busy": "yes:NoSchedule"}
 	})

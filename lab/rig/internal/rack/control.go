@@ -14,11 +14,13 @@ import (
 
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/spec"
 )
 
 const (
 	socketName   = "rig.sock"
 	maxRequest   = 64 << 10
+	maxRigFile   = 4 << 20
 	dialTimeout  = time.Second
 	closeTimeout = time.Second
 )
@@ -53,6 +55,8 @@ func (r *Rack) serveControl(ctx context.Context, socket net.Listener) error {
 		kind := fault.Kind(request.PathValue("fault"))
 		r.with(func(ctx context.Context, m *machine.Machine, _ []byte) error { return r.removeFaults(ctx, m, kind) })(w, request)
 	})
+
+	mux.HandleFunc("PUT /rig", r.reload)
 
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
@@ -105,6 +109,29 @@ func (r *Rack) with(act action) http.HandlerFunc {
 
 		answer(w, http.StatusOK, r.machineStatus(m))
 	}
+}
+
+// reload takes a whole rig file and answers when every machine that is on can be reached.
+func (r *Rack) reload(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxRigFile))
+
+	var next *spec.Rig
+	if err == nil {
+		next, err = spec.Parse(body)
+	}
+
+	if err == nil {
+		err = r.Reload(request.Context(), next)
+	}
+
+	if err != nil {
+		answer(w, http.StatusBadRequest, failure(err))
+
+		return
+	}
+
+	r.waitReachable(request.Context())
+	answer(w, http.StatusOK, r.Status())
 }
 
 func failure(err error) map[string]string { return map[string]string{"error": err.Error()} }

@@ -27,7 +27,9 @@ func (r *Rack) addFault(ctx context.Context, m *machine.Machine, body []byte) er
 		if agent := r.agent(m); agent != nil && agent.Etcd != nil {
 			err = agent.Etcd.RaiseNoSpace(ctx)
 		}
-	case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew:
+	case fault.DuplicateAddress:
+		err = r.onNode(m, func(a *cluster.Agent) error { return a.AddOldNode(ctx) })
+	case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.StaleMember:
 	}
 
 	if err != nil {
@@ -57,7 +59,9 @@ func (r *Rack) removeFaults(ctx context.Context, m *machine.Machine, kind fault.
 			if agent := r.agent(m); agent != nil && agent.Etcd != nil {
 				problems = append(problems, agent.Etcd.ClearNoSpace(ctx))
 			}
-		case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew:
+		case fault.DuplicateAddress:
+			problems = append(problems, r.onNode(m, func(a *cluster.Agent) error { return a.RemoveOldNode(ctx) }))
+		case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.StaleMember:
 		}
 	}
 
@@ -86,4 +90,14 @@ func (r *Rack) onMember(m *machine.Machine, act func(*cluster.Etcd) error) error
 	}
 
 	return act(agent.Etcd)
+}
+
+// onNode needs the machine in a running cluster.
+func (r *Rack) onNode(m *machine.Machine, act func(*cluster.Agent) error) error {
+	agent := r.agent(m)
+	if agent == nil {
+		return fmt.Errorf("%s belongs to no cluster", m.Spec.Name)
+	}
+
+	return act(agent)
 }

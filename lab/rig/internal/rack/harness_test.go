@@ -6,16 +6,19 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/client"
 	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
+	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	talosmachine "github.com/siderolabs/talos/pkg/machinery/config/machine"
@@ -69,22 +72,36 @@ type bench struct {
 	done   chan error
 	http   *http.Client
 
-	input  *generate.Input
-	access *clientconfig.Config
+	network int
+	bundle  *secrets.Bundle
+	input   *generate.Input
+	access  *clientconfig.Config
 }
 
 // newBench starts machines 127.80.<net>.<host> and generates secrets for them.
 func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *bench {
 	t.Helper()
 
+	media := map[int]string{}
+	for _, host := range hosts {
+		media[host] = "v1.13.0"
+	}
+
+	return newBenchOf(t, network, programs, media)
+}
+
+// newBenchOf starts machines with the given Talos versions as their installation media.
+func newBenchOf(t *testing.T, network int, programs spec.Tools, media map[int]string) *bench {
+	t.Helper()
+
 	b := &bench{T: t, rig: &spec.Rig{Dir: t.TempDir(), Tools: programs, BootSeconds: 0.2}}
 	on := true
 
-	for _, host := range hosts {
+	for _, host := range slices.Sorted(maps.Keys(media)) {
 		b.rig.Machines = append(b.rig.Machines, spec.Machine{
 			Name: fmt.Sprintf("m%d", host), Address: fmt.Sprintf("127.80.%d.%d", network, host),
 			MAC: fmt.Sprintf("52:54:00:80:%02x:%02x", network, host), UUID: fmt.Sprintf("00000000-0000-4000-8000-0000000%02d%03d", network, host),
-			Arch: "amd64", MemoryMiB: 8192, Talos: "v1.13.0", Powered: &on,
+			Arch: "amd64", MemoryMiB: 8192, Talos: media[host], Powered: &on,
 			Disks: []spec.Disk{{Name: "/dev/sda", SizeGiB: 64, Serial: "S1", Model: "SIM", Transport: "sata"}},
 		})
 	}
@@ -92,10 +109,8 @@ func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *ben
 	bundle, err := secrets.NewBundle(secrets.NewClock(), nil)
 	b.must(err)
 
-	b.input, err = generate.NewInput("bench", fmt.Sprintf("https://127.80.%d.100:6443", network), kubernetesVersion,
-		generate.WithSecretsBundle(bundle), generate.WithInstallDisk("/dev/sda"),
-		generate.WithInstallImage("factory.talos.dev/metal-installer/"+schematic+":v1.13.0"))
-	b.must(err)
+	b.network, b.bundle = network, bundle
+	b.input = b.inputFor(config.TalosVersion1_13, kubernetesVersion, "v1.13.0")
 
 	b.access, err = b.input.Talosconfig()
 	b.must(err)
@@ -111,6 +126,22 @@ func newBench(t *testing.T, network int, programs spec.Tools, hosts ...int) *ben
 	t.Cleanup(b.stop)
 
 	return b
+}
+
+// inputFor generates configurations of a contract, for a Kubernetes and a Talos version.
+func (b *bench) inputFor(contract *config.VersionContract, kubernetes, talos string) *generate.Input {
+	b.Helper()
+
+	input, err := generate.NewInput("bench", fmt.Sprintf("https://127.80.%d.100:6443", b.network), kubernetes,
+		generate.WithVersionContract(contract), generate.WithSecretsBundle(b.bundle), generate.WithInstallDisk("/dev/sda"),
+		generate.WithInstallImage(installer(talos)))
+	b.must(err)
+
+	return input
+}
+
+func installer(talos string) string {
+	return "factory.talos.dev/metal-installer/" + schematic + ":" + talos
 }
 
 const schematic = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
@@ -198,10 +229,12 @@ func (b *bench) address(host int) string {
 }
 
 // insecure talks to a machine in maintenance.
-func (b *bench) insecure(host int) *client.Client {
+func (b *bench) insecure(host int) *client.Client { return b.insecureAt(b.address(host)) }
+
+func (b *bench) insecureAt(address string) *client.Client {
 	b.Helper()
 
-	c, err := client.New(b.ctx, client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), client.WithEndpoints(b.address(host))) //nolint:gosec // as in maintenance
+	c, err := client.New(b.ctx, client.WithTLSConfig(&tls.Config{InsecureSkipVerify: true}), client.WithEndpoints(address)) //nolint:gosec // as in maintenance
 	b.must(err)
 	b.Cleanup(func() { _ = c.Close() })
 

@@ -194,7 +194,7 @@ func TestUpgradeFallsBackWhenTheNewSlotDoesNotBoot(t *testing.T) {
 		t.Helper()
 
 		before := b.machine(11).BootID
-		_, err := b.talos(11).Upgrade(b.ctx, "ghcr.io/siderolabs/installer:v1.13.9", false, false) //nolint:staticcheck // the older way is part of the API
+		_, err := b.talos(11).Upgrade(b.ctx, "ghcr.io/siderolabs/installer:v1.13.9", false, true) //nolint:staticcheck // the older way is part of the API
 		b.must(err)
 
 		b.eventually(10*time.Second, func() error {

@@ -4,10 +4,9 @@ package rack
 
 import (
 	"context"
+	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/cosi-project/runtime/pkg/state"
 
@@ -15,6 +14,7 @@ import (
 	"plinth.dev/lab/rig/internal/cosi"
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/rules"
 	"plinth.dev/lab/rig/internal/spec"
 	"plinth.dev/lab/rig/internal/talosapi"
 )
@@ -25,27 +25,30 @@ type Rack struct {
 	hub      *machine.Hub
 	registry *cluster.Registry
 	api      *talosapi.API
+	rules    *rules.Rules
+	tools    *spec.Toolbox
+
+	// mu is held while machines come and go.
+	mu    sync.Mutex
+	lives *lives
 }
 
 // New opens the machines' disks; nothing runs yet.
 func New(rig *spec.Rig) (*Rack, error) {
 	hub := machine.NewHub()
 	registry := cluster.NewRegistry(hub)
-	r := &Rack{spec: rig, hub: hub, registry: registry, api: talosapi.New(hub, registry)}
+	tools := spec.NewToolbox(rig.Tools)
+	judges := rules.New(tools)
+	r := &Rack{spec: rig, hub: hub, registry: registry, api: talosapi.New(hub, registry, judges), rules: judges, tools: tools}
 
 	if err := os.MkdirAll(rig.Dir, 0o700); err != nil {
 		return nil, err
 	}
 
-	bootDelay := time.Duration(rig.BootSeconds * float64(time.Second))
-
 	for _, hardware := range rig.Machines {
-		m, err := machine.New(hardware, filepath.Join(rig.Dir, "machines", hardware.Name), bootDelay, hub, r)
-		if err != nil {
+		if err := r.add(hardware); err != nil {
 			return nil, err
 		}
-
-		hub.Add(m)
 	}
 
 	return r, nil
@@ -63,9 +66,13 @@ func (r *Rack) Run(ctx context.Context, ready func()) error {
 
 	tasks.Go(func() { r.registry.Run(ctx) })
 
+	r.mu.Lock()
+	r.lives = &lives{ctx: ctx, ends: map[*machine.Machine]func(){}}
+
 	for _, m := range r.hub.Machines() {
-		tasks.Go(func() { m.Run(ctx) })
+		r.lives.begin(m)
 	}
+	r.mu.Unlock()
 
 	tasks.Go(func() {
 		if r.waitReachable(ctx) {
@@ -76,6 +83,11 @@ func (r *Rack) Run(ctx context.Context, ready func()) error {
 	err = r.serveControl(ctx, socket)
 
 	tasks.Wait()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	r.lives.end()
 
 	return err
 }
@@ -138,7 +150,11 @@ func (r *Rack) Maintenance(s *machine.Session) (func(), error) {
 
 // Configured runs a machine with its configuration.
 func (r *Rack) Configured(s *machine.Session) (func(), error) {
-	return r.boot(s, func(st state.State) *cluster.Agent { return r.registry.Start(s, r.spec.Tools, st) })
+	if err := r.rules.Load(s.Context(), s.Release(), s.Store.Disk().Config); err != nil {
+		return nil, fmt.Errorf("failed to load the machine configuration: %w", err)
+	}
+
+	return r.boot(s, func(st state.State) *cluster.Agent { return r.registry.Start(s, r.tools, st) })
 }
 
 // systemServices are the services of a machine that are not programs here.

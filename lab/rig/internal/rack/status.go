@@ -7,6 +7,7 @@ import (
 	"plinth.dev/lab/rig/internal/cluster"
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // Status is the answer of GET /status.
@@ -18,12 +19,14 @@ type Status struct {
 
 // MachineStatus is one machine.
 type MachineStatus struct {
-	Name      string        `json:"name"`
-	Address   string        `json:"address"`
-	Power     string        `json:"power"`
-	Stage     machine.Stage `json:"stage"`
-	Talos     string        `json:"talos"`
-	Slot      string        `json:"slot"`
+	Name    string        `json:"name"`
+	Address string        `json:"address"`
+	Power   string        `json:"power"`
+	Stage   machine.Stage `json:"stage"`
+	Talos   string        `json:"talos"`
+	Slot    string        `json:"slot"`
+	// Pending is the version that was installed beside the running one and boots next, if any.
+	Pending   string        `json:"pending"`
 	BootID    string        `json:"bootId"`
 	Hostname  string        `json:"hostname"`
 	Type      string        `json:"type"`
@@ -76,7 +79,7 @@ func (r *Rack) machineStatus(m *machine.Machine) MachineStatus {
 	disk := m.Store.Disk()
 	out := MachineStatus{
 		Name: m.Spec.Name, Address: m.Spec.Address, Power: "off", Stage: machine.StageOff, Slot: disk.Active, Installed: disk.Installed(), Installs: disk.Installs,
-		Talos: disk.Current().Version, Faults: append([]fault.Fault{}, m.Faults.List()...), Processes: []Process{},
+		Talos: disk.Current().Version, Pending: disk.Slots[disk.Trial].Version, Faults: append([]fault.Fault{}, m.Faults.List()...), Processes: []Process{},
 	}
 
 	if out.Talos == "" {
@@ -123,8 +126,8 @@ func (r *Rack) clusters() []ClusterStatus {
 		}
 
 		seen[id] = true
-		cfg := a.Config().Cluster()
-		status := ClusterStatus{Name: cfg.Name(), Endpoint: cfg.Endpoint().String(), APIServers: []string{}}
+		cfg := a.Config()
+		status := ClusterStatus{Name: settings.ClusterName(cfg), Endpoint: settings.Endpoint(cfg).String(), APIServers: []string{}}
 
 		for _, member := range r.registry.Cluster(id) {
 			status.Quorum = status.Quorum || hasQuorum(member)

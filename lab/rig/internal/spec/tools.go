@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// Programs are the tools every rig needs.
+// Programs are the tools every rig needs. A tool "talos" by version may be there beside them: the
+// rules by which machines of that Talos version judge a configuration.
 var Programs = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"}
 
 // Tools maps a program's name to its binaries.
@@ -70,6 +72,42 @@ func (t Tools) Identify(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// Toolbox is the tools of a running rig; new ones can be put into it.
+type Toolbox struct {
+	mu    sync.RWMutex
+	tools Tools
+}
+
+// NewToolbox holds the tools of a rig file.
+func NewToolbox(tools Tools) *Toolbox { return &Toolbox{tools: tools} }
+
+// Replace changes what is in the toolbox.
+func (t *Toolbox) Replace(tools Tools) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.tools = tools
+}
+
+// Has says whether there is any version of the program.
+func (t *Toolbox) Has(program string) bool { return t.Versions(program) != nil }
+
+// Versions are the binaries of a program by version, nil when there is no such program.
+func (t *Toolbox) Versions(program string) Binaries {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	return t.tools[program]
+}
+
+// Find returns the binary of the program for a version such as v1.36.3.
+func (t *Toolbox) Find(program, version string) (string, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	return t.tools.Find(program, version)
 }
 
 // Find returns the binary of the program for a version such as v1.36.3.

@@ -10,6 +10,8 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/role"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"plinth.dev/lab/rig/internal/settings"
 )
 
 // GenerateClientConfiguration issues a client certificate for some roles.
@@ -42,7 +44,7 @@ func (s *machineService) GenerateClientConfiguration(
 		return nil, err
 	}
 
-	talosconfig, err := clientconfig.NewConfig(cfg.Cluster().Name(), nil, authority.Crt, pair).Bytes()
+	talosconfig, err := clientconfig.NewConfig(settings.ClusterName(cfg), nil, authority.Crt, pair).Bytes()
 	if err != nil {
 		return nil, err
 	}

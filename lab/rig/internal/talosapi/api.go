@@ -28,6 +28,7 @@ import (
 	"plinth.dev/lab/rig/internal/cluster"
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/rules"
 )
 
 // maxMessage is the largest message Talos sends or takes.
@@ -37,6 +38,7 @@ const maxMessage = 32 << 20
 type API struct {
 	hub      *machine.Hub
 	registry *cluster.Registry
+	rules    *rules.Rules
 
 	mu            sync.Mutex
 	nodes         map[*machine.Machine]*node
@@ -44,8 +46,8 @@ type API struct {
 }
 
 // New returns an API without machines.
-func New(hub *machine.Hub, registry *cluster.Registry) *API {
-	return &API{hub: hub, registry: registry, nodes: map[*machine.Machine]*node{}, unimplemented: map[string]int{}}
+func New(hub *machine.Hub, registry *cluster.Registry, rules *rules.Rules) *API {
+	return &API{hub: hub, registry: registry, rules: rules, nodes: map[*machine.Machine]*node{}, unimplemented: map[string]int{}}
 }
 
 // Unimplemented counts the calls that were answered so, by method.
@@ -79,6 +81,8 @@ type node struct {
 	// agent is nil in maintenance.
 	agent *cluster.Agent
 	state state.State
+	// installing is held while a system is written.
+	installing sync.Mutex
 
 	server *grpc.Server
 	conn   *grpc.ClientConn
@@ -97,8 +101,12 @@ func (a *API) Serve(s *machine.Session, agent *cluster.Agent, st state.State) (s
 	)
 
 	machineapi.RegisterMachineServiceServer(n.server, &machineService{node: n})
-	machineapi.RegisterLifecycleServiceServer(n.server, &lifecycleService{node: n})
-	machineapi.RegisterImageServiceServer(n.server, &imageService{node: n})
+
+	if s.Release().HasLifecycleService() {
+		machineapi.RegisterLifecycleServiceServer(n.server, &lifecycleService{node: n})
+		machineapi.RegisterImageServiceServer(n.server, &imageService{node: n})
+	}
+
 	storageapi.RegisterStorageServiceServer(n.server, &storageService{node: n})
 	timeapi.RegisterTimeServiceServer(n.server, &timeService{node: n})
 	clusterapi.RegisterClusterServiceServer(n.server, &clusterService{node: n})

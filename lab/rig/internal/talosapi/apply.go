@@ -3,7 +3,6 @@ package talosapi
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/config"
@@ -13,7 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"plinth.dev/lab/rig/internal/cosi"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/rules"
 )
 
 type applyMode = machineapi.ApplyConfigurationRequest_Mode
@@ -25,13 +26,6 @@ const (
 	modeStaged   = machineapi.ApplyConfigurationRequest_STAGED
 	modeTry      = machineapi.ApplyConfigurationRequest_TRY
 )
-
-// metal is the mode configurations are validated for.
-type metal struct{ installed bool }
-
-func (metal) String() string          { return mode }
-func (metal) InContainer() bool       { return false }
-func (m metal) RequiresInstall() bool { return !m.installed }
 
 // ApplyConfiguration validates with Talos' own rules and applies in the mode asked for.
 func (s *machineService) ApplyConfiguration(
@@ -75,6 +69,13 @@ func (s *machineService) validate(ctx context.Context, raw []byte, maintenance b
 		return nil, nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 
+	rules := rules.Machine{Installed: s.session.Store.Disk().Installed(), State: s.state, Disks: cosi.Disks(s.session.Spec)}
+
+	warnings, err := s.api.rules.Judge(ctx, s.session.Release(), raw, rules)
+	if err != nil {
+		return invalid(err)
+	}
+
 	provider, err := configloader.NewFromBytes(raw)
 	if err != nil {
 		return invalid(err)
@@ -84,19 +85,7 @@ func (s *machineService) validate(ctx context.Context, raw []byte, maintenance b
 		return invalid(fmt.Errorf("the applied machine configuration doesn't contain v1alpha1 config, did you mean to patch the machine config instead?"))
 	}
 
-	rules := metal{installed: s.session.Store.Disk().Installed()}
-
-	warnings, err := provider.Validate(rules)
-	if err != nil {
-		return invalid(err)
-	}
-
-	more, err := provider.RuntimeValidate(ctx, s.state, rules)
-	if err != nil {
-		return invalid(err)
-	}
-
-	return provider, slices.Concat(warnings, more), nil
+	return provider, warnings, nil
 }
 
 // chooseMode resolves auto, and refuses to apply at once what needs a reboot.
@@ -109,6 +98,19 @@ func (s *machineService) chooseMode(asked applyMode, provider config.Provider, m
 
 	if maintenance && asked != modeStaged && asked != modeTry {
 		return modeNoReboot, immediate, nil
+	}
+
+	if !s.session.Release().DetectsReboots() {
+		// v1alpha1_server.go of 1.14: nothing is compared any more, all changes are taken at once.
+		switch asked {
+		case modeReboot:
+			return asked, "", status.Error(codes.Unimplemented, "the REBOOT mode is not supported, please use AUTO or NO_REBOOT modes instead")
+		case modeAuto, modeNoReboot:
+			return modeNoReboot, immediate, nil
+		case modeTry:
+			return asked, immediate, nil
+		case modeStaged:
+		}
 	}
 
 	switch asked {

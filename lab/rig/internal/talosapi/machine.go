@@ -113,6 +113,11 @@ func (s *machineService) Rollback(context.Context, *machineapi.RollbackRequest) 
 	disk := s.session.Store.Disk()
 	other := disk.Other()
 
+	if disk.Trial != "" {
+		// Installed and never booted: the boot loader goes back to what runs.
+		other = disk.Active
+	}
+
 	if _, ok := disk.Slots[other]; !ok || !disk.Installed() {
 		return nil, status.Error(codes.Unknown, "cannot rollback to \"\", label does not exist")
 	}

@@ -30,8 +30,8 @@ var (
 	backups   = []string{admin, operator, reader, etcdBackup}
 )
 
-// rules name who may call a method; whatever is not listed is for administrators.
-var rules = map[string][]string{
+// permissions name who may call a method; whatever is not listed is for administrators.
+var permissions = map[string][]string{
 	"/cluster.ClusterService/HealthCheck": readers,
 	"/cosi.resource.State/Get":            readers,
 	"/cosi.resource.State/List":           readers,
@@ -93,7 +93,7 @@ func (n *node) admit(ctx context.Context, method string) error {
 		return errNotAuthorized
 	}
 
-	allowed, ok := rules[method]
+	allowed, ok := permissions[method]
 	if !ok {
 		allowed = []string{admin}
 	}

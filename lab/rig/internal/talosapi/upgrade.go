@@ -2,80 +2,139 @@ package talosapi
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/compatibility"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/release"
 )
 
 const etcdTimeout = 10 * time.Second
 
-var errDiskFull = status.Error(codes.ResourceExhausted, "write /var: no space left on device")
+var errDiskFull = status.Error(codes.ResourceExhausted, "write /var/lib/containerd: no space left on device")
 
-// lifecycleService installs systems; the reboot is asked for separately.
+// lifecycleService installs systems; the reboot is asked for separately. It asks nobody whether the
+// machine can be spared: that is its caller's business (internal/app/lifecycle of 1.13).
 type lifecycleService struct {
 	machineapi.UnimplementedLifecycleServiceServer
 	*node
 }
 
-// Upgrade writes an image to the other slot.
-func (s *lifecycleService) Upgrade(
-	request *machineapi.LifecycleServiceUpgradeRequest, stream grpc.ServerStreamingServer[machineapi.LifecycleServiceUpgradeResponse],
-) error {
-	image := request.GetSource().GetImageName()
+type upgradeStream = grpc.ServerStreamingServer[machineapi.LifecycleServiceUpgradeResponse]
 
-	if err := s.writeSlot(image); err != nil {
-		return err
+// Upgrade writes an image to the other slot.
+func (s *lifecycleService) Upgrade(request *machineapi.LifecycleServiceUpgradeRequest, stream upgradeStream) error {
+	if !s.installing.TryLock() {
+		return status.Error(codes.FailedPrecondition, "another installation/upgrade is already in progress")
 	}
 
-	if err := stream.Send(&machineapi.LifecycleServiceUpgradeResponse{Progress: &machineapi.LifecycleServiceInstallProgress{
-		Response: &machineapi.LifecycleServiceInstallProgress_Message{Message: "installed " + image},
-	}}); err != nil {
+	defer s.installing.Unlock()
+
+	image := request.GetSource().GetImageName()
+
+	switch {
+	case !s.session.Store.Disk().Installed() || s.agent == nil:
+		return status.Error(codes.FailedPrecondition, "machine is not installed")
+	case image == "":
+		return status.Error(codes.InvalidArgument, "installer image name is required")
+	}
+
+	installed := s.install(image)
+	exitCode, message := int32(0), "installation of "+image+" complete"
+
+	if installed != nil {
+		exitCode, message = 1, installed.Error()
+	}
+
+	if err := stream.Send(progress(&machineapi.LifecycleServiceInstallProgress_Message{Message: message})); err != nil {
 		return err
 	}
 
 	return stream.Send(&machineapi.LifecycleServiceUpgradeResponse{Progress: &machineapi.LifecycleServiceInstallProgress{
-		Response: &machineapi.LifecycleServiceInstallProgress_ExitCode{ExitCode: 0},
+		Response: &machineapi.LifecycleServiceInstallProgress_ExitCode{ExitCode: exitCode},
 	}})
 }
 
-// writeSlot checks what a real installation checks before it writes.
-func (n *node) writeSlot(image string) error {
-	switch {
-	case n.agent == nil:
-		return errNotRunning
-	case machine.ImageVersion(image) == "":
-		return status.Errorf(codes.InvalidArgument, "invalid installer image reference %q", image)
-	case n.session.Faults.Has(fault.DiskFull):
-		return errDiskFull
+func progress(message *machineapi.LifecycleServiceInstallProgress_Message) *machineapi.LifecycleServiceUpgradeResponse {
+	return &machineapi.LifecycleServiceUpgradeResponse{Progress: &machineapi.LifecycleServiceInstallProgress{Response: message}}
+}
+
+// install runs the installer: its own checks, then the other slot.
+func (n *node) install(image string) error {
+	if n.session.Faults.Has(fault.DiskFull) {
+		return errors.New("error writing boot assets: write /boot: no space left on device")
+	}
+
+	wanted, err := n.installer(image)
+	if err != nil {
+		return err
+	}
+
+	if err = preflight(n.session.Release(), wanted); err != nil {
+		return fmt.Errorf("pre-flight checks failed: %w", err)
 	}
 
 	return n.session.WriteSlot(image)
 }
 
-// Upgrade is the older way: one call installs and reboots.
-func (s *machineService) Upgrade(_ context.Context, request *machineapi.UpgradeRequest) (*machineapi.UpgradeResponse, error) {
+// preflight is what the installer of a version asks of the system it replaces.
+func preflight(running, wanted release.Release) error {
+	host, err := compatibility.ParseTalosVersion(&machineapi.VersionInfo{Tag: running.String()})
+	if err != nil {
+		return err
+	}
+
+	target, err := compatibility.ParseTalosVersion(&machineapi.VersionInfo{Tag: wanted.String()})
+	if err != nil {
+		return err
+	}
+
+	return target.UpgradeableFrom(host)
+}
+
+// installer is the version in an installer image, if there is such an image.
+func (n *node) installer(image string) (release.Release, error) {
+	version, err := release.Parse(machine.ImageVersion(image))
+	if err != nil {
+		return version, fmt.Errorf("invalid installer image reference %q: %w", image, err)
+	}
+
+	return version, errors.Join(version.Published(image), n.api.rules.Known(version))
+}
+
+// Upgrade is the older way: one call that asks etcd, installs and reboots.
+func (s *machineService) Upgrade(ctx context.Context, request *machineapi.UpgradeRequest) (*machineapi.UpgradeResponse, error) {
 	if s.agent == nil {
 		return nil, errNotRunning
 	}
 
-	if machine.ImageVersion(request.Image) == "" {
-		return nil, status.Errorf(codes.InvalidArgument, "invalid installer image reference %q", request.Image)
+	if err := s.pull(request.Image); err != nil {
+		return nil, fmt.Errorf("error validating installer image %q: %w", request.Image, err)
+	}
+
+	if s.agent.Etcd != nil && !request.Force { //nolint:staticcheck // older clients send it
+		if err := s.agent.Etcd.ValidateForUpgrade(ctx); err != nil {
+			return nil, fmt.Errorf("error validating etcd for upgrade: %w", err)
+		}
 	}
 
 	actor := uuid.NewString()
-	s.session.RunSequence("upgrade", actor, machine.StageUpgrading, machine.Reboot, func() error { return s.writeSlot(request.Image) })
+	s.session.RunSequence("upgrade", actor, machine.StageUpgrading, machine.Reboot, func() error { return s.install(request.Image) })
 
 	return &machineapi.UpgradeResponse{Messages: []*machineapi.Upgrade{{Ack: "Upgrade request received", ActorId: actor}}}, nil
 }
 
-// pull says whether an image can be had: there is no registry, but programs may be missing.
+// pull says whether an image can be had: there is no registry, but programs and systems may be missing.
 func (n *node) pull(image string) error {
 	switch {
 	case n.agent == nil:
@@ -84,7 +143,12 @@ func (n *node) pull(image string) error {
 		return errDiskFull
 	}
 
-	if err := n.agent.CheckImage(image); err != nil {
+	err := n.agent.CheckImage(image)
+	if err == nil && strings.Contains(image, "installer") {
+		_, err = n.installer(image)
+	}
+
+	if err != nil {
 		return status.Errorf(codes.NotFound, "failed to pull image %q: %v", image, err)
 	}
 

@@ -13,7 +13,6 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/encoder"
 	"github.com/siderolabs/talos/pkg/machinery/config/generate"
 	"github.com/siderolabs/talos/pkg/machinery/config/machine"
-	"github.com/siderolabs/talos/pkg/machinery/constants"
 	"go.yaml.in/yaml/v4"
 
 	"plinth.dev/lab/rig/internal/plugin/bridged"
@@ -53,7 +52,7 @@ func generateMachineConfiguration(_ context.Context, args property.Map) ([]bridg
 		return nil, fmt.Errorf("config_patches are invalid: %w", err)
 	}
 	if args["kubernetesVersion"] == nil {
-		args["kubernetesVersion"] = constants.DefaultKubernetesVersion
+		args["kubernetesVersion"] = defaultKubernetes
 	}
 	if args["talosVersion"] == nil {
 		args["talosVersion"] = defaultContract

@@ -19,6 +19,9 @@ import (
 // defaultContract is the configuration contract when a program names no Talos version.
 const defaultContract = "v1.13"
 
+// defaultKubernetes is the version when a program names none: that of the plugin stood in for.
+const defaultKubernetes = "1.36.0"
+
 func pair() *bridged.Property {
 	return &bridged.Property{Kind: bridged.Object, Fields: bridged.Schema{"cert": {Required: true}, "key": {Required: true, Secret: true}}}
 }

@@ -1,0 +1,62 @@
+import { parseArgs } from "node:util";
+import { seconds } from "../ticker";
+import { Stand, type Versions } from "./stand";
+
+/**
+ * Brings a lab up with the first of the given versions and to the last ones in one `up`, by the provider process and the
+ * real talosctl. etcd keeps its quorum all the while, and each machine boots once for every Talos on the way.
+ */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      talos: { type: "string", default: "v1.13.0,v1.13.9,v1.14.1" },
+      kubernetes: { type: "string", default: "v1.36.3" },
+      contract: { type: "string", default: "v1.13" },
+    },
+  });
+  const available = { talos: values.talos.split(","), kubernetes: values.kubernetes.split(",") };
+  const at = (place: number): Versions => ({
+    talos: available.talos.at(place) ?? "",
+    kubernetes: available.kubernetes.at(place) ?? "",
+  });
+  const stand = new Stand("rehearsal", available, values.contract);
+  try {
+    const begun = Date.now();
+    await stand.reset();
+    const made = await stand.up(at(0), { watch: false });
+    if (!made.ok) throw new Error(`the lab did not come up with ${text(at(0))}, see ${stand.logFile}`);
+    console.log(`ok      ${text(at(0))} is up (${seconds(Date.now() - begun)})`);
+
+    const started = Date.now();
+    const ended = await stand.up(at(-1));
+    for (const line of stepsIn(ended.output)) console.log(`        ${line}`);
+    const reboots = available.talos.length - 1;
+    const odd = Object.entries(ended.boots).filter(([, boots]) => boots !== reboots);
+    const wrong = [
+      ...(ended.ok ? [] : ["the update failed"]),
+      ...(ended.quorumLost.length > 0 ? [`etcd had no quorum at ${ended.quorumLost[0]}`] : []),
+      ...odd.map(([name, boots]) => `${name} booted ${boots} times instead of ${reboots}`),
+    ];
+    const verdict = wrong.length === 0 ? "ok    " : "FAILED";
+    console.log(`${verdict}  ${text(at(0))} → ${text(at(-1))} (${seconds(Date.now() - started)})`);
+    console.log(`        ${ended.samples} looks at etcd, boots: ${JSON.stringify(ended.boots)}`);
+    for (const reason of wrong) console.log(`        ${reason}; see ${stand.logFile}`);
+    if (wrong.length > 0) process.exitCode = 1;
+  } finally {
+    await stand.reset();
+  }
+}
+
+/** The steps that an update says it makes. */
+function stepsIn(output: string): readonly string[] {
+  return [...output.matchAll(/step \d+ of \d+, .*/g)].map(([line]) => line);
+}
+
+function text({ talos, kubernetes }: Versions): string {
+  return `Talos ${talos} with Kubernetes ${kubernetes}`;
+}
+
+void main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

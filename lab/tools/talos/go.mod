@@ -1,0 +1,3 @@
+module plinth.dev/lab/tools/talos
+
+go 1.26.0
