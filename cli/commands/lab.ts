@@ -107,12 +107,28 @@ export function registerLab(program: Command): void {
   lab
     .command("tools")
     .description("build the lab's tools into the cache, without starting anything")
-    .option("--print <module>", "print the folder of a module's binaries, as kubernetes")
+    .option(
+      "--print <module>",
+      "print the folder of a module's binaries, as kubernetes; of talos each version's program",
+    )
     .action(async (options: { print?: string }) => {
       const { ensureTools } = await import("../../lab/build/tools.js");
       const { recipes } = await import("../../lab/build/recipes.js");
       const tools = await withTicker((ticker) => interruptible(ticker, ({ signal }) => ensureTools(ticker, signal)));
       if (options.print === undefined) return;
+      if (options.print === "talos") {
+        const { ensureVersions, ruleVersions } = await import("../../lab/build/versions.js");
+        const wanted = { talos: ruleVersions, kubernetes: [] };
+        const rules = await withTicker((ticker) =>
+          interruptible(ticker, ({ signal }) => ensureVersions(wanted, tools, ticker, signal)),
+        );
+        console.log(
+          Object.entries(rules)
+            .map(([version, { talos }]) => `${version}=${talos?.path}`)
+            .join(","),
+        );
+        return;
+      }
       const first = Object.entries(recipes).find(([name]) => name === options.print)?.[1].binaries ?? {};
       const tool = tools[Object.keys(first)[0] ?? ""];
       if (tool === undefined)

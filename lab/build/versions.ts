@@ -31,7 +31,7 @@ export const kubernetesVersions: readonly string[] = [
 ];
 
 /** Talos versions whose rules are programs of their own. */
-const ruleVersions = pinsIn(join("lab", "tools", "talos"));
+export const ruleVersions: readonly string[] = pinsIn(join("lab", "tools", "talos"));
 
 /** The Talos version whose rules are part of the rig itself. */
 const linkedVersion = pinned(recipes.rig.folder, MACHINERY);

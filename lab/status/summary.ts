@@ -71,7 +71,7 @@ function ingredientLines({ ingredients, machines, unimplemented, netbox }: LabSt
   const calls = unimplemented.map(({ method, count }) => `${method} (${count})`);
   return [
     `real:          ${[...real.map((name) => toolText(tools, name)), ...official].join(", ")}`,
-    `simulated:     ${machines.length} Talos machines (rig), pods (${toolText(tools, "kwok")})${netbox === undefined ? "" : `, NetBox (${netbox})`}`,
+    `simulated:     ${machines.length} Talos machines (rig; their etcd members and the rules for their configurations are real), pods (${toolText(tools, "kwok")})${netbox === undefined ? "" : `, NetBox (${netbox})`}`,
     `stood in for:  ${standins.length === 0 ? "nothing" : `${standins.join(", ")} (install the official plugins and they are used)`}`,
     `unimplemented: ${calls.length === 0 ? "nothing that was asked for" : calls.join(", ")}`,
   ];

@@ -47,6 +47,15 @@ func (d Disk) Installed() bool { return d.Active != "" }
 // Current is the active slot's system.
 func (d Disk) Current() Slot { return d.Slots[d.Active] }
 
+// Next is the slot that boots next.
+func (d Disk) Next() string {
+	if d.Trial != "" {
+		return d.Trial
+	}
+
+	return d.Active
+}
+
 // Other is the name of the slot that is not active.
 func (d Disk) Other() string {
 	if d.Active == "A" {

@@ -79,7 +79,7 @@ func (r *Rack) machineStatus(m *machine.Machine) MachineStatus {
 	disk := m.Store.Disk()
 	out := MachineStatus{
 		Name: m.Spec.Name, Address: m.Spec.Address, Power: "off", Stage: machine.StageOff, Slot: disk.Active, Installed: disk.Installed(), Installs: disk.Installs,
-		Talos: disk.Current().Version, Pending: disk.Slots[disk.Trial].Version, Faults: append([]fault.Fault{}, m.Faults.List()...), Processes: []Process{},
+		Talos: disk.Current().Version, Faults: append([]fault.Fault{}, m.Faults.List()...), Processes: []Process{},
 	}
 
 	if out.Talos == "" {
@@ -97,6 +97,15 @@ func (r *Rack) machineStatus(m *machine.Machine) MachineStatus {
 	}
 
 	out.Stage, out.BootID = s.Stage(), s.BootID
+
+	// What runs is not always what the disk boots next.
+	if out.Stage != machine.StageBooting {
+		out.Talos, out.Slot = s.System.Version, s.Slot
+
+		if next := disk.Next(); next != s.Slot {
+			out.Pending = disk.Slots[next].Version
+		}
+	}
 
 	if s.Config() == nil {
 		return out

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,23 +17,20 @@ import (
 	"plinth.dev/lab/rig/internal/spec"
 )
 
-// withRules adds the rules of Talos versions, which RIG_RULES names a folder of, one file a version.
+// withRules adds the rules of Talos versions, which RIG_RULES lists as version=program,…
 func withRules(t *testing.T, programs spec.Tools) spec.Tools {
 	t.Helper()
 
-	folder := os.Getenv("RIG_RULES")
-	if folder == "" {
-		t.Skip("RIG_RULES does not name a folder with the rules of Talos versions")
-	}
-
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
+	list := os.Getenv("RIG_RULES")
+	if list == "" {
+		t.Skip("RIG_RULES does not list the rules of Talos versions as version=program,…")
 	}
 
 	programs["talos"] = spec.Binaries{}
-	for _, entry := range entries {
-		programs["talos"][entry.Name()] = filepath.Join(folder, entry.Name())
+
+	for entry := range strings.SplitSeq(list, ",") {
+		version, program, _ := strings.Cut(entry, "=")
+		programs["talos"][version] = program
 	}
 
 	return programs
@@ -45,7 +41,7 @@ func TestDocumentsOfALaterTalosAreRefused(t *testing.T) {
 	b := newBenchOf(t, 9, withRules(t, noTools()), map[int]string{11: "v1.12.0", 12: "v1.13.9", 13: "v1.14.1"})
 
 	probe := "apiVersion: v1alpha1\nkind: TCPProbeConfig\nname: gateway\ninterval: 1s\nfailureThreshold: 3\nendpoint: 127.0.0.1:80\ntimeout: 10s\n"
-	sysctl := "apiVersion: v1alpha1\nkind: SysctlConfig\nparameters:\n  vm.swappiness: \"10\"\n"
+	sysctl := "apiVersion: v1alpha1\nkind: SysctlConfig\nparams:\n  vm.swappiness: \"10\"\n"
 
 	for _, trial := range []struct {
 		host     int

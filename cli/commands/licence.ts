@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { keyId, keyRing } from "../../components/licensing/keys";
+import { verifyLicence } from "../../components/licensing/licence";
+import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { ProblemError } from "../../components/problem";
+import { makeKey, publicKeys, readKeys, retireKey, type Seal } from "../licence/keys";
+import { record } from "../licence/log";
+import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
+
+interface Options {
+  readonly vendor: string;
+  readonly recipient: readonly string[];
+  readonly identity: readonly string[];
+}
+
+/** `plinth licence …`: what a vendor issues, and what anybody can check. */
+export function registerLicence(program: Command): void {
+  const licence = program.command("licence").description("issue and check licences that work offline");
+
+  vendor(licence.command("keys"))
+    .description("list the public keys as a site file names them; make a new one, or retire one")
+    .argument("[act]", "new, or retire")
+    .argument("[id]", "key to retire")
+    .option(
+      "--recipient <age1…>",
+      "seal the new key to this age public key (default: PLINTH_LICENCE_PASSPHRASE)",
+      many,
+      [],
+    )
+    .action(async (act: string | undefined, id: string | undefined, options: Options) => {
+      if (act === "new") {
+        const key = await makeKey(options.vendor, seal(options));
+        record(options.vendor, { act: "key", key });
+      } else if (act === "retire") {
+        const key = id ?? "";
+        retireKey(options.vendor, key, second(new Date()));
+        record(options.vendor, { act: "retire", key });
+      } else if (act !== undefined) {
+        throw new ProblemError("No key was changed:", [
+          { path: "act", reason: `${act} is nothing to do with a key`, fix: "leave it out, or say new or retire" },
+        ]);
+      }
+      for (const key of publicKeys(options.vendor)) console.log(`- ${JSON.stringify(key)} # ${keyId(key.x)}`);
+    });
+
+  signing(licence.command("issue"))
+    .description("sign a licence and print it")
+    .requiredOption("--id <name>", "its name, which renewals keep")
+    .requiredOption("--customer <name>", "who it is for")
+    .requiredOption("--tier <tier>", Object.keys(TIERS).join(", "))
+    .requiredOption("--until <date>", "last moment, as 2027-01-31 or 2027-01-31T12:00:00Z")
+    .option("--from <date>", "first moment (default: now)")
+    .option("--feature <name>", `beside the tier's: ${Object.keys(FEATURES).join(", ")}`, many, [])
+    .option("--sites <n>", "limit of sites")
+    .option("--nodes <n>", "limit of machines of a site")
+    .option("--gpus <n>", "limit of GPUs of a site")
+    .option("--grace <days>", "days after the end in which all goes on", "14")
+    .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
+    .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
+    .action(async (options: Options & Draft) => {
+      console.log(await issue(options.vendor, options, seal(options), new Date()));
+    });
+
+  signing(licence.command("renew"))
+    .description("sign a licence again with a later end and print it")
+    .argument("<id>", "its name")
+    .requiredOption("--until <date>", "last moment, as 2028-01-31")
+    .action(async (id: string, options: Options & { readonly until: string }) => {
+      console.log(await renew(options.vendor, id, options.until, seal(options), new Date()));
+    });
+
+  signing(licence.command("revoke"))
+    .description("put a licence on the revocation list, sign the list and print it")
+    .argument("<id>", "its name")
+    .requiredOption("--reason <text>", "why; customers read it")
+    .action(async (id: string, options: Options & { readonly reason: string }) => {
+      console.log(await revoke(options.vendor, id, options.reason, seal(options), new Date()));
+    });
+
+  licence
+    .command("show")
+    .description("print what a licence or a revocation list says; whether it is to be believed, verify tells")
+    .argument("<file>", "- for standard input")
+    .action((file: string) => {
+      const body = read(file).split(".")[1] ?? "";
+      try {
+        console.log(JSON.stringify(JSON.parse(Buffer.from(body, "base64url").toString()), undefined, 2));
+      } catch {
+        const fix = "copy it again, whole, as the vendor sent it";
+        throw new ProblemError("There is nothing to show:", [{ path: file, reason: "is no licence", fix }]);
+      }
+    });
+
+  licence
+    .command("verify")
+    .description("say whether a licence is good and why; exit code 1 when it is not")
+    .option("--uuid <uuid>", "SMBIOS UUID of a machine that is here", many, [])
+    .option("--wwid <wwid>", "WWID of a disk that is here", many, [])
+    .argument("<file>", "- for standard input")
+    .requiredOption("--keys <file>", "the vendor's public keys: keys.json")
+    .option("--revocations <file>", "the vendor's revocation list")
+    .option("--at <date>", "another moment than now")
+    .action((file: string, { keys, revocations, at, uuid, wwid }: Check) => {
+      const verdict = verifyLicence(read(file), {
+        keys: keyRing(readKeys(keys)),
+        now: at === undefined ? new Date() : new Date(moment(at, "--at")),
+        devices: { uuids: uuid, wwids: wwid },
+        ...(revocations !== undefined && { revocations: read(revocations) }),
+      });
+      console.log([`${verdict.state}: ${verdict.reason}`, verdict.fix, ...verdict.warnings].filter(Boolean).join("\n"));
+      if (!verdict.entitled) process.exitCode = 1;
+    });
+}
+
+interface Check {
+  readonly keys: string;
+  readonly revocations?: string;
+  readonly at?: string;
+  readonly uuid: readonly string[];
+  readonly wwid: readonly string[];
+}
+
+function vendor(command: Command): Command {
+  return command.option("--vendor <folder>", "the vendor's keys and log", "vendor");
+}
+
+function signing(command: Command): Command {
+  return vendor(command).option(
+    "--identity <file>",
+    "age private key that opens the signing key (default: PLINTH_LICENCE_PASSPHRASE)",
+    many,
+    [],
+  );
+}
+
+function many(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function seal({ recipient = [], identity = [] }: Partial<Options>): Seal {
+  const passphrase = process.env.PLINTH_LICENCE_PASSPHRASE;
+  const identities = identity.flatMap((file) => read(file).match(/^AGE-SECRET-KEY-\S+$/gm) ?? []);
+  // What is named on the command line counts; an environment may be set for another day.
+  const named = recipient.length + identities.length > 0;
+  return { recipients: recipient, identities, ...(passphrase && !named && { passphrase }) };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : file, "utf8").trim();
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).message;
+    throw new ProblemError("There is nothing to read:", [{ path: file, reason, fix: "name a file that you may read" }]);
+  }
+}

@@ -1,0 +1,145 @@
+/** What a vendor does: check, record, sign. Only what is recorded is handed out. */
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Licence, licenceClaims, type Revocations, revocationClaims } from "../../components/licensing/claims";
+import { LICENCE, REVOCATIONS } from "../../components/licensing/licence";
+import { sign } from "../../components/licensing/signed";
+import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { type Problem, ProblemError, refuse } from "../../components/problem";
+import { suggestion } from "../../components/site/parse";
+import { type Seal, signingKey } from "./keys";
+import { type Entry, latest, readLog, record, sha256 } from "./log";
+
+/** A licence as the command line describes it. */
+export interface Draft {
+  readonly id: string;
+  readonly customer: string;
+  readonly tier: string;
+  readonly until: string;
+  readonly from?: string;
+  readonly feature: readonly string[];
+  readonly sites?: string;
+  readonly nodes?: string;
+  readonly gpus?: string;
+  readonly grace: string;
+  readonly uuid: readonly string[];
+  readonly wwid: readonly string[];
+}
+
+/** Signs a new licence. */
+export async function issue(folder: string, draft: Draft, seal: Seal, now: Date): Promise<string> {
+  const issued = second(now);
+  const numbers = { sites: draft.sites, nodes: draft.nodes, gpus: draft.gpus };
+  const limits = Object.entries(numbers).flatMap(([what, text]) => (text === undefined ? [] : [[what, Number(text)]]));
+  const { uuid: uuids, wwid: wwids } = draft;
+  const claims = {
+    v: 1,
+    id: draft.id,
+    sequence: 1,
+    customer: draft.customer,
+    tier: draft.tier,
+    features: draft.feature,
+    limits: Object.fromEntries(limits),
+    issued,
+    notBefore: draft.from === undefined ? issued : moment(draft.from, "--from"),
+    notAfter: moment(draft.until, "--until"),
+    graceDays: Number(draft.grace),
+    ...(uuids.length + wwids.length > 0 && { devices: { uuids, wwids } }),
+  };
+  const problems = unknownNames(draft);
+  if (latest(readLog(folder), draft.id) !== undefined) {
+    const fix = `plinth licence renew ${draft.id}, or choose another name`;
+    problems.push({ path: "--id", reason: `${draft.id} was issued before`, fix });
+  }
+  return handOut(folder, "issue", checkedClaims(claims, problems), seal);
+}
+
+/** Signs a licence again, with the next sequence and a later end. */
+export async function renew(folder: string, id: string, until: string, seal: Seal, now: Date): Promise<string> {
+  const before = known(readLog(folder), id);
+  const claims = { ...before, sequence: before.sequence + 1, issued: second(now), notAfter: moment(until, "--until") };
+  const later = Date.parse(claims.notAfter) > Date.parse(before.notAfter);
+  const fix = "name a later end; to end a licence early, revoke it";
+  const reason = `${claims.notAfter} is not after its end, ${before.notAfter}`;
+  return handOut(folder, "renew", checkedClaims(claims, later ? [] : [{ path: "--until", reason, fix }]), seal);
+}
+
+/** Signs the revocation list with this licence, as it was issued last, on it. */
+export async function revoke(folder: string, id: string, reason: string, seal: Seal, now: Date): Promise<string> {
+  const entries = readLog(folder);
+  const { sequence } = known(entries, id);
+  const before = entries.flatMap((entry) => ("list" in entry ? [entry.list] : [])).at(-1);
+  const list: Revocations = {
+    v: 1,
+    sequence: (before?.sequence ?? 0) + 1,
+    issued: second(now),
+    revoked: [...(before?.revoked ?? []).filter((each) => each.id !== id), { id, sequence, reason }],
+  };
+  const parsed = revocationClaims.safeParse(list);
+  if (!parsed.success) throw wrong(parsed.error.issues);
+  const { key, x, id: by } = await signingKey(folder, seal);
+  const text = await sign(list, REVOCATIONS, key, x);
+  record(folder, { act: "revoke", key: by, sha256: sha256(text), list });
+  const draft = join(folder, "revocations.jws.new");
+  writeFileSync(draft, `${text}\n`);
+  renameSync(draft, join(folder, "revocations.jws"));
+  return text;
+}
+
+/** A day or a moment of the command line, in UTC to the second. */
+export function moment(text: string, path: string): string {
+  const whole = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text;
+  const time = new Date(whole);
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(whole) && !Number.isNaN(time.getTime()) && second(time) === whole)
+    return whole;
+  throw new ProblemError("Nothing was done:", [
+    { path, reason: `${text} is no date`, fix: "write it as 2027-01-31 or 2027-01-31T12:00:00Z" },
+  ]);
+}
+
+async function handOut(folder: string, act: "issue" | "renew", licence: Licence, seal: Seal): Promise<string> {
+  const { key, x, id } = await signingKey(folder, seal);
+  const text = await sign(licence, LICENCE, key, x);
+  record(folder, { act, key: id, sha256: sha256(text), licence });
+  return text;
+}
+
+function checkedClaims(claims: unknown, problems: readonly Problem[]): Licence {
+  const parsed = licenceClaims.safeParse(claims);
+  refuse("Nothing was issued:", [...problems, ...(parsed.success ? [] : fromIssues(parsed.error.issues))]);
+  if (!parsed.success) throw new Error("unreachable: claims without problems are a licence");
+  return parsed.data;
+}
+
+/** A later plinth may know more tiers, but one vendor's typing error is one customer's refusal. */
+function unknownNames({ tier, feature }: Draft): Problem[] {
+  const check = (path: string, name: string, names: readonly string[]): Problem[] =>
+    names.includes(name)
+      ? []
+      : [{ path, reason: `${name} is not known`, fix: suggestion(name, names) ?? `use one of ${names.join(", ")}` }];
+  return [
+    ...check("--tier", tier, Object.keys(TIERS)),
+    ...feature.flatMap((name) => check("--feature", name, Object.keys(FEATURES))),
+  ];
+}
+
+function known(entries: readonly Entry[], id: string): Licence {
+  const licence = latest(entries, id);
+  if (licence !== undefined) return licence;
+  const ids = [...new Set(entries.flatMap((entry) => ("licence" in entry ? [entry.licence.id] : [])))];
+  const fix = suggestion(id, ids) ?? "issued.jsonl of the vendor's folder has every name";
+  throw new ProblemError("Nothing was done:", [{ path: "id", reason: `no licence ${id} was issued here`, fix }]);
+}
+
+function wrong(issues: Parameters<typeof fromIssues>[0]): ProblemError {
+  return new ProblemError("Nothing was done:", fromIssues(issues));
+}
+
+function fromIssues(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): Problem[] {
+  return issues.map(({ path, message }) => ({ path: path.join("."), reason: message, fix: "correct it" }));
+}
+
+/** A moment in UTC, to the second. */
+export function second(time: Date): string {
+  return time.toISOString().replace(/\.\d+/, "");
+}

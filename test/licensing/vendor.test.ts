@@ -1,0 +1,181 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Command } from "commander";
+import { registerLicence } from "../../cli/commands/licence";
+import { makeKey, signingKey } from "../../cli/licence/keys";
+import { readLog } from "../../cli/licence/log";
+
+// Every line waits for the disk, and this computer may be busy.
+jest.setTimeout(120_000);
+
+let folder: string;
+let said: string[];
+let identity: string;
+let recipient: string;
+
+beforeAll(async () => {
+  const { generateX25519Identity, identityToRecipient } = await import("age-encryption");
+  identity = await generateX25519Identity();
+  recipient = await identityToRecipient(identity);
+});
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "plinth-vendor-"));
+  writeFileSync(file("identity"), `# made today\n${identity}\n`);
+  said = [];
+  jest.spyOn(console, "log").mockImplementation((text) => void said.push(String(text)));
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  process.exitCode = undefined;
+  delete process.env.PLINTH_LICENCE_PASSPHRASE;
+  rmSync(folder, { recursive: true });
+});
+
+const file = (name: string) => path.join(folder, name);
+
+/** Runs a command; gives what it printed last. */
+async function plinth(...words: string[]): Promise<string> {
+  const program = new Command();
+  registerLicence(program);
+  await program.parseAsync(["licence", ...words], { from: "user" });
+  return said.at(-1) ?? "";
+}
+
+const desk = (...words: string[]) => plinth(...words, "--vendor", folder);
+const sign = (...words: string[]) => desk(...words, "--identity", file("identity"));
+const newKey = () => desk("keys", "new", "--recipient", recipient);
+const issue = (id = "acme-1") =>
+  sign("issue", "--id", id, "--customer", "ACME", "--tier", "enterprise", "--until", "2030-01-01", "--nodes", "5");
+
+async function verify(text: string, ...words: string[]): Promise<[string, number | string | undefined]> {
+  writeFileSync(file("licence"), `${text}\n`);
+  process.exitCode = undefined;
+  const told = await plinth("verify", file("licence"), "--keys", file("keys.json"), ...words);
+  return [told, process.exitCode];
+}
+
+test("a licence is issued, shown, renewed, revoked and verified; all of it stands in the log", async () => {
+  await newKey();
+  const first = await issue();
+  expect(await verify(first, "--at", "2029-12-31")).toEqual([
+    'valid: the licence acme-1 of "ACME" is good for 1 day',
+    undefined,
+  ]);
+  expect(JSON.parse(await plinth("show", file("licence")))).toMatchObject({
+    id: "acme-1",
+    limits: { nodes: 5 },
+    graceDays: 14,
+  });
+  const renewed = await sign("renew", "acme-1", "--until", "2031-01-01");
+  expect(await verify(renewed, "--at", "2030-12-31")).toEqual([expect.stringMatching(/^valid/), undefined]);
+  await sign("revoke", "acme-1", "--reason", "charged back");
+  const list = ["--revocations", file("revocations.jws")];
+  expect(await verify(renewed, ...list)).toEqual([
+    "revoked: the licence acme-1 is revoked: charged back\nask the vendor for a new licence",
+    1,
+  ]);
+  const again = await sign("renew", "acme-1", "--until", "2032-01-01");
+  expect((await verify(again, ...list))[0]).toMatch(/^valid/);
+  expect(readLog(folder).map((entry) => [entry.act, "licence" in entry ? entry.licence.sequence : ""])).toEqual([
+    ["key", ""],
+    ["issue", 1],
+    ["renew", 2],
+    ["revoke", ""],
+    ["renew", 3],
+  ]);
+});
+
+test("keys overlap: what a retired key signed stays good, and the new one signs from then on", async () => {
+  await newKey();
+  const first = await issue();
+  await newKey();
+  const [before] = readKeyLines();
+  await desk("keys", "retire", before?.id ?? "");
+  expect(readKeyLines().map(({ until }) => until !== undefined)).toEqual([true, false]);
+  const second = await issue("acme-2");
+  expect(header(second).kid).not.toBe(header(first).kid);
+  expect((await verify(first))[0]).toMatch(/^valid/);
+  expect((await verify(second))[0]).toMatch(/^valid/);
+});
+
+const header = (text: string) => JSON.parse(Buffer.from(text.split(".")[0] ?? "", "base64url").toString());
+
+/** What `keys` printed last, a line a key. */
+function readKeyLines(): { readonly id: string; readonly until?: string }[] {
+  const { keys } = JSON.parse(readFileSync(file("keys.json"), "utf8"));
+  const ids = said.filter((line) => line.startsWith("- {")).slice(-keys.length);
+  return keys.map((key: object, place: number) => ({ ...key, id: /# (\S+)$/.exec(ids[place] ?? "")?.[1] ?? "" }));
+}
+
+test("a key sealed with a passphrase opens with it alone, and never lies open on the disk", async () => {
+  const passphrase = "correct horse battery";
+  const id = await makeKey(folder, { passphrase, workFactor: 8 });
+  const sealed = file(`${id}.age`);
+  expect(statSync(sealed).mode & 0o777).toBe(0o600);
+  expect(readFileSync(sealed, "latin1")).toMatch(/^age-encryption.org\/v1\n-> scrypt /);
+  expect((await signingKey(folder, { passphrase })).id).toBe(id);
+  const refused = signingKey(folder, { passphrase: "correct horse batterx" });
+  await expect(refused).rejects.toThrow(/cannot be opened with what is given \(set PLINTH_LICENCE_PASSPHRASE/);
+  await expect(refused).rejects.not.toThrow(/horse/);
+  await expect(makeKey(folder, { passphrase: "short" })).rejects.toThrow(/has fewer than 12 characters/);
+  await expect(makeKey(folder, { passphrase, recipients: [recipient] })).rejects.toThrow(/is given beside recipients/);
+});
+
+test("a log with a changed, missing or unfinished line issues nothing more", async () => {
+  await newKey();
+  await issue("acme-1");
+  await issue("acme-2");
+  const whole = readFileSync(file("issued.jsonl"), "utf8");
+  const lines = whole.split("\n");
+  const written = async (text: string) => {
+    writeFileSync(file("issued.jsonl"), text);
+    await issue("acme-3");
+  };
+  await expect(written(whole.replace('"nodes":5', '"nodes":9'))).rejects.toThrow(/issued.jsonl:3: does not follow/);
+  await expect(written([lines[0], ...lines.slice(2)].join("\n"))).rejects.toThrow(/issued.jsonl:2: does not follow/);
+  await expect(written(whole.slice(0, -10))).rejects.toThrow(/issued.jsonl:3: is not finished \(remove this line/);
+  writeFileSync(file("issued.jsonl"), whole);
+  appendFileSync(file("issued.jsonl"), "");
+  expect(await issue("acme-3")).toMatch(/^ey/);
+});
+
+test("what is wrong with an order is told at once, and nothing is recorded", async () => {
+  await newKey();
+  await issue();
+  const order = sign(
+    "issue",
+    "--id",
+    "acme-1",
+    "--customer",
+    "",
+    "--tier",
+    "entreprise",
+    "--until",
+    "2020-01-01",
+    "--nodes",
+    "x",
+    "--feature",
+    "gpus",
+  );
+  await expect(order).rejects.toThrow(
+    [
+      "Nothing was issued:",
+      "  - --tier: entreprise is not known (did you mean enterprise?)",
+      "  - --feature: gpus is not known (did you mean gpu?)",
+      "  - --id: acme-1 was issued before (plinth licence renew acme-1, or choose another name)",
+    ].join("\n"),
+  );
+  await expect(order).rejects.toThrow(/customer: .*\n.*limits.nodes: /);
+  await expect(sign("renew", "acme-1", "--until", "2029-01-01")).rejects.toThrow(/is not after its end, 2030-01-01/);
+  await expect(sign("renew", "acme-2", "--until", "2031-01-01")).rejects.toThrow(
+    /no licence acme-2 was issued here \(did you mean acme-1\?/,
+  );
+  await expect(sign("renew", "acme-1", "--until", "soon")).rejects.toThrow(/--until: soon is no date/);
+  await expect(sign("renew", "acme-1", "--until", "2031-02-30")).rejects.toThrow(/2031-02-30 is no date/);
+  await expect(desk("keys", "retire", "nobody")).rejects.toThrow(/there is no key nobody/);
+  await expect(desk("keys", "new")).rejects.toThrow(/nothing is given to seal the key with/);
+  expect(readLog(folder)).toHaveLength(2);
+});
