@@ -2,6 +2,7 @@
 import { claimResource, poolResource } from "./address/real";
 import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
+import { hardwareMatch, realHardwareDrivers } from "./hardware/Match";
 import { crdBundleResource, gateResource } from "./kubernetes/real";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
@@ -11,6 +12,7 @@ const all: readonly AnyResource[] = [
   bootstrap(realDrivers),
   clusterRelease(realDrivers),
   intent(realBootDrivers),
+  hardwareMatch(realHardwareDrivers),
   crdBundleResource,
   gateResource,
   poolResource,

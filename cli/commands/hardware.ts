@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import { checkHardware } from "../../components/hardware/check";
+import { checkHardware, differenceOf } from "../../components/hardware/check";
 import type { HardwareFacts } from "../../components/hardware/facts";
 import { loadExtensions, loadProfile, type Profile, profileNames } from "../../components/hardware/profile";
 import { formatProblem, type Problem, ProblemError } from "../../components/problem";
 import { readSiteFile } from "../../components/site/file";
+import { declaredOf } from "../../components/site/hardware";
 import { parseSite } from "../../components/site/parse";
 import type { MachineSpec, SiteSpec } from "../../components/site/spec";
 import { readHardware } from "../../provider/talosctl/hardware";
@@ -73,14 +74,13 @@ function addressOf(key: string, { address }: MachineSpec, at: string | undefined
   ]);
 }
 
-async function checkMachine({ talos }: SiteSpec, machine: MachineSpec, address: string): Promise<Problem[]> {
+async function checkMachine(site: SiteSpec, machine: MachineSpec, address: string): Promise<Problem[]> {
   const facts = await readHardware(address, AbortSignal.timeout(60_000));
-  return checkHardware(loadProfile(machine.hardware ?? `generic-${machine.arch}`), facts, {
-    mac: machine.mac,
-    disk: machine.disk,
-    ...(machine.boot !== undefined && { uuid: machine.boot.uuid }),
-    ...(talos.schematic === undefined && { image: { extensions: talos.extensions, kernelArgs: talos.kernelArgs } }),
-  });
+  const profile = loadProfile(machine.hardware ?? `generic-${machine.arch}`);
+  const accepted = machine.allowHardware ?? [];
+  return checkHardware(profile, facts, declaredOf(machine, site)).filter(
+    ({ path }) => !accepted.includes(differenceOf(path)),
+  );
 }
 
 function profileLine(name: string, { name: full, arch, certified }: Profile): string {

@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { ProblemError } from "../../components/problem";
 import { DEFAULT_INSTANCE, Instance } from "../../lab/instance/instance";
@@ -112,28 +112,11 @@ export function registerLab(program: Command): void {
       "print the folder of a module's binaries, as kubernetes; of talos each version's program",
     )
     .action(async (options: { print?: string }) => {
-      const { ensureTools } = await import("../../lab/build/tools.js");
-      const { recipes } = await import("../../lab/build/recipes.js");
-      const tools = await withTicker((ticker) => interruptible(ticker, ({ signal }) => ensureTools(ticker, signal)));
-      if (options.print === undefined) return;
-      if (options.print === "talos") {
-        const { ensureVersions, ruleVersions } = await import("../../lab/build/versions.js");
-        const wanted = { talos: ruleVersions, kubernetes: [] };
-        const rules = await withTicker((ticker) =>
-          interruptible(ticker, ({ signal }) => ensureVersions(wanted, tools, ticker, signal)),
-        );
-        console.log(
-          Object.entries(rules)
-            .map(([version, { talos }]) => `${version}=${talos?.path}`)
-            .join(","),
-        );
-        return;
-      }
-      const first = Object.entries(recipes).find(([name]) => name === options.print)?.[1].binaries ?? {};
-      const tool = tools[Object.keys(first)[0] ?? ""];
-      if (tool === undefined)
-        throw new Error(`there is no module ${options.print}: ${Object.keys(recipes).join(", ")}`);
-      console.log(dirname(tool.path));
+      const { buildTools } = await import("../../lab/commands/tools.js");
+      const place = await withTicker((ticker) =>
+        interruptible(ticker, ({ signal }) => buildTools(ticker, signal, options.print)),
+      );
+      if (place !== undefined) console.log(place);
     });
 }
 

@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { verifyLicence } from "../../components/licensing/licence";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { ProblemError } from "../../components/problem";
-import { makeKey, publicKeys, readKeys, retireKey, type Seal } from "../licence/keys";
+import { makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
 import { record } from "../licence/log";
+import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
 
 interface Options {
@@ -30,7 +30,7 @@ export function registerLicence(program: Command): void {
     )
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
-        const key = await makeKey(options.vendor, seal(options));
+        const key = await makeKey(options.vendor, sealFrom(options));
         record(options.vendor, { act: "key", key });
       } else if (act === "retire") {
         const key = id ?? "";
@@ -59,7 +59,7 @@ export function registerLicence(program: Command): void {
     .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
     .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
     .action(async (options: Options & Draft) => {
-      console.log(await issue(options.vendor, options, seal(options), new Date()));
+      console.log(await issue(options.vendor, options, sealFrom(options), new Date()));
     });
 
   signing(licence.command("renew"))
@@ -67,7 +67,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--until <date>", "last moment, as 2028-01-31")
     .action(async (id: string, options: Options & { readonly until: string }) => {
-      console.log(await renew(options.vendor, id, options.until, seal(options), new Date()));
+      console.log(await renew(options.vendor, id, options.until, sealFrom(options), new Date()));
     });
 
   signing(licence.command("revoke"))
@@ -75,7 +75,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--reason <text>", "why; customers read it")
     .action(async (id: string, options: Options & { readonly reason: string }) => {
-      console.log(await revoke(options.vendor, id, options.reason, seal(options), new Date()));
+      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), new Date()));
     });
 
   licence
@@ -83,7 +83,7 @@ export function registerLicence(program: Command): void {
     .description("print what a licence or a revocation list says; whether it is to be believed, verify tells")
     .argument("<file>", "- for standard input")
     .action((file: string) => {
-      const body = read(file).split(".")[1] ?? "";
+      const body = readText(file).split(".")[1] ?? "";
       try {
         console.log(JSON.stringify(JSON.parse(Buffer.from(body, "base64url").toString()), undefined, 2));
       } catch {
@@ -102,11 +102,11 @@ export function registerLicence(program: Command): void {
     .option("--revocations <file>", "the vendor's revocation list")
     .option("--at <date>", "another moment than now")
     .action((file: string, { keys, revocations, at, uuid, wwid }: Check) => {
-      const verdict = verifyLicence(read(file), {
+      const verdict = verifyLicence(readText(file), {
         keys: keyRing(readKeys(keys)),
         now: at === undefined ? new Date() : new Date(moment(at, "--at")),
         devices: { uuids: uuid, wwids: wwid },
-        ...(revocations !== undefined && { revocations: read(revocations) }),
+        ...(revocations !== undefined && { revocations: readText(revocations) }),
       });
       console.log([`${verdict.state}: ${verdict.reason}`, verdict.fix, ...verdict.warnings].filter(Boolean).join("\n"));
       if (!verdict.entitled) process.exitCode = 1;
@@ -126,31 +126,5 @@ function vendor(command: Command): Command {
 }
 
 function signing(command: Command): Command {
-  return vendor(command).option(
-    "--identity <file>",
-    "age private key that opens the signing key (default: PLINTH_LICENCE_PASSPHRASE)",
-    many,
-    [],
-  );
-}
-
-function many(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}
-
-function seal({ recipient = [], identity = [] }: Partial<Options>): Seal {
-  const passphrase = process.env.PLINTH_LICENCE_PASSPHRASE;
-  const identities = identity.flatMap((file) => read(file).match(/^AGE-SECRET-KEY-\S+$/gm) ?? []);
-  // What is named on the command line counts; an environment may be set for another day.
-  const named = recipient.length + identities.length > 0;
-  return { recipients: recipient, identities, ...(passphrase && !named && { passphrase }) };
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file === "-" ? 0 : file, "utf8").trim();
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).message;
-    throw new ProblemError("There is nothing to read:", [{ path: file, reason, fix: "name a file that you may read" }]);
-  }
+  return withIdentity(vendor(command));
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { drawPhases, mermaidPhases } from "../../components/kubernetes/draw";
 import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
@@ -11,8 +12,15 @@ export function registerPlan(program: Command): void {
     .command("plan")
     .description("check a stack file and show what it means")
     .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
-    .addOption(new Option("--format <format>", "how to show it").choices(["text", "json", "svg"]).default("text"))
-    .action((file: string, options: { format: "text" | "json" | "svg" }) => {
+    .addOption(
+      new Option(
+        "--format <format>",
+        "text, json, a picture of the site (svg), or the phases of its platform (phases as svg, mermaid)",
+      )
+        .choices(["text", "json", "svg", "phases", "mermaid"])
+        .default("text"),
+    )
+    .action((file: string, options: { format: keyof typeof SHOW }) => {
       process.stdout.write(SHOW[options.format](planSite(parseSite(readSiteFile(file), file))));
     });
 }
@@ -21,6 +29,8 @@ const SHOW = {
   svg: drawSite,
   json: (plan: SitePlan) => `${JSON.stringify(plan, undefined, 2)}\n`,
   text: planText,
+  phases: (plan: SitePlan) => drawPhases(`Platform of ${plan.name}`, plan.platform?.phases ?? []),
+  mermaid: (plan: SitePlan) => mermaidPhases(plan.platform?.phases ?? []),
 };
 
 function planText(plan: SitePlan): string {
@@ -37,9 +47,20 @@ function planText(plan: SitePlan): string {
     `API ${endpointText(plan.endpoint)}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
+    ...platformText(plan),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
     "",
   ].join("\n");
+}
+
+function platformText({ platform }: SitePlan): string[] {
+  if (platform === undefined) return [];
+  const rows = platform.phases.map((phase, index) => [
+    String(index + 1),
+    phase.services.join(", "),
+    phase.exit.join(", ") || "-",
+  ]);
+  return ["", `platform ${platform.profile}`, "", ...table([["PHASE", "SERVICES", "THEN THERE IS"], ...rows])];
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {

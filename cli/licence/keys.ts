@@ -71,13 +71,27 @@ export function retireKey(folder: string, id: string, until: string): void {
 
 /** The newest key that is not retired, opened. */
 export async function signingKey(folder: string, seal: Seal): Promise<SigningKey> {
-  const current = publicKeys(folder).findLast(({ until }) => until === undefined);
-  if (current === undefined) {
-    const fix = "make one with plinth licence keys new";
-    throw new ProblemError("Nothing was signed:", [{ path: folder, reason: "holds no key that may sign", fix }]);
-  }
-  const id = keyId(current.x);
-  return { id, x: current.x, key: createPrivateKey(await opened(join(folder, `${id}.age`), seal)) };
+  const current = currentKeys(folder).slice(-1);
+  const [key] = await Promise.all(current.map(({ x }) => openKey(folder, x, seal)));
+  if (key === undefined) throw new Error("unreachable: there is a key that may sign");
+  return key;
+}
+
+/** Every key that is not retired, opened, oldest first. */
+export function signingKeys(folder: string, seal: Seal): Promise<readonly SigningKey[]> {
+  return Promise.all(currentKeys(folder).map(({ x }) => openKey(folder, x, seal)));
+}
+
+function currentKeys(folder: string): readonly LicenceKey[] {
+  const current = publicKeys(folder).filter(({ until }) => until === undefined);
+  if (current.length > 0) return current;
+  const fix = "make one: plinth licence keys new, or plinth release keys";
+  throw new ProblemError("Nothing was signed:", [{ path: folder, reason: "holds no key that may sign", fix }]);
+}
+
+async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
+  const id = keyId(x);
+  return { id, x, key: createPrivateKey(await opened(join(folder, `${id}.age`), seal)) };
 }
 
 function writeKeys(folder: string, keys: readonly LicenceKey[]): void {

@@ -15,6 +15,15 @@ export interface Declared {
   readonly image?: { readonly extensions: readonly string[]; readonly kernelArgs: readonly string[] };
 }
 
+/** Names of what can differ; a site file accepts a difference by its name. */
+export const DIFFERENCES = ["disk", "image", "mac", "memory", "product", "uuid"] as const;
+export type Difference = (typeof DIFFERENCES)[number];
+
+/** The name of a difference that {@link checkHardware} found, by its path. */
+export function differenceOf(path: string): Difference {
+  return DIFFERENCES.find((name) => name === path) ?? "image";
+}
+
 /** Everything that differs, with what to change. Each path begins with what the fault is known by. */
 export function checkHardware(profile: Profile, facts: HardwareFacts, declared: Declared): Problem[] {
   return [

@@ -4,6 +4,8 @@ import { IpPool } from "../address/IpPool";
 import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { BootIntent } from "../boot/BootIntent";
 import { pluginProblems } from "../discovery";
+import { HardwareMatch } from "../hardware/HardwareMatch";
+import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
@@ -51,6 +53,8 @@ export class Site extends pulumi.ComponentResource {
   readonly cluster: TalosCluster;
   /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
   readonly kubernetes: k8s.Provider;
+  /** What runs in the cluster beside Kubernetes, if the site file asks for anything. */
+  readonly platform: Platform | undefined;
 
   constructor(name: string, args: SiteArgs, opts?: pulumi.ComponentResourceOptions) {
     const plan = checkedPlan(args.site, args.file);
@@ -81,6 +85,13 @@ export class Site extends pulumi.ComponentResource {
     this.endpoint = pulumi.output(host).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
 
+    const matches = new Map(
+      nodes.flatMap(({ node: { key, generation, hardware }, address }) => {
+        if (hardware === undefined) return [];
+        const args = { machine: key, address, ...hardware, ...(generation !== undefined && { generation }) };
+        return [[key, new HardwareMatch(`${name}-hardware-${key}`, args, { parent: this })] as const];
+      }),
+    );
     this.cluster = new TalosCluster(
       name,
       {
@@ -92,10 +103,14 @@ export class Site extends pulumi.ComponentResource {
         endpoint: this.endpoint,
         ...(bundle !== undefined && { bundle: pulumi.secret(bundle).apply(checkedBundle) }),
         nodes: Object.fromEntries(
-          nodes.map(({ node, address }) => [
-            node.key,
-            talosNode(plan, node, { address, ...(plan.endpoint.vip && { vip: host }), passphrases }),
-          ]),
+          nodes.map(({ node, address }) => {
+            const match = matches.get(node.key);
+            const surroundings = { address, ...(plan.endpoint.vip && { vip: host }), passphrases };
+            return [
+              node.key,
+              { ...talosNode(plan, node, surroundings), ...(match !== undefined && { installAfter: match }) },
+            ];
+          }),
         ),
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
@@ -139,6 +154,19 @@ export class Site extends pulumi.ComponentResource {
         ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
       },
     );
+    if (plan.platform !== undefined) {
+      this.platform = new Platform(
+        `${name}-platform`,
+        { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
+        {
+          parent: this,
+          providers: { kubernetes: this.kubernetes },
+          // A network that has to be installed first cannot wait for nodes that are Ready.
+          dependsOn: [plan.platform.brings === "network" ? this.cluster.release : this.cluster.bootstrap],
+          ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
+        },
+      );
+    }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
   }
 }

@@ -48,6 +48,8 @@ export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip, passph
     podSubnets: [network.pods],
     serviceSubnets: [network.services],
     cni: kubernetes.cni,
+    // Cilium takes its place; the two together would fight over every Service.
+    ...(plan.platform?.services.some(({ name }) => name === "cilium") && { kubeProxy: false }),
     allowSchedulingOnControlPlanes: kubernetes.scheduleOnControlPlanes,
     ...(node.encryption !== undefined && {
       encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),

@@ -88,7 +88,9 @@ function problemsOf(issue: z.core.$ZodIssue, raw: unknown, prefix: readonly Prop
             {
               path,
               reason: `${show(value)} is not known here`,
-              fix: suggestion(String(value), issue.values.map(String)) ?? `write ${oneOf(issue.values)}`,
+              fix:
+                suggestion(typeof value === "string" ? value : show(value), issue.values.map(String)) ??
+                `write ${oneOf(issue.values)}`,
             },
           ];
     case "invalid_union":

@@ -3,12 +3,14 @@ import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { Maintenance } from "../maintenance/spec";
+import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
 import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
+import { type HardwarePlan, planHardware } from "./hardware";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
 import { planUpgrade, type UpgradePlan } from "./upgrade";
@@ -26,6 +28,8 @@ export interface NodePlan {
   readonly failureDomain?: string;
   /** What it may boot over the network. */
   readonly boot?: BootPlan;
+  /** What it is compared with before it is installed. */
+  readonly hardware?: HardwarePlan;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -56,6 +60,8 @@ export interface SitePlan {
     readonly allow: SiteSpec["talos"]["allow"];
   };
   readonly kubernetes: SiteSpec["kubernetes"];
+  /** What runs in the cluster beside Kubernetes. @default - nothing */
+  readonly platform?: PlatformPlan;
   /** Where etcd's snapshots go. */
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
@@ -78,11 +84,17 @@ export function planSite(spec: SiteSpec): SitePlan {
   const nodes = Object.entries(spec.machines)
     .map(([key, machine]) => {
       const boot = planBoot(machine, spec, { schematic: schematic.id, version });
-      return { ...planNode(key, machine, spec.talos.encryption), ...(boot !== undefined && { boot }) };
+      const hardware = planHardware(machine, spec);
+      return {
+        ...planNode(key, machine, spec.talos.encryption),
+        ...(boot !== undefined && { boot }),
+        ...(hardware !== undefined && { hardware }),
+      };
     })
     .sort(byRoleAndKey);
   const { vip, ...network } = spec.network;
   const endpoint = planEndpoint(vip, nodes);
+  const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
   return {
     name: spec.name,
     domain: spec.domain,
@@ -105,10 +117,24 @@ export function planSite(spec: SiteSpec): SitePlan {
     },
     kubernetes: { ...spec.kubernetes, version: normaliseVersion(spec.kubernetes.version) ?? spec.kubernetes.version },
     ...(spec.backup !== undefined && { backup: spec.backup }),
+    ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
-    warnings: [...warnings(nodes), ...keyWarnings(nodes)],
+    warnings: [
+      ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
+      ...warnings(nodes),
+      ...keyWarnings(nodes),
+    ],
+  };
+}
+
+function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePlan[]): PlatformSite {
+  return {
+    cni: kubernetes.cni,
+    nodes: nodes.map(({ hostname }) => hostname),
+    onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
+    ipv6: network.cidr.includes(":"),
   };
 }
 
@@ -121,7 +147,7 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
   const { role, hostname, address, failureDomain, generation, adopted, ...others } = machine;
-  const { tpm: _, boot: __, hardware: ___, encryption = everywhere, ...rest } = others;
+  const { tpm: _, boot: __, hardware: ___, allowHardware: ____, encryption = everywhere, ...rest } = others;
   return {
     ...rest,
     key,

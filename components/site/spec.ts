@@ -2,8 +2,10 @@ import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
 import { bootSchema, machineBootSchema } from "../boot/spec";
+import { DIFFERENCES } from "../hardware/check";
 import { profileNames } from "../hardware/profile";
 import { maintenanceSchema } from "../maintenance/spec";
+import { platformSchema } from "../platform/spec";
 import {
   cidr,
   contract,
@@ -290,8 +292,12 @@ const machine = z.strictObject({
     .enum(profileNames())
     .optional()
     .describe(
-      "Hardware profile: what the machine is, and so what its image needs. `plinth hardware check` compares. Default: generic. Nothing changes.",
+      "Hardware profile: what the machine is, and so what its image needs. One that differs is not installed. Default: the machine is not compared. Nothing changes.",
     ),
+  allowHardware: z
+    .array(z.enum(DIFFERENCES))
+    .optional()
+    .describe("Differences from the profile that are accepted at installation. Default: none. Nothing changes."),
   boot: machineBootSchema.optional(),
   failureDomain: name
     .optional()
@@ -316,6 +322,7 @@ export const siteSchema = z.strictObject({
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
   boot: bootSchema.optional(),
+  platform: platformSchema.optional().describe("What runs in the cluster beside Kubernetes. Default: nothing."),
   upgrade: upgradeSchema
     .optional()
     .describe("How versions of a running site change. Default: one node after the other."),

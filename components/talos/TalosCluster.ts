@@ -39,6 +39,8 @@ export interface TalosNodeArgs {
   readonly adopted?: boolean;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
+  /** What has to be done before anything is written to its disk. Plain. @default - nothing */
+  readonly installAfter?: pulumi.Resource;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
   /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */
@@ -144,7 +146,11 @@ export class TalosCluster extends pulumi.ComponentResource {
               configPatches: firstPatches(node, args.configContract),
             },
             // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
-            { ...child, ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"] },
+            {
+              ...child,
+              ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"],
+              ...(node.installAfter !== undefined && { dependsOn: [node.installAfter] }),
+            },
           ),
         ]),
     );
@@ -186,7 +192,11 @@ export class TalosCluster extends pulumi.ComponentResource {
         ...(args.upgrade !== undefined && { upgrade: args.upgrade }),
         ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
-      { ...child, dependsOn: [...applied.values(), this.bootstrap] },
+      // It installs the machines of a later generation itself.
+      {
+        ...child,
+        dependsOn: [...applied.values(), ...Object.values(args.nodes).flatMap(installedAfter), this.bootstrap],
+      },
     );
 
     this.endpoint = pulumi.output(args.endpoint);
@@ -228,6 +238,9 @@ export class TalosCluster extends pulumi.ComponentResource {
     );
   }
 }
+
+const installedAfter = ({ installAfter }: TalosNodeArgs): pulumi.Resource[] =>
+  installAfter === undefined ? [] : [installAfter];
 
 function keysOf(nodes: TalosClusterArgs["nodes"], type: MachineType): string[] {
   return Object.keys(nodes)
@@ -281,7 +294,7 @@ function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes
   const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
   const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
   return Object.fromEntries(
-    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ...node }]) => [
+    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, installAfter: __, ...node }]) => [
       key,
       {
         ...node,

@@ -77,7 +77,8 @@ export async function clearRack(instance: Instance, plan: SitePlan): Promise<str
   if (rack === undefined || going.length === 0 || runningRack(instance) === undefined) return [];
   const control = rackControl(instance);
   const { machines } = await control.status();
-  const gone = going.filter((name) => machines.find((machine) => machine.name === name)?.installed === false);
+  // A wiped machine keeps its installed system, which has no configuration any more.
+  const gone = going.filter((name) => machines.find((machine) => machine.name === name)?.stage === "maintenance");
   if (gone.length === 0) return [];
   const left = { ...rack, machines: rack.machines.filter(({ name }) => !gone.includes(name)) };
   const text = `${JSON.stringify(left, undefined, 2)}\n`;

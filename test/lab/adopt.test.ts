@@ -85,6 +85,8 @@ beforeAll(async () => {
   const vip = "literal" in plan.endpoint.address ? plan.endpoint.address.literal : "";
   const versions = ["--kubernetes-version", "1.36.3", "--talos-version", "v1.13"];
   const plain = ["--with-docs=false", "--with-examples=false", "--install-disk", "/dev/sda"];
+  // The installer of the version that the machines booted: talosctl's default is its own.
+  plain.push("--install-image", `ghcr.io/siderolabs/installer:${plan.talos.version}`);
   tool("talosctl", "gen", "config", "lab", `https://${vip}:6443`, "-o", folder, ...versions, ...plain);
   for (const [key, address] of Object.entries(addresses)) {
     const role = key.startsWith("cp") ? "controlplane" : "worker";

@@ -46,6 +46,9 @@ export interface Draft {
   readonly machines: readonly DraftMachine[];
   readonly talos: Record<string, unknown>;
   readonly kubernetes: Record<string, unknown>;
+  readonly network: Record<string, unknown>;
+  /** The section as it is written. */
+  readonly platform: unknown;
   /** `undefined` if the file has none. */
   readonly backup: Record<string, unknown> | undefined;
 }
@@ -123,6 +126,8 @@ export function readDraft(raw: unknown): Draft {
     }),
     talos: record(site.talos),
     kubernetes: record(site.kubernetes),
+    network,
+    platform: site.platform,
     backup: site.backup === undefined ? undefined : record(site.backup),
   };
 }

@@ -1,3 +1,4 @@
+import { checkPlatform } from "../../platform/rules";
 import type { Problem } from "../../problem";
 import { checkBackup } from "./backup";
 import { checkBoot } from "./boot";
@@ -30,4 +31,5 @@ const RULES = [
   checkBoot,
   checkDeclaredHardware,
   checkEncryption,
+  checkPlatform,
 ];

@@ -13,6 +13,10 @@ import (
 
 // Events is the event stream of one boot.
 type Events struct {
+	// boot begins every id. Ids order as text, also across reboots: a client that lost its stream asks
+	// for what came after the last one it saw.
+	boot string
+
 	mu      sync.Mutex
 	list    []StampedEvent
 	changed chan struct{}
@@ -25,7 +29,9 @@ type StampedEvent struct {
 	At time.Time
 }
 
-func newEvents() *Events { return &Events{changed: make(chan struct{})} }
+func newEvents() *Events {
+	return &Events{boot: fmt.Sprintf("%016x", time.Now().UnixNano()), changed: make(chan struct{})}
+}
 
 // Emit appends an event. actor may be empty.
 func (e *Events) Emit(actor string, payload proto.Message) {
@@ -43,8 +49,7 @@ func (e *Events) Emit(actor string, payload proto.Message) {
 				TypeUrl: "talos/runtime/" + string(payload.ProtoReflect().Descriptor().FullName()),
 				Value:   value,
 			},
-			// Ids order as text, as clients expect of them.
-			Id:      fmt.Sprintf("%020d", len(e.list)+1),
+			Id:      fmt.Sprintf("%s%06x", e.boot, len(e.list)+1),
 			ActorId: actor,
 		},
 		At: time.Now(),

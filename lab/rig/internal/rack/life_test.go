@@ -41,7 +41,7 @@ func (b *bench) talosctl(host int, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 4*time.Minute)
 	defer cancel()
 
-	command := exec.CommandContext(ctx, program, append([]string{"--talosconfig", file, "-e", b.address(host), "-n", b.address(host)}, args...)...)
+	command := exec.CommandContext(ctx, program, append([]string{"--talosconfig", file, "-e", b.address(11), "-n", b.address(host)}, args...)...)
 	out, err := command.CombinedOutput()
 
 	return string(out), err
@@ -58,22 +58,27 @@ func (b *bench) mustTalosctl(host int, args ...string) string {
 	return out
 }
 
-// TestLife takes a control plane and a worker through what the official client does to a cluster
-// over the years: another Kubernetes, another Talos, back, and from a snapshot.
-func TestLife(t *testing.T) {
-	programs := withRules(t, tools(t))
+// withOlderKubernetes adds the control plane of Kubernetes 1.35.4, which RIG_OLDER_TOOLS has.
+func withOlderKubernetes(t *testing.T, programs spec.Tools) spec.Tools {
+	t.Helper()
 
-	// One build plays two versions: what is looked at here is the way from one to the other.
-	for _, program := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		for _, path := range programs[program] {
-			programs[program] = spec.Binaries{"v1.36.1": path, "v1.36.3": path}
-
-			break
-		}
+	folder := os.Getenv("RIG_OLDER_TOOLS")
+	if folder == "" {
+		t.Skip("RIG_OLDER_TOOLS does not name a folder with the control plane of Kubernetes 1.35.4")
 	}
 
-	b := newBenchOf(t, 15, programs, map[int]string{11: "v1.13.9", 21: "v1.13.9"})
-	b.input = b.inputFor(config.TalosVersion1_13, "1.36.1", "v1.13.9")
+	for _, program := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		programs[program]["v1.35.4"] = filepath.Join(folder, program)
+	}
+
+	return programs
+}
+
+// TestLife takes a control plane and a worker through what the official client does to a cluster
+// over the years: another Talos, another Kubernetes, back, and from a snapshot.
+func TestLife(t *testing.T) {
+	b := newBenchOf(t, 15, withOlderKubernetes(t, withRules(t, tools(t))), map[int]string{11: "v1.12.0", 21: "v1.12.0"})
+	b.input = b.inputFor(config.TalosVersion1_12, "1.35.4", "v1.12.0")
 
 	schedule := func(cfg *configuration) {
 		yes := true
@@ -96,6 +101,8 @@ func TestLife(t *testing.T) {
 		name string
 		run  func(*testing.T, *bench, *kubernetes.Clientset)
 	}{
+		{"a version of Kubernetes that Talos does not support is refused", refuseKubernetes},
+		{"talosctl upgrade of a Talos that has only the older call", upgradeOlderTalos},
 		{"talosctl upgrade-k8s", upgradeKubernetes},
 		{"pods leave a drained node as their budget allows", drainWithBudget},
 		{"talosctl upgrade, and rollback over a change of etcd's format", upgradeAndBack},
@@ -112,6 +119,26 @@ func TestLife(t *testing.T) {
 			t.FailNow()
 		}
 	}
+}
+
+func refuseKubernetes(t *testing.T, b *bench, _ *kubernetes.Clientset) {
+	out, err := b.talosctl(11, "upgrade-k8s", "--to", "1.36.3", "--endpoint", fmt.Sprintf("https://%s:6443", b.address(11)))
+	if err == nil || !strings.Contains(out, "1.36.3") {
+		t.Errorf("Talos 1.12 takes Kubernetes 1.36: %v\n%s", err, out)
+	}
+}
+
+func upgradeOlderTalos(t *testing.T, b *bench, kube *kubernetes.Clientset) {
+	for _, host := range []int{21, 11} {
+		out := b.mustTalosctl(host, "upgrade", "--image", installer("v1.13.9"), "--progress", "plain", "--timeout", "3m")
+		if !strings.Contains(out, "falling back to legacy") {
+			t.Errorf("1.12 has the newer call:\n%s", out)
+		}
+
+		b.runs(host, "v1.13.9", "B")
+	}
+
+	b.eventually(2*time.Minute, func() error { return b.nodesReady(kube, 2) })
 }
 
 func upgradeKubernetes(t *testing.T, b *bench, kube *kubernetes.Clientset) {
@@ -220,7 +247,7 @@ func upgradeAndBack(t *testing.T, b *bench, kube *kubernetes.Clientset) {
 	}
 
 	b.mustTalosctl(11, "reboot", "--wait", "--timeout", "3m")
-	b.runs(11, "v1.14.1", "B")
+	b.runs(11, "v1.14.1", "A")
 	b.eventually(time.Minute, func() error { return b.members(11, 1) })
 
 	// The only member runs a later minor, so the cluster's version rises.
@@ -238,7 +265,7 @@ func upgradeAndBack(t *testing.T, b *bench, kube *kubernetes.Clientset) {
 	}
 
 	b.mustTalosctl(11, "rollback")
-	b.runs(11, "v1.13.9", "A")
+	b.runs(11, "v1.13.9", "B")
 	b.eventually(30*time.Second, func() error {
 		if out, err := b.talosctl(11, "service", "etcd"); err != nil || !strings.Contains(out, "invalid downgrade") {
 			return fmt.Errorf("etcd started on data of a later minor: %w\n%s", err, out)
@@ -250,7 +277,7 @@ func upgradeAndBack(t *testing.T, b *bench, kube *kubernetes.Clientset) {
 	// The way out is forward again; without etcd there is nobody to ask for a drain.
 	b.mustTalosctl(11, "upgrade", "--image", installer("v1.14.1"), "--no-reboot", "--progress", "plain")
 	b.must(b.talos(11).Reboot(b.ctx))
-	b.runs(11, "v1.14.1", "B")
+	b.runs(11, "v1.14.1", "A")
 	b.eventually(2*time.Minute, func() error { return b.nodesReady(kube, 2) })
 }
 

@@ -1,0 +1,127 @@
+/** A site's side: tuf-js decides what is to be believed, plinth only says where the files are and what went wrong. */
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { BaseFetcher, Updater } from "tuf-js";
+import { DownloadHTTPError } from "tuf-js/dist/error";
+import { ProblemError } from "../../components/problem";
+import { type Channel, type Manifest, parseManifest } from "../../components/release/manifest";
+import { misspelt, sha256 } from "./metadata";
+import { targetName } from "./repository";
+
+/** Where releases come from and what is trusted to begin with. */
+export interface Source {
+  /** URL, or a folder. */
+  readonly from: string;
+  /** The vendor's first root.json, got in a way that is trusted. */
+  readonly root: string;
+  /** Where what was seen is kept: without it an old state could be shown again. */
+  readonly memory: string;
+  /** Milliseconds for one file. @default 60000 */
+  readonly timeout?: number;
+}
+
+/** No release is longer; tuf-js bounds metadata itself. */
+const LONGEST_TARGET = 4_194_304;
+
+/** The newest release of a channel. @throws ProblemError for whatever cannot be believed or had */
+export async function newestRelease(source: Source, channel: Channel): Promise<Manifest> {
+  const seen = join(source.memory, sha256(readRoot(source.root)).slice(0, 16));
+  mkdirSync(seen, { recursive: true, mode: 0o700 });
+  // tuf-js writes files in place: what is killed in between must not be the end of all updates.
+  const work = mkdtempSync(join(source.memory, ".work-"));
+  try {
+    copyFileSync(existsSync(join(seen, "root.json")) ? join(seen, "root.json") : source.root, join(work, "root.json"));
+    for (const name of readdirSync(seen)) if (name !== "root.json") copyFileSync(join(seen, name), join(work, name));
+    const base = /^https?:\/\//.test(source.from) ? source.from.replace(/\/+$/, "") : pathToFileURL(source.from).href;
+    const fetcher = new Carrier(source.timeout ?? 60_000);
+    try {
+      const updater = new Updater({ metadataDir: work, metadataBaseUrl: `${base}/metadata`, fetcher });
+      await updater.refresh();
+      const target = await updater.getTargetInfo(targetName(channel));
+      if (target === undefined) throw new Refused(`the channel ${channel} has no release`);
+      if (target.length > LONGEST_TARGET) throw new Refused(`the release has ${target.length} bytes`);
+      const file = join(work, "target");
+      await updater.downloadTarget(target, file, `${base}/targets`);
+      const manifest = parseManifest(readFileSync(file, "utf8"), targetName(channel));
+      if (manifest.channel !== channel) throw new Refused(`the release is of the channel ${manifest.channel}`);
+      rmSync(file);
+      return manifest;
+    } finally {
+      // Also after a failure: what was verified until then is not to be shown anew.
+      for (const name of ["root.json", "timestamp.json", "snapshot.json", "targets.json"])
+        if (existsSync(join(work, name))) renameSync(join(work, name), join(seen, name));
+    }
+  } catch (error) {
+    throw explained(error, source.from);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+class Refused extends Error {}
+
+/** Reads files of a folder or of a web server, each in bounded time, and only in the one spelling. */
+class Carrier extends BaseFetcher {
+  constructor(private readonly timeout: number) {
+    super();
+  }
+
+  async fetch(url: string): Promise<NodeJS.ReadableStream> {
+    if (url.startsWith("file:")) {
+      const file = fileURLToPath(url);
+      if (!existsSync(file) || !statSync(file).isFile()) throw new DownloadHTTPError(`there is no ${file}`, 404);
+      return createReadStream(file);
+    }
+    // The signal ends the body too, not only the wait for its first byte.
+    const response = await fetch(url, { signal: AbortSignal.timeout(this.timeout) });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw new DownloadHTTPError(`${url} answers ${response.status}`, response.status);
+    }
+    return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+  }
+
+  override async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
+    const bytes = await super.downloadBytes(url, maxLength);
+    const why = misspelt(bytes);
+    if (why !== undefined) throw new Refused(`${new URL(url).pathname.split("/").at(-1)}: ${why}`);
+    return bytes;
+  }
+}
+
+function readRoot(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const fix = "name the root.json that came with the product";
+    throw new ProblemError("There is nothing to trust:", [
+      { path: file, reason: (error as NodeJS.ErrnoException).message, fix },
+    ]);
+  }
+}
+
+function explained(error: unknown, from: string): unknown {
+  if (error instanceof ProblemError) return error;
+  const { name, message, cause, syscall } = error as Error & { readonly syscall?: string };
+  // A full disk is no fault of the repository.
+  if (syscall !== undefined) return error;
+  const gone = error instanceof DownloadHTTPError || cause !== undefined || name === "TimeoutError";
+  const reason = gone ? `it cannot be read: ${message}` : `it is not believed: ${message}`;
+  const fix = gone
+    ? "what runs goes on; try again later, or name another copy of it"
+    : "do not use it: get another copy, and tell the vendor if that is refused too";
+  return new ProblemError("There is no update:", [{ path: from, reason, fix }]);
+}

@@ -1,0 +1,78 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type ChartMirror, chartPin, chartSource } from "../release/versions";
+import type { ChartSpec } from "./service";
+import { sortedKeys, withValue } from "./values";
+
+/** Inputs of {@link Chart}. */
+export interface ChartArgs {
+  /** The chart, where it goes and with what values. Plain. A changed value upgrades this release alone. */
+  readonly spec: ChartSpec;
+  /** Where charts come from instead of their own repositories. @default - `PLINTH_CHARTS_DIR`, else the repository */
+  readonly mirror?: ChartMirror;
+}
+
+/**
+ * One chart of versions.yaml as a Helm release: pinned, atomic (a failed upgrade goes back by itself), bounded in time.
+ * Its CRDs are not its own: a {@link CrdBundle} applies and upgrades them before it.
+ */
+export class Chart extends pulumi.ComponentResource {
+  /** @internal */
+  static readonly __pulumiType = "plinth:kubernetes:Chart";
+
+  /** Revision of the release; changes with every upgrade. */
+  readonly revision: pulumi.Output<string>;
+
+  constructor(name: string, { spec, mirror = chartMirror() }: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
+    const pin = chartPin(spec.name);
+    super(Chart.__pulumiType, name, { chart: spec.name, version: pin.version, namespace: spec.namespace }, opts);
+    // A component's dependencies do not reach its children by themselves.
+    const child = { parent: this, dependsOn: opts?.dependsOn ?? [], ...deletedWith(opts) };
+    const namespace = spec.podSecurity === undefined ? [] : [namespaceOf(name, spec, child)];
+    const { chart, repository } = chartSource(spec.name, pin, mirror);
+    const values = pin.crds.mode === "template-flag" ? withValue(spec.values, pin.crds.flag, false) : spec.values;
+    const release = new k8s.helm.v3.Release(
+      `${name}-release`,
+      {
+        name: spec.name,
+        chart,
+        version: pin.version,
+        ...(repository !== undefined && { repositoryOpts: { repo: repository } }),
+        namespace: spec.namespace,
+        values: sortedKeys(values) as Record<string, unknown>,
+        atomic: true,
+        cleanupOnFail: true,
+        skipCrds: pin.crds.mode === "folder",
+        timeout: spec.seconds ?? 300,
+      },
+      { ...child, dependsOn: pulumi.output(child.dependsOn).apply((all) => [...[all].flat(), ...namespace]) },
+    );
+    this.revision = release.status.apply((status) => String(status?.revision ?? ""));
+    this.registerOutputs({ revision: this.revision });
+  }
+}
+
+function namespaceOf(name: string, spec: ChartSpec, opts: pulumi.CustomResourceOptions): k8s.core.v1.Namespace {
+  return new k8s.core.v1.Namespace(
+    `${name}-namespace`,
+    {
+      metadata: {
+        name: spec.namespace,
+        labels: {
+          "app.kubernetes.io/managed-by": "plinth",
+          "pod-security.kubernetes.io/enforce": spec.podSecurity ?? "baseline",
+        },
+      },
+    },
+    opts,
+  );
+}
+
+/** An air-gapped site names a folder of archives. */
+export function chartMirror(env: NodeJS.ProcessEnv = process.env): ChartMirror {
+  return env.PLINTH_CHARTS_DIR === undefined ? {} : { folder: env.PLINTH_CHARTS_DIR };
+}
+
+function deletedWith(opts?: pulumi.ComponentResourceOptions): pulumi.CustomResourceOptions {
+  return opts?.deletedWith === undefined ? {} : { deletedWith: opts.deletedWith };
+}

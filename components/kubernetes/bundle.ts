@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { type ChartMirror, type ChartPin, chartSource, versions } from "../release/versions";
+import type { BundledChart } from "./CrdBundle";
+import type { ChartSpec } from "./service";
+
+/** What a {@link CrdBundle} is told about a chart; `undefined` for one that has no CRDs to be applied and no digest. */
+export function bundledChart(
+  { name, namespace }: ChartSpec,
+  pin: ChartPin,
+  mirror: ChartMirror,
+): BundledChart | undefined {
+  const applied = pin.crds.mode === "folder" || pin.crds.mode === "template-flag";
+  if (!applied && pin.digest === undefined) return undefined;
+  return {
+    ...chartSource(name, pin, mirror),
+    version: pin.version,
+    ...(pin.digest !== undefined && { digest: pin.digest }),
+    mode: pin.crds.mode === "folder" || pin.crds.mode === "template-flag" ? pin.crds.mode : "none",
+    ...(pin.crds.mode === "template-flag" && { flag: pin.crds.flag }),
+    release: { name, namespace },
+  };
+}
+
+/** What a {@link CrdBundle} is told about a plain file of CRDs. */
+export function bundledManifest(name: string, mirror: ChartMirror): BundledChart {
+  const manifest = versions().manifests[name];
+  if (manifest === undefined) throw new Error(`versions.yaml pins no manifest ${name}`);
+  const { url, version, digest } = manifest;
+  return {
+    chart:
+      mirror.folder === undefined ? url.replace("{version}", version) : join(mirror.folder, `${name}-${version}.yaml`),
+    version,
+    ...(digest !== undefined && { digest }),
+    mode: "manifest",
+    release: { name, namespace: "kube-system" },
+  };
+}
