@@ -44,6 +44,14 @@ export async function stopBootServer(instance: Instance): Promise<void> {
   if (running !== undefined) await stop(running);
 }
 
+/** Ends the instance's boot server wherever it is, as a power loss would. */
+export async function killBootServer(instance: Instance): Promise<void> {
+  const running = runningBootServer(instance);
+  if (running === undefined) return;
+  process.kill(running.pid, "SIGKILL");
+  while (isAlive(running)) await sleep(20);
+}
+
 function runningBootServer(instance: Instance): ProcessId | undefined {
   return findByArguments((args) => args.includes("serve") && args.at(-1) === instance.at("boot", "token"))[0];
 }

@@ -69,8 +69,14 @@ export function hardwareMatch(drivers: HardwareDrivers): Resource<MatchInputs, M
     preview: () => ({}),
     create: async (given, context) => ({ id: given.machine, outputs: await compare(drivers, given, context) }),
     update: async (_id, _prior, given, context) => ({ outputs: await compare(drivers, given, context) }),
-    // What was seen before the installation stays true of it.
-    read: async (_id, prior) => prior,
+    async read(_id, prior, context) {
+      if (prior === undefined) throw new Error("a comparison cannot be imported: declare it");
+      const { address } = prior.inputs;
+      // What was seen before the installation stays true; one that was wiped can be asked anew who it is.
+      if ((await drivers.face(address, context.signal)) !== "maintenance") return prior;
+      const { uuid } = await drivers.read(address, context.signal);
+      return { inputs: prior.inputs, outputs: { ...prior.outputs, uuid } };
+    },
     delete: async () => undefined,
   };
 }
