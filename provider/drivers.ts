@@ -5,6 +5,7 @@ import type { ClientConfiguration } from "../components/talos/binding";
 import { kubernetes } from "./kubernetes/client";
 import { type Endpoint, httpEndpoint } from "./kubernetes/endpoint";
 import type { Kubernetes } from "./kubernetes/kubernetes";
+import { type EarlierInputs, earlierSnapshot } from "./snapshot/earlier";
 import { checkStore, type StoreQuestion } from "./snapshot/preflight";
 import { type SnapshotContext, type SnapshotInputs, takeSnapshot } from "./snapshot/take";
 import { talosctl } from "./talosctl/client";
@@ -30,6 +31,8 @@ export interface Snapshots {
   /** Everything that would keep one from being taken. */
   check(question: StoreQuestion, context: SnapshotContext): Promise<readonly Problem[]>;
   take(inputs: SnapshotInputs, talos: Talos, context: SnapshotContext): Promise<Snapshot>;
+  /** Name of the first snapshot before a step that a killed run took and could not tell of. */
+  earlier(inputs: EarlierInputs, talos: Talos, context: SnapshotContext): Promise<string | undefined>;
 }
 
 export const realDrivers: Drivers = {
@@ -38,6 +41,6 @@ export const realDrivers: Drivers = {
   talosctlVersion,
   kubernetes,
   endpoint: httpEndpoint(),
-  snapshots: { check: checkStore, take: takeSnapshot },
+  snapshots: { check: checkStore, take: takeSnapshot, earlier: earlierSnapshot },
   pollMs: 1000,
 };

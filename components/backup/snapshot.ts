@@ -9,6 +9,10 @@ const member = z.strictObject({
   peerUrls: z.array(z.string()).readonly(),
 });
 
+/** A step of an upgrade, as far as it tells the snapshots before it from others. */
+const step = z.object({ axis: z.enum(["talos", "kubernetes"]), from: z.string(), to: z.string() });
+export type SnapshotStep = Readonly<z.output<typeof step>>;
+
 /** What lies beside a snapshot, as plain JSON without a secret: enough to choose one without opening any. */
 export const manifestSchema = z.object({
   format: z.literal(1),
@@ -34,6 +38,8 @@ export const manifestSchema = z.object({
   etcd: z.string(),
   /** Public keys it is encrypted to; empty when it is a passphrase. */
   recipients: z.array(z.string()).readonly(),
+  /** The step that it was taken for; absent when a person asked for it. */
+  before: step.optional(),
 });
 export type Manifest = z.output<typeof manifestSchema>;
 
@@ -82,27 +88,65 @@ export function nameOfManifest(file: string): string | undefined {
   return file.endsWith(ending) ? file.slice(0, -ending.length) : undefined;
 }
 
+const DAY_MS = 86_400_000;
+
+/** Snapshots without a manifest that were begun a day before `at` or earlier: runs that were killed have left them. */
+export function abandoned(files: readonly string[], at: string): readonly string[] {
+  const whole = new Set(files.map(nameOfManifest));
+  return files
+    .filter((file) => file.endsWith(ENDING))
+    .map((file) => file.slice(0, -ENDING.length))
+    .filter((name) => !whole.has(name) && Date.parse(at) - begun(name) >= DAY_MS);
+}
+
+/** When a snapshot of this name was begun, in milliseconds since 1970; not a number for other names. */
+function begun(name: string): number {
+  const [, date = "", time = ""] = /-(\d{8})T(\d{6})Z-r\d+$/.exec(name) ?? [];
+  const [year, hour] = [date.replace(/(....)(..)(..)/, "$1-$2-$3"), time.replace(/(..)(..)(..)/, "$1:$2:$3")];
+  return Date.parse(`${year}T${hour}Z`);
+}
+
 /** Newest first; of one moment the higher revision first. */
 export function newestFirst(manifests: readonly Manifest[]): readonly Manifest[] {
   return [...manifests].sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.revision - a.revision);
 }
 
+/** Which snapshots are looked at, and which of them stay. */
+interface Keeping {
+  /** Id of their cluster. */
+  readonly cluster: string;
+  /** Whether those that upgrades took are looked at, or those that a person asked for. */
+  readonly taken: "for-upgrades" | "by-hand";
+  readonly keep: number;
+  readonly named: ReadonlySet<string>;
+}
+
 /**
  * Snapshots that may go: of this cluster alone, beyond the newest `keep`, and none that is named somewhere, as in the
- * journal of an upgrade that may have to be undone with it.
+ * journal of an upgrade that may have to be undone with it. Both kinds are counted apart: who takes one by hand does not
+ * know that journal, and an upgrade of many steps crowds out nobody's own.
  */
-export function prunable(
-  manifests: readonly Manifest[],
-  { cluster, keep, named }: { readonly cluster: string; readonly keep: number; readonly named: ReadonlySet<string> },
-): readonly string[] {
-  const own = newestFirst(manifests.filter((manifest) => manifest.cluster.id === cluster));
+export function prunable(manifests: readonly Manifest[], { cluster, taken, keep, named }: Keeping): readonly string[] {
+  const forUpgrades = taken === "for-upgrades";
+  const own = newestFirst(
+    manifests.filter((manifest) => manifest.cluster.id === cluster && (manifest.before !== undefined) === forUpgrades),
+  );
   return own
     .slice(Math.max(1, keep))
     .map(({ name }) => name)
     .filter((name) => !named.has(name));
 }
 
-/** Names of snapshots in running text, as a journal's details hold them. */
-export function namesIn(texts: readonly string[]): ReadonlySet<string> {
-  return new Set(texts.flatMap((text) => text.match(/\S+-[0-9a-f]{8}-\d{8}T\d{6}Z-r\d+/g) ?? []));
+/**
+ * The first snapshot that was taken before a step, after `since` (ISO 8601): runs that were killed on the way have taken
+ * one each, and told nobody. `undefined` if there is none.
+ */
+export function firstBefore(
+  manifests: readonly Manifest[],
+  { cluster, step: { axis, from }, since = "" }: { cluster: string; step: Omit<SnapshotStep, "to">; since?: string },
+): string | undefined {
+  const taken = manifests.filter(({ cluster: { id }, before, at }) => {
+    return id === cluster && before?.axis === axis && before.from === from && !(Date.parse(at) < Date.parse(since));
+  });
+  return newestFirst(taken).at(-1)?.name;
 }

@@ -95,7 +95,6 @@ export function afterHop(state: ClusterVersions, hop: Hop): ClusterVersions {
 /** A step in one line: `Talos v1.13.9 → v1.14.1 on cp-1, cp-2 (changes etcd's data format: no way back but a snapshot)`. */
 export function formatHop(hop: Hop): string {
   const step = `${AXES[hop.axis]} ${hop.from} → ${hop.to}`;
-  if (hop.axis === "kubernetes" && hop.from === hop.to) return `the rest of Kubernetes ${hop.to}`;
   if (hop.axis !== "talos") return step;
   if (hop.from === hop.to) return `another image of Talos ${hop.to} on ${hop.nodes.join(", ")}`;
   const format = hop.etcdFormat ? " (changes etcd's data format: no way back but a snapshot)" : "";

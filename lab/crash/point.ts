@@ -16,11 +16,36 @@ export function enginePoint({ resourcePreEvent, resOutputsEvent }: EngineEvent):
   return `engine ${when} ${metadata.op} ${shortName(metadata.urn)}`;
 }
 
+/** Calls whose subject depends on who leads etcd, which differs by run. */
+const LEADER = /^(forfeitLeadership|etcdSnapshot)$/;
+
 /** The point that a line of the provider's trace marks. `subnet` is cut off addresses, which differ by instance. */
 export function driverPoint(line: string, subnet: string): Point {
   const { driver, call, point, on }: { driver: string; call: string; point: string; on?: string } = JSON.parse(line);
-  const subject = on === undefined ? "" : ` ${on.replaceAll(`${subnet}.`, ".")}`;
+  const subject = on === undefined || LEADER.test(call) ? "" : ` ${on.replaceAll(`${subnet}.`, ".")}`;
   return `driver ${point === "start" ? "begin" : "end"} ${driver} ${call}${subject}`;
+}
+
+/** Calls by which an upgrade changes a machine or its Node, or waits long for one. */
+const STEPS =
+  /^driver (begin|end) (talos (etcdSnapshot|pull|install|installAndReboot|reboot|apply|forfeitLeadership|upgradeKubernetes)|kubernetes setMark)\b/;
+
+/** Whether a point lies right before or after a step. Between two steps nothing changes: any kill there is the same. */
+export function isStep(point: Point): boolean {
+  return STEPS.test(point);
+}
+
+/** Gives each point its name: a step that is made again on the same machine is a point of its own, numbered from 2. */
+export class Passage {
+  private readonly times = new Map<Point, number>();
+
+  /** The name; undefined when this point has been passed and is no step. */
+  pass(point: Point): Point | undefined {
+    const time = (this.times.get(point) ?? 0) + 1;
+    this.times.set(point, time);
+    if (time === 1) return point;
+    return isStep(point) ? `${point} (${time})` : undefined;
+  }
 }
 
 /** `count` of the points, another choice for every seed, the same choice for the same seed. */

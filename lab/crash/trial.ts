@@ -12,6 +12,14 @@ import type { Point } from "./point";
 /** Longest time one run may take, in seconds; a run that hangs is a failure like any other. */
 const RUN_SECONDS = 600;
 
+/** How an `up` is killed. */
+export interface Kill {
+  /** @default "engine" */
+  readonly whom?: "engine" | "provider";
+  /** Time between the point and the kill. @default 0 */
+  readonly seconds?: number;
+}
+
 /** A lab instance that is crashed again and again. */
 export class Trial {
   readonly instance: Instance;
@@ -24,11 +32,13 @@ export class Trial {
   }
 
   /** Runs an `up` that is killed at a point; without one it runs to its end. Returns every point it passed. */
-  async crash(stackFile: string, point?: Point): Promise<{ passed: Point[]; killed: boolean }> {
+  async crash(stackFile: string, point?: Point, how: Kill = {}): Promise<{ passed: Point[]; killed: boolean }> {
     const trace = `${this.log}.trace`;
     rmSync(trace, { force: true });
     const victim = join(packageRoot, "dist", "lab", "crash", "victim.js");
-    const args = [victim, this.instance.name, stackFile, trace, ...(point === undefined ? [] : [point])];
+    const { whom = "engine", seconds = 0 } = how;
+    const target = point === undefined ? [] : [point, whom, String(seconds)];
+    const args = [victim, this.instance.name, stackFile, trace, ...target];
     const { code, stdout } = await this.run(process.execPath, args);
     rmSync(trace, { force: true });
     if (code !== 0 && code !== 9) throw new Error(`the run before the crash failed by itself, see ${this.log}`);

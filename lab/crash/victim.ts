@@ -3,20 +3,26 @@ import { up } from "../commands/up";
 import { Instance } from "../instance/instance";
 import { descendants, findByArguments, signal } from "../process";
 import { Ticker } from "../ticker";
-import { driverPoint, enginePoint, type Point } from "./point";
+import { driverPoint, enginePoint, Passage, type Point } from "./point";
 
 /**
  * One `lab up` that prints every point it passes and, at the one it is given, kills the engine as hard as it gets and
- * dies with it: `node victim.js <instance> <stack file> <trace file> [point]`. Exit code 9 says that it was killed there.
+ * dies with it: `node victim.js <instance> <stack file> <trace file> [point] [engine|provider] [seconds]`. With `provider`
+ * plinth's provider is killed and the engine is left to find out; with seconds, so long after the point. Exit code 9 says
+ * that it was killed.
  */
-async function main([name = "", stackFile = "", trace = "", target]: readonly string[]): Promise<void> {
+async function main(words: readonly string[]): Promise<void> {
+  const [name = "", stackFile = "", trace = "", target, whom = "engine", seconds = "0"] = words;
   const instance = new Instance(name);
-  const seen = new Set<Point>();
-  const pass = (point: Point | undefined) => {
-    if (point === undefined || seen.has(point)) return;
-    seen.add(point);
+  const passage = new Passage();
+  const kill = whom === "provider" ? killProvider : die;
+  const pass = (passed: Point | undefined) => {
+    const point = passed === undefined ? undefined : passage.pass(passed);
+    if (point === undefined) return;
     process.stdout.write(`${point}\n`);
-    if (point === target) die();
+    if (point !== target) return;
+    if (seconds === "0") kill();
+    else setTimeout(kill, Number(seconds) * 1000);
   };
   const tail = new Tail(trace);
   const readTrace = () => {
@@ -37,6 +43,18 @@ async function main([name = "", stackFile = "", trace = "", target]: readonly st
   clearInterval(timer);
   readTrace();
   ticker.close();
+}
+
+let killedProvider = false;
+
+/** The engine hears it from the connection that ends, and fails in its own way. */
+function killProvider(): void {
+  const providers = new Set(
+    findByArguments((args) => args.some((arg) => arg.endsWith("dist/provider/main.js"))).map(({ pid }) => pid),
+  );
+  for (const child of descendants(process.pid)) {
+    if (providers.has(child.pid)) killedProvider = signal(child, "SIGKILL") || killedProvider;
+  }
 }
 
 function die(): never {
@@ -73,5 +91,5 @@ class Tail {
 
 void main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  process.exit(killedProvider ? 9 : 1);
 });

@@ -7,7 +7,8 @@ import { TRIALS, type Trial } from "./trials";
 
 /**
  * Every fault of the lab during an upgrade, one after the other: each ends in success, or in a halt that says what a person
- * does next; mended, the next update finishes. etcd never loses its quorum, and no sound machine reboots twice.
+ * does next; mended, the next update finishes, and every machine runs what was asked for. etcd never loses its quorum, and
+ * no sound machine reboots twice.
  *
  * One site goes to and fro between two patches of one minor. `--sample N --seed S` tries N of the faults, chosen by the
  * seed; `--only TEXT` those that contain a text.
@@ -27,7 +28,10 @@ async function main(): Promise<void> {
   const untried = Object.keys(FAULTS).filter((fault) => !known.some((trial) => trial.fault === fault));
   const names = known.map(nameOf).filter((name) => name.includes(values.only));
   const chosen = values.sample === undefined ? names : sample(names, Number(values.sample), values.seed);
-  const stand = new Stand("faults", { talos: PATCHES, kubernetes: [KUBERNETES] }, "v1.13");
+  const stand = new Stand("faults", {
+    available: { talos: PATCHES, kubernetes: [KUBERNETES] },
+    contract: "v1.13",
+  });
   const failed = untried.map((fault) => `${fault}: nobody has said how an upgrade ends with it`);
   try {
     await stand.reset();
@@ -56,13 +60,15 @@ function nameOf({ fault, machine }: Trial): string {
 /** What was not as it should be; empty if all was. */
 async function attempt(
   stand: Stand,
-  { fault, machine, seconds: length, ends }: Trial,
+  { fault, machine, seconds: length, ends, remedy }: Trial,
   talos: string,
 ): Promise<string[]> {
   const versions = { talos, kubernetes: KUBERNETES };
-  await stand.control.fault(machine, fault, length === undefined ? {} : { seconds: length });
+  if (fault === "wiped") await stand.control.wipe(machine);
+  else await stand.control.fault(machine, fault, length === undefined ? {} : { seconds: length });
   const first = await stand.up(versions);
   await stand.control.mend(machine);
+  if (remedy === "renew") stand.renew(machine);
   const wrong: string[] = [];
   if (ends === "success") {
     if (!first.ok) wrong.push(`it halted: ${reasonIn(first.output)}`);
@@ -70,6 +76,7 @@ async function attempt(
   else if (!ends.test(first.output)) wrong.push(`it halted for another reason: ${reasonIn(first.output)}`);
   const second = first.ok ? undefined : await stand.up(versions);
   if (second?.ok === false) wrong.push(`mended, it halted again: ${reasonIn(second.output)}`);
+  wrong.push(...(await stand.differences(versions)));
   const runs: readonly Ended[] = second === undefined ? [first] : [first, second];
   for (const { quorumLost } of runs) if (quorumLost.length > 0) wrong.push(`etcd had no quorum at ${quorumLost[0]}`);
   for (const name of Object.keys(first.boots)) {

@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { seconds } from "../ticker";
-import { Stand, type Versions } from "./stand";
+import { text, type Versions } from "./site";
+import { Stand } from "./stand";
 
 /**
  * Brings a lab up with the first of the given versions and to the last ones in one `up`, by the provider process and the
- * real talosctl. etcd keeps its quorum all the while, and each machine boots once for every Talos on the way.
+ * real talosctl. etcd keeps its quorum all the while, each machine boots once for every Talos on the way, and afterwards
+ * machines and kubelets say themselves that they are there.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,7 +21,7 @@ async function main(): Promise<void> {
     talos: available.talos.at(place) ?? "",
     kubernetes: available.kubernetes.at(place) ?? "",
   });
-  const stand = new Stand("rehearsal", available, values.contract);
+  const stand = new Stand("rehearsal", { available, contract: values.contract });
   try {
     const begun = Date.now();
     await stand.reset();
@@ -36,6 +38,8 @@ async function main(): Promise<void> {
       ...(ended.ok ? [] : ["the update failed"]),
       ...(ended.quorumLost.length > 0 ? [`etcd had no quorum at ${ended.quorumLost[0]}`] : []),
       ...odd.map(([name, boots]) => `${name} booted ${boots} times instead of ${reboots}`),
+      ...(await stand.differences(at(-1))),
+      ...((await stand.isSettled()) ? [] : ["a preview afterwards still finds changes"]),
     ];
     const verdict = wrong.length === 0 ? "ok    " : "FAILED";
     console.log(`${verdict}  ${text(at(0))} → ${text(at(-1))} (${seconds(Date.now() - started)})`);
@@ -50,10 +54,6 @@ async function main(): Promise<void> {
 /** The steps that an update says it makes. */
 function stepsIn(output: string): readonly string[] {
   return [...output.matchAll(/step \d+ of \d+, .*/g)].map(([line]) => line);
-}
-
-function text({ talos, kubernetes }: Versions): string {
-  return `Talos ${talos} with Kubernetes ${kubernetes}`;
 }
 
 void main().catch((error: unknown) => {

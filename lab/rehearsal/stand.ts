@@ -1,20 +1,13 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
 import { packageRoot } from "../../components/discovery";
 import { Instance } from "../instance/instance";
-import { labStackFile } from "../instance/prepare";
 import { cacheRoot } from "../places";
 import type { RackControl } from "../rack/control";
 import { rackControl } from "../rack/rack";
+import { type Range, stackWith, type Versions } from "./site";
 import { type Watched, Watcher } from "./watcher";
-
-/** Versions a site declares. */
-export interface Versions {
-  readonly talos: string;
-  readonly kubernetes: string;
-}
 
 /** How an `up` ended, and what was seen meanwhile. */
 export interface Ended extends Watched {
@@ -30,12 +23,11 @@ export class Stand {
   private readonly instance: Instance;
   private readonly folder: string;
   private readonly log: string;
+  private readonly generations: { [key: string]: number } = {};
 
   constructor(
     name: string,
-    /** Versions that the site can have. */
-    private readonly available: { readonly talos: readonly string[]; readonly kubernetes: readonly string[] },
-    private readonly contract: string,
+    private readonly range: Range,
   ) {
     this.instance = new Instance(name);
     this.folder = join(cacheRoot(), name);
@@ -65,18 +57,46 @@ export class Stand {
     await this.lab("reset");
   }
 
-  private stackFile({ talos, kubernetes }: Versions): string {
-    const document = parseDocument(readFileSync(labStackFile, "utf8"));
-    const set = (path: readonly string[], value: unknown) => document.setIn(["config", "plinth:site", ...path], value);
-    set(["talos", "version"], talos);
-    set(["talos", "configContract"], this.contract);
-    set(["talos", "allow"], ["downgrade"]);
-    set(["kubernetes", "version"], kubernetes);
-    const timeouts = { etcd: "1m", ready: "2m", upgrade: "3m", drain: "1m" };
-    set(["upgrade"], { available: this.available, timeouts });
+  /** Version of each kubelet, by its Node's name. */
+  private async kubelets(): Promise<ReadonlyMap<string, string>> {
+    const lines = '{range .items[*]}{.metadata.name} {.status.nodeInfo.kubeletVersion}{"\\n"}{end}';
+    const { output } = await this.lab("kubectl", "get", "nodes", `-o=jsonpath=${lines}`);
+    return new Map(
+      output.split("\n").flatMap((line) => {
+        const [, name, version] = /^(\S+) (v\d+\.\d+\.\d+)$/.exec(line) ?? [];
+        return name === undefined || version === undefined ? [] : [[name, version]];
+      }),
+    );
+  }
+
+  private stackFile(versions: Versions): string {
     const file = join(this.folder, "site.yaml");
-    writeFileSync(file, document.toString({ lineWidth: 0 }));
+    writeFileSync(file, stackWith(versions, this.range, this.generations));
     return file;
+  }
+
+  /** Declares from now on that another machine, or a wiped one, stands under a key. */
+  renew(machine: string): void {
+    this.generations[machine] = (this.generations[machine] ?? 1) + 1;
+  }
+
+  /** What is not as these versions say, asked of the machines and of Kubernetes themselves. */
+  async differences({ talos, kubernetes }: Versions): Promise<readonly string[]> {
+    const { machines } = await this.control.status();
+    const kubelets = await this.kubelets();
+    return [
+      ...machines
+        .filter((machine) => machine.talos !== talos)
+        .map((machine) => `${machine.name} runs Talos ${machine.talos}`),
+      ...machines
+        .filter(({ hostname }) => kubelets.get(hostname) !== kubernetes)
+        .map(({ name, hostname }) => `the kubelet of ${name} is ${kubelets.get(hostname) ?? "not registered"}`),
+    ];
+  }
+
+  /** Whether a preview finds nothing left to change. */
+  async isSettled(): Promise<boolean> {
+    return (await this.lab("preview", "--expect-no-changes")).code === 0;
   }
 
   private lab(...words: readonly string[]): Promise<{ code: number | null; output: string }> {

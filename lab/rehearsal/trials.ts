@@ -6,6 +6,8 @@ export interface Trial {
   readonly seconds?: number;
   /** How the upgrade ends: with success, or with a halt that says this. */
   readonly ends: "success" | RegExp;
+  /** What a person does before the next update, beside mending the machine. @default - nothing */
+  readonly remedy?: "renew";
 }
 
 const PLANE = "cp-2";
@@ -29,4 +31,11 @@ export const TRIALS: readonly Trial[] = [
   { fault: "off", machine: WORKER, ends: /worker-1/ },
   { fault: "hang", machine: PLANE, ends: /cp-2/ },
   { fault: "refuse", machine: WORKER, ends: /worker-1/ },
+  {
+    fault: "wiped",
+    machine: WORKER,
+    ends: /worker-1 waits in maintenance mode although it ran before/,
+    remedy: "renew",
+  },
+  { fault: "wiped", machine: PLANE, ends: /cp-2 waits in maintenance mode although it ran before/, remedy: "renew" },
 ];

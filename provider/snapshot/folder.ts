@@ -6,8 +6,9 @@ import type { Problem } from "../../components/problem";
 import { type Content, PROBE, type Store, StoreError } from "./store";
 
 const PATH = "backup.store.path";
-/** What a kill in the middle of a write leaves; the next write of that name takes its place. */
+/** What a kill in the middle of a write leaves; a write a day later removes it. */
 const PART = ".part";
+const DAY_MS = 86_400_000;
 
 export function folderStore(folder: string): Store {
   const at = (name: string): string => join(folder, name);
@@ -40,6 +41,7 @@ export function folderStore(folder: string): Store {
     async put(name, content, signal) {
       try {
         await make(folder);
+        await sweep(folder);
         await write(folder, name, content, signal);
       } catch (error) {
         signal.throwIfAborted();
@@ -105,6 +107,15 @@ async function write(folder: string, name: string, content: Content, signal: Abo
     await parent.sync();
   } finally {
     await parent.close();
+  }
+}
+
+/** Others may be writing here now: what was touched since yesterday is left alone. */
+async function sweep(folder: string): Promise<void> {
+  const parts = (await readdir(folder)).filter((name) => name.startsWith(".") && name.endsWith(PART));
+  for (const name of parts) {
+    const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > DAY_MS) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -1,5 +1,5 @@
-/** Lets old snapshots of one cluster go. */
-import { type Manifest, prunable, snapshotPrefix } from "../../components/backup/snapshot";
+/** Lets old snapshots of one cluster go, and what killed runs have left. */
+import { abandoned, type Manifest, prunable, snapshotFile, snapshotPrefix } from "../../components/backup/snapshot";
 import { sentence } from "../host/failure";
 import { readManifests, removeSnapshot } from "./manifests";
 import type { Store } from "./store";
@@ -12,14 +12,20 @@ import type { SnapshotContext, SnapshotInputs } from "./take";
 export async function prune(
   store: Store,
   newest: Manifest,
-  { backup, named }: SnapshotInputs,
+  { backup, named, before }: SnapshotInputs,
   { signal, log }: Pick<SnapshotContext, "signal" | "log">,
 ): Promise<void> {
   try {
-    const { manifests } = await readManifests(store, snapshotPrefix(newest.cluster), signal);
+    const prefix = snapshotPrefix(newest.cluster);
+    for (const name of abandoned(await store.list(prefix, signal), newest.at)) {
+      await store.remove(snapshotFile(name), signal);
+      log.info(`removed ${name}, which a run that was killed has left without a manifest`);
+    }
+    const { manifests } = await readManifests(store, prefix, signal);
     // A clock that was wrong once may make an older one look newer.
     const keep = new Set([newest.name, ...(named ?? [])]);
-    const old = prunable(manifests, { cluster: newest.cluster.id, keep: backup.keep, named: keep });
+    const taken = before === undefined ? "by-hand" : "for-upgrades";
+    const old = prunable(manifests, { cluster: newest.cluster.id, taken, keep: backup.keep, named: keep });
     for (const name of old) {
       await removeSnapshot(store, name, signal);
       log.info(`removed the old snapshot ${name}: ${backup.keep} are kept`);

@@ -1,6 +1,12 @@
 /** Takes a snapshot of etcd: verified, encrypted, outside the cluster, read back. */
 import { closeSync } from "node:fs";
-import { type Manifest, type Snapshot, snapshotFile, snapshotName } from "../../components/backup/snapshot";
+import {
+  type Manifest,
+  type Snapshot,
+  type SnapshotStep,
+  snapshotFile,
+  snapshotName,
+} from "../../components/backup/snapshot";
 import type { Backup } from "../../components/backup/spec";
 import { refuse } from "../../components/problem";
 import type { Context } from "../resource";
@@ -21,6 +27,8 @@ export interface SnapshotInputs {
   /** Address of the control plane whose etcd member is asked. */
   readonly node: string;
   readonly backup: Backup;
+  /** The step of an upgrade that follows. @default - none, a person asked for it */
+  readonly before?: SnapshotStep;
   /** Names of snapshots that must stay beyond `keep`, as a journal holds them. @default - none */
   readonly named?: ReadonlySet<string>;
 }
@@ -37,7 +45,7 @@ const UNKNOWN_SIZE = 256 << 20;
  * file without a name. Then snapshots beyond `keep` go.
  */
 export async function takeSnapshot(inputs: SnapshotInputs, talos: Talos, context: SnapshotContext): Promise<Snapshot> {
-  const { node, backup } = inputs;
+  const { node, backup, before } = inputs;
   const { signal, log } = context;
   const { store, problems } = openStore(backup, context.config);
   const sealed = await sealer(backup);
@@ -71,6 +79,7 @@ export async function takeSnapshot(inputs: SnapshotInputs, talos: Talos, context
       members: members.map(({ id, hostname, peerUrls }) => ({ id, name: hostname, peerUrls })),
       talos: version,
       recipients: backup.passphrase ? [] : backup.recipients,
+      ...(before !== undefined && { before }),
     };
     log.progress(`writes ${manifest.name} to ${store.where}`);
     await place(store, manifest, cipher, signal);

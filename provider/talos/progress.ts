@@ -19,11 +19,14 @@ export class Progress {
   rolledOut: string | undefined;
   private readonly steps: ReleaseStep[] = [];
   private upgrades: readonly PastUpgrade[];
+  /** Upgrades that the state knew of when this run began. */
+  private readonly known: readonly PastUpgrade[];
 
   constructor(before: ClusterReleaseOutputs) {
     this.running = { ...before.running };
     this.leaving = { ...before.leaving };
     this.upgrades = before.upgrades;
+    this.known = before.upgrades;
     this.rolledOut = before.rolledOut;
   }
 
@@ -45,6 +48,14 @@ export class Progress {
   /** Names of the snapshots that the record speaks of: they are needed to undo what was made. */
   get snapshots(): ReadonlySet<string> {
     return new Set(this.upgrades.flatMap(({ snapshot }) => snapshot ?? []));
+  }
+
+  /**
+   * When the state knew of the last change before a step that begins here. What an earlier run has recorded of that step
+   * itself does not count: it is the same step.
+   */
+  lastBefore({ axis, from }: Pick<PastUpgrade, "axis" | "from">): string | undefined {
+    return this.known.findLast((past) => past.axis !== axis || past.from !== from)?.at;
   }
 
   outputs(phase: ClusterReleaseOutputs["phase"]): ClusterReleaseOutputs {

@@ -102,6 +102,35 @@ describe("an upgrade", () => {
     expect(boots.slice(-4).map(({ action }) => action)).toEqual(["reboot", "reboot", "uncordon", "uncordon"]);
   });
 
+  test("reboots workers beside control planes only where the site says so, and then control planes one at a time", async () => {
+    for (const together of [false, true]) {
+      const { trial } = await patch();
+      const { upgrades } = trial.cluster;
+      expect(await trial.up(versioned(PATCH, { upgrade: { together } }))).toEqual([]);
+      const mixed = "a control plane and a worker reboot at the same time";
+      expect([together, upgrades.violations.every((each) => each === mixed)]).toEqual([together, true]);
+      expect([together, upgrades.violations.length > 0]).toEqual([together, together]);
+      const boots = trial.acts.filter((act) => act.startsWith("boot ")).map((act) => act.split(" ")[1] ?? "");
+      const of = (kind: string) => boots.filter((key) => key.startsWith(kind));
+      expect([of("cp"), of("w")]).toEqual([
+        ["cp-2", "cp-3", "cp-1"],
+        ["w-1", "w-2"],
+      ]);
+    }
+  });
+
+  test("beside each other, a node that fails lets the others at work end and begins no other", async () => {
+    const { trial } = await patch();
+    const { upgrades } = trial.cluster;
+    upgrades.faults.set("w-1", "no-reboot");
+    const failures = (await trial.up(versioned(PATCH, { upgrade: { together: true } }))).join();
+    expect(failures).toMatch(/w-1: installed-not-rebooted: .*not done: .*w-2/);
+    expect(trial.acts).not.toContain("boot w-2 v1.13.10");
+    upgrades.faults.clear();
+    expect(await trial.up(versioned(PATCH, { upgrade: { together: true } }))).toEqual([]);
+    for (const node of trial.cluster.nodes.values()) expect(node).toMatchObject({ talos: "v1.13.10", boots: 2 });
+  });
+
   test("of a single node drains nothing, warns at preview, and works", async () => {
     const trial = await Trial.of(versioned(OLD, { planes: 1, workers: 0 }));
     const wanted = versioned(PATCH, { planes: 1, workers: 0 });

@@ -56,6 +56,8 @@ export class Upgrades {
   storeProblems: readonly Problem[] = [];
   snapshotFails: Error | undefined;
   readonly taken: string[] = [];
+  /** What the store tells of each of them. */
+  private readonly shelf: { readonly name: string; readonly step: string; readonly at: string }[] = [];
   /** Kubelets that Kubernetes' upgrade still changes before it fails. */
   kubernetesStopsAfter: number | undefined;
   /** Installations and reboots in order, as `install cp-1 v1.13.9`. */
@@ -173,12 +175,16 @@ export class Upgrades {
   snapshots(): Snapshots {
     return {
       check: async () => this.storeProblems,
-      take: async ({ node }) => {
+      earlier: async ({ step: { axis, from }, since = "" }) =>
+        this.shelf.find(({ step, at }) => step === `${axis} ${from}` && at >= since)?.name,
+      take: async ({ node, before }) => {
         this.cluster.reach(node);
         if (this.snapshotFails !== undefined) throw this.snapshotFails;
         const name = `snapshot-${this.taken.length + 1}`;
         this.taken.push(name);
-        return { name, at: "", revision: 42, hash: "00000000", bytes: 1, members: [], store: "/mnt" };
+        const at = new Date().toISOString();
+        this.shelf.push({ name, step: `${before?.axis} ${before?.from}`, at });
+        return { name, at, revision: 42, hash: "00000000", bytes: 1, members: [], store: "/mnt" };
       },
     };
   }

@@ -1,10 +1,11 @@
 /** A snapshot of a real etcd, judged by the real etcdutl, on its way into a store. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Decrypter, generateIdentity, identityToRecipient } from "age-encryption";
 import { manifestSchema } from "../../components/backup/snapshot";
 import type { Backup } from "../../components/backup/spec";
+import { earlierSnapshot } from "../../provider/snapshot/earlier";
 import { checkStore, mountHost } from "../../provider/snapshot/preflight";
 import { takeSnapshot } from "../../provider/snapshot/take";
 import { type FakeCluster, SECRET } from "../provider/cluster";
@@ -191,6 +192,37 @@ describe("old ones", () => {
     expect(left()).toEqual(["demo-0000", second.name, fourth.name, fifth.name].sort());
     expect(left()).not.toContain(third.name);
     rmSync(foreign);
+  });
+
+  test("and what killed runs have left go, but nothing that may be at work", async () => {
+    const first = await take();
+    const orphan = (name: string) => join(place, `${name}.etcd.age`);
+    const [old, young] = ["20260101T000000Z", "29991231T235959Z"].map((time) =>
+      orphan(first.name.replace(/\d{8}T\d{6}Z/, time)),
+    ) as [string, string];
+    const [oldPart, youngPart] = [join(place, ".x.part"), join(place, ".y.part")] as const;
+    for (const file of [old, young, oldPart, youngPart]) writeFileSync(file, "half");
+    utimesSync(oldPart, 0, 0);
+    const second = await take();
+    expect(readdirSync(place).sort()).toEqual(
+      [first, second]
+        .flatMap(({ name }) => [`${name}.etcd.age`, `${name}.etcd.age.json`])
+        .concat(basename(young), basename(youngPart))
+        .sort(),
+    );
+  });
+
+  test("that upgrades took are let go by upgrades alone, which know their journal", async () => {
+    const before = { axis: "talos", from: "v1.13.0", to: "v1.13.9" } as const;
+    const first = await take({ before });
+    const own = [await take(), await take(), await take()];
+    expect(left()).toEqual([first, ...own.slice(1)].map(({ name }) => name).sort());
+    const later = [await take({ before }), await take({ before, named: new Set([first.name]) })];
+    expect(left()).toEqual([first, ...own.slice(1), ...later].map(({ name }) => name).sort());
+    const question = { node, backup, step: before };
+    expect(await earlierSnapshot(question, talos(), listen().context)).toBe(first.name);
+    const since = later[0]?.at ?? "";
+    expect(await earlierSnapshot({ ...question, since }, talos(), listen().context)).toBe(later[0]?.name);
   });
 
   test("stay when the store does not let them go, with a word about it", async () => {

@@ -105,5 +105,5 @@ function unfinishedRollOut(
 ): readonly KubernetesHop[] {
   const reaches = hops.some((hop) => hop.axis === "kubernetes");
   if (reaches || rolledOut === undefined || rolledOut === wanted) return [];
-  return [{ axis: "kubernetes", from: wanted, to: wanted }];
+  return [{ axis: "kubernetes", from: rolledOut, to: wanted }];
 }

@@ -14,13 +14,13 @@ import { changeKubernetes } from "./kubernetes";
 import { preflight } from "./preflight";
 import { type ReleaseHop, type RouteNode, routeOf, type Versions } from "./route";
 import { settle } from "./settle";
-import { snapshotBefore } from "./snapshot";
+import { earlierSnapshot, snapshotBefore } from "./snapshot";
 import { changeTalos } from "./talos";
 
 /** Returns what stopped it; nothing when every node runs what is declared. */
 export async function upgrade(cluster: Cluster, progress: Progress): Promise<readonly string[]> {
   const nodes = await runningVersions(cluster);
-  recordUnseen(progress, nodes);
+  await recordUnseen(cluster, progress, nodes);
   const { hops, problems } = routeOf(nodes, cluster.inputs, progress.rolledOut);
   refuse("the upgrade is refused", problems);
   try {
@@ -44,7 +44,7 @@ async function make(cluster: Cluster, hop: ReleaseHop, progress: Progress): Prom
   let snapshot: string | undefined;
   try {
     mayTurn(cluster, hop.axis === "talos" ? "install" : "kubernetes");
-    snapshot = await turn(cluster, WHOLE_CLUSTER, "snapshot", () => snapshotBefore(cluster, progress));
+    snapshot = await turn(cluster, WHOLE_CLUSTER, "snapshot", () => snapshotBefore(cluster, hop, progress));
     if (hop.axis === "talos") await changeTalos(cluster, hop, progress);
     else await turn(cluster, WHOLE_CLUSTER, "kubernetes", () => changeKubernetes(cluster, hop, progress));
     progress.upgraded(past(hop, hop.axis === "talos" ? hop.nodes : cluster.keys, snapshot));
@@ -105,7 +105,11 @@ async function runningVersions(cluster: Cluster): Promise<Readonly<Record<string
 }
 
 /** Steps that an earlier run made and could not tell of, because it was killed. */
-function recordUnseen(progress: Progress, nodes: Readonly<Record<string, RouteNode>>): void {
+async function recordUnseen(
+  cluster: Cluster,
+  progress: Progress,
+  nodes: Readonly<Record<string, RouteNode>>,
+): Promise<void> {
   const made = new Map<string, string[]>();
   for (const [key, { from }] of Object.entries(nodes)) {
     const record = progress.running[key];
@@ -119,6 +123,10 @@ function recordUnseen(progress: Progress, nodes: Readonly<Record<string, RouteNo
   for (const [step, keys] of made) {
     const [from = "", to = ""] = step.split(" ");
     const etcdFormat = changesEtcdFormat(from, to);
-    progress.upgraded({ axis: "talos", from, to, nodes: keys.sort(), etcdFormat, at: new Date().toISOString() });
+    const snapshot = await earlierSnapshot(cluster, { axis: "talos", from }, progress);
+    progress.upgraded({
+      ...{ axis: "talos", from, to, nodes: keys.sort(), etcdFormat, at: new Date().toISOString() },
+      ...(snapshot !== undefined && { snapshot }),
+    });
   }
 }
