@@ -34,5 +34,10 @@ export const machineBootSchema = z
     diskBoot: diskBoot
       .default("exit")
       .describe("How its firmware is made to boot from disk: exit, 404 or sanboot. With the next generation."),
+    device: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Device that has the machine's mac in NetBox; any other is refused at preview. Default: not asked."),
   })
   .describe("Network boot of this machine. Default: the boot server is not told of it, and it boots from its disk.");
