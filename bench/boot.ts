@@ -97,7 +97,7 @@ const uuidOf = (machine: number): string => `4c4c4544-0051-3010-8052-b4c04f4d${h
 
 async function grantHalf({ operatorsUrl, key }: Server, round: number): Promise<void> {
   const client = bootServer({ url: operatorsUrl, token: TOKEN });
-  const session = await client.session(AbortSignal.timeout(10_000));
+  const { session } = await client.about(AbortSignal.timeout(10_000));
   for (let machine = 0; machine < MACHINES; machine += 2) {
     const permission: Permission = {
       mac: macOf(machine),

@@ -21,10 +21,6 @@ export class Configurations {
     private readonly now: () => number,
   ) {}
 
-  get possible(): boolean {
-    return this.url !== undefined;
-  }
-
   /** Keeps the configuration of a permission, by its digest. */
   async store(text: string): Promise<void> {
     const hash = digest(text);
@@ -46,6 +42,16 @@ export class Configurations {
     return `${this.url}/configuration/${token}`;
   }
 
+  /** Where machines fetch, over TLS; `undefined` if nothing is served. */
+  get place(): string | undefined {
+    return this.url;
+  }
+
+  /** A configuration by its digest. */
+  async read(hash: string): Promise<string | undefined> {
+    return readFile(join(this.folder, `${hash}.yaml`), "utf8").catch(() => undefined);
+  }
+
   /** The configuration, the first time somebody comes with the token. */
   async fetch(token: string, from: string): Promise<Answer> {
     const offered = this.tokens.get(token);
@@ -54,7 +60,7 @@ export class Configurations {
       this.log.write({ event: "refused", from, because: "configuration-token" });
       return notFound;
     }
-    const body = await readFile(join(this.folder, `${offered.hash}.yaml`), "utf8").catch(() => undefined);
+    const body = await this.read(offered.hash);
     if (body === undefined) return notFound;
     this.log.write({ event: "configuration", mac: offered.mac, from });
     return { status: 200, type: "application/yaml", body };

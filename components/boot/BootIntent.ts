@@ -30,6 +30,8 @@ export interface IntentInputs {
   readonly proof?: Proof;
   /** Machine configuration that the installer fetches (secret). @default - none: plinth pushes it */
   readonly configuration?: string;
+  /** Whether a machine that boots from media may fetch its configuration, once, with {@link IntentOutputs.enrolment}. @default false */
+  readonly enrol?: boolean;
 }
 
 /** Outputs beside the inputs. */
@@ -40,6 +42,8 @@ export interface IntentOutputs {
   readonly phase: "ended" | "forgotten" | "granted" | "leased" | "none";
   /** Why it ended; empty while it has not. */
   readonly end: End | "";
+  /** Kernel argument of this one machine's media with which it enrols (secret). @default - the intent asks for none */
+  readonly enrolment?: string;
 }
 
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
@@ -61,10 +65,12 @@ export class BootIntent extends pulumi.CustomResource {
   declare readonly accepted: pulumi.Output<IntentOutputs["accepted"]>;
   declare readonly phase: pulumi.Output<IntentOutputs["phase"]>;
   declare readonly end: pulumi.Output<IntentOutputs["end"]>;
+  declare readonly enrolment: pulumi.Output<IntentOutputs["enrolment"]>;
 
   constructor(name: string, args: BootIntentArgs, opts?: pulumi.CustomResourceOptions) {
     const secrets = { ...(args.configuration !== undefined && { configuration: pulumi.secret(args.configuration) }) };
-    const outputs = { accepted: undefined, phase: undefined, end: undefined };
-    super(BootIntent.__pulumiType, name, { ...args, ...secrets, ...outputs }, pluginOptions(opts));
+    const outputs = { accepted: undefined, phase: undefined, end: undefined, enrolment: undefined };
+    const options = pulumi.mergeOptions({ additionalSecretOutputs: ["enrolment"] }, opts);
+    super(BootIntent.__pulumiType, name, { ...args, ...secrets, ...outputs }, pluginOptions(options));
   }
 }

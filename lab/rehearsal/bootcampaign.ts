@@ -23,6 +23,7 @@ export async function bringUp(stand: BootStand): Promise<void> {
  */
 export async function powerCycles(stand: BootStand, count: number, seed: string): Promise<void> {
   const before = await stand.installs();
+  const wipes = answers(stand, "wipe").length;
   const names = Object.keys(before);
   const draw = (cycle: number, below: number) =>
     createHash("sha256").update(`${seed}\n${cycle}`).digest().readUInt32BE(0) % below;
@@ -44,7 +45,7 @@ export async function powerCycles(stand: BootStand, count: number, seed: string)
   await stand.allRun();
   deepStrictEqual(await stand.installs(), before, "a power cycle installed something");
   for (const { name, slot } of await stand.machines()) strictEqual(slot, "A", `${name} boots another system`);
-  strictEqual(answers(stand, "wipe").length, 0, "a power cycle was answered with a wipe");
+  strictEqual(answers(stand, "wipe").length, wipes, "a power cycle was answered with a wipe");
 }
 
 /** An old answer that lets install: the machine halts on its system, and runs again when the boot server answers. */
