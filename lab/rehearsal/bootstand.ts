@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Document, parseDocument } from "yaml";
+import { parseDocument } from "yaml";
 import { packageRoot } from "../../components/discovery";
 import { type BootServer, bootServer } from "../../provider/boot/client";
 import { Instance } from "../instance/instance";
@@ -39,7 +39,7 @@ export class BootStand {
 
   /** Changes the site file as a person would. */
   edit(path: readonly string[], value: unknown): void {
-    const document: Document = parseDocument(readFileSync(this.file, "utf8"));
+    const document = parseDocument(readFileSync(this.file, "utf8"));
     document.setIn(["config", "plinth:site", ...path], value);
     writeFileSync(this.file, document.toString({ lineWidth: 0 }));
   }

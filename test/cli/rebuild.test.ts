@@ -1,10 +1,11 @@
 import { changesOf, rebuildProblems, rebuildText, type Survey } from "../../cli/rebuild/plan";
+import { stackOf } from "../../cli/rebuild/project";
 import { hostOf } from "../../cli/rebuild/survey";
 import { formatProblem } from "../../components/problem";
 import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import type { SiteFile } from "../../components/site/spec";
-import { siteFile } from "../support/site";
+import { ROOT, siteFile } from "../support/site";
 
 // biome-ignore lint/suspicious/noExplicitAny: edited as a person edits text
 function site(edit: (site: any) => void = () => undefined): SiteFile {
@@ -102,4 +103,9 @@ test("the host behind any place of a state", () => {
   expect(hostOf("s3://bucket")).toBeUndefined();
   expect(hostOf("file:///home/somebody/state")).toBeUndefined();
   expect(hostOf("postgres://user@10.96.1.1:5432/pulumi")).toBe("10.96.1.1");
+});
+
+test("the stack is the one whose file was named", () => {
+  expect(stackOf("stacks/Pulumi.lab.yaml")).toMatchObject({ stackName: "lab", workDir: ROOT });
+  expect(() => stackOf("README.md")).toThrow(/README\.md: is no stack's file/);
 });
