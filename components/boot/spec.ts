@@ -37,7 +37,7 @@ export const machineBootSchema = z
     device: z
       .string()
       .min(1)
-      .optional()
+      .exactOptional()
       .describe("Device that has the machine's mac in NetBox; any other is refused at preview. Default: not asked."),
   })
   .describe("Network boot of this machine. Default: the boot server is not told of it, and it boots from its disk.");
