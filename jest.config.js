@@ -15,5 +15,7 @@ module.exports = {
     ],
   },
   // These are ES modules only, and jest loads CommonJS.
-  transformIgnorePatterns: ["/node_modules/(?!(age-encryption|@noble|@scure)/)"],
+  transformIgnorePatterns: [
+    "/node_modules/(?!(age-encryption|@noble|@scure|@kubernetes/client-node|openid-client|oauth4webapi|jose|jsonpath-plus)/)",
+  ],
 };

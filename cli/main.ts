@@ -16,6 +16,7 @@ import { registerRecover } from "./commands/recover";
 import { registerRelease } from "./commands/release";
 import { registerRenew } from "./commands/renew";
 import { registerSchema } from "./commands/schema";
+import { registerTelemetry } from "./commands/telemetry";
 import { registerUpgrade } from "./commands/upgrade";
 import { run } from "./run";
 
@@ -41,6 +42,7 @@ registerRecover(program);
 registerRelease(program);
 registerRenew(program);
 registerSchema(program);
+registerTelemetry(program);
 registerUpgrade(program);
 
 // What a library left open must not keep a finished command waiting.

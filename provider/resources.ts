@@ -4,6 +4,7 @@ import { intent, realBootDrivers } from "./boot/Intent";
 import { realDrivers } from "./drivers";
 import { hardwareMatch, realHardwareDrivers } from "./hardware/Match";
 import { crdBundleResource, gateResource } from "./kubernetes/real";
+import { licence, realLicenceDrivers } from "./licensing/Licence";
 import type { AnyResource } from "./resource";
 import { bootstrap } from "./talos/Bootstrap";
 import { clusterRelease } from "./talos/ClusterRelease";
@@ -13,6 +14,7 @@ const all: readonly AnyResource[] = [
   clusterRelease(realDrivers),
   intent(realBootDrivers),
   hardwareMatch(realHardwareDrivers),
+  licence(realLicenceDrivers),
   crdBundleResource,
   gateResource,
   poolResource,

@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
-import { verifyLicence } from "../../components/licensing/licence";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { verifyLicence } from "../../components/licensing/verdict";
 import { ProblemError } from "../../components/problem";
-import { makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
+import { objects } from "../../provider/kubernetes/objects";
+import { checkInside } from "../licence/inside";
+import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
 import { record } from "../licence/log";
+import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
 
@@ -12,6 +15,7 @@ interface Options {
   readonly vendor: string;
   readonly recipient: readonly string[];
   readonly identity: readonly string[];
+  readonly vault?: string;
 }
 
 /** `plinth licence …`: what a vendor issues, and what anybody can check. */
@@ -28,9 +32,11 @@ export function registerLicence(program: Command): void {
       many,
       [],
     )
+    .option("--vault <name>", "take this key of Vault's transit engine instead of making one; Vault signs")
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
-        const key = await makeKey(options.vendor, sealFrom(options));
+        const { vault, vendor: folder } = options;
+        const key = vault === undefined ? await makeKey(folder, sealFrom(options)) : await adoptVaultKey(folder, vault);
         record(options.vendor, { act: "key", key });
       } else if (act === "retire") {
         const key = id ?? "";
@@ -111,6 +117,28 @@ export function registerLicence(program: Command): void {
       console.log([`${verdict.state}: ${verdict.reason}`, verdict.fix, ...verdict.warnings].filter(Boolean).join("\n"));
       if (!verdict.entitled) process.exitCode = 1;
     });
+
+  licence
+    .command("check")
+    .description(
+      "judge the licence of a cluster by its nodes, from inside or with a kubeconfig; exit code 1 if not good",
+    )
+    .option("--folder <folder>", "the Secret plinth-system/licence as files", "/licence")
+    .option("--kubeconfig <file>", "cluster to ask (default: the one this runs in)")
+    .option("--push <url>", "URL that gets the metrics, as http://pushgateway:9091/metrics/job/plinth-licence")
+    .action(async ({ folder, kubeconfig, push }: Inside) => {
+      const api = objects(kubeconfig === undefined ? undefined : readText(kubeconfig));
+      const { verdict, metrics } = await checkInside(api, folder, new Date(), AbortSignal.timeout(60_000));
+      console.log(`${verdict.state}: ${verdict.reason}`);
+      if (push !== undefined) await pushMetrics(push, metrics);
+      if (!verdict.entitled) process.exitCode = 1;
+    });
+}
+
+interface Inside {
+  readonly folder: string;
+  readonly kubeconfig?: string;
+  readonly push?: string;
 }
 
 interface Check {

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { drawPhases, mermaidPhases } from "../../components/kubernetes/draw";
+import { countUse } from "../../components/licensing/count";
 import { drawSite } from "../../components/site/draw";
 import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
@@ -45,12 +46,18 @@ function planText(plan: SitePlan): string {
   return [
     `${plan.name} (${plan.domain}) · ${plan.provider} · Talos ${plan.talos.version}, contract ${plan.talos.configContract} · Kubernetes ${plan.kubernetes.version}`,
     `API ${endpointText(plan.endpoint)}${plan.endpoint.vip ? " (shared)" : ""} · image ${plan.talos.installer}`,
+    ...(plan.licence === undefined ? [] : [`Licence counts ${useText(plan)}`]),
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
     ...platformText(plan),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
     "",
   ].join("\n");
+}
+
+function useText(plan: SitePlan): string {
+  const { nodes, gpus, features } = countUse(plan);
+  return [`${nodes} machines`, ...(gpus > 0 ? [`${gpus} GPUs`] : []), ...features].join(", ");
 }
 
 function platformText({ platform }: SitePlan): string[] {

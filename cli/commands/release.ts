@@ -10,7 +10,7 @@ import { CHANNELS, type Channel, type Manifest, parseManifest } from "../../comp
 import { versions } from "../../components/release/versions";
 import { version as plinthVersion } from "../../package.json";
 import { stateDirectory } from "../../provider/state";
-import { makeKey } from "../licence/keys";
+import { adoptVaultKey, makeKey } from "../licence/keys";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { newestRelease } from "../release/client";
 import { ROLES, sha256 } from "../release/metadata";
@@ -23,6 +23,12 @@ interface Build {
   readonly notes: string;
   readonly talos?: string;
   readonly kubernetes?: string;
+}
+
+interface Keys {
+  readonly vendor: string;
+  readonly recipient: readonly string[];
+  readonly vault?: string;
 }
 
 interface Sign {
@@ -47,10 +53,15 @@ export function registerRelease(program: Command): void {
     .description("make a key for every role of the channels")
     .option("--vendor <folder>", "the vendor's keys, a folder a role", "vendor")
     .option("--recipient <age1…>", "seal to this age public key (default: PLINTH_LICENCE_PASSPHRASE)", many, [])
-    .action(async (options: { readonly vendor: string; readonly recipient: readonly string[] }) => {
+    .option("--vault <prefix>", "take the keys <prefix>-<role> of Vault's transit engine instead; Vault signs")
+    .action(async (options: Keys) => {
       for (const role of ROLES) {
         const folder = roleFolder(options.vendor, role);
-        console.log(`${role}: ${await makeKey(folder, sealFrom(options))} in ${folder}`);
+        const id =
+          options.vault === undefined
+            ? await makeKey(folder, sealFrom(options))
+            : await adoptVaultKey(folder, `${options.vault}-${role}`);
+        console.log(`${role}: ${id} in ${folder}`);
       }
     });
 

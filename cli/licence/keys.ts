@@ -1,10 +1,12 @@
 /** A vendor's signing keys on disk: the public halves in one readable file, each private half sealed with age. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { keyId, type LicenceKey, licenceKey } from "../../components/licensing/keys";
+import { localSigner, type Signer } from "../../components/licensing/signed";
 import { ProblemError } from "../../components/problem";
+import { type VaultKey, vaultKey, vaultSigner } from "./vault";
 
 /** What opens, or seals, the private halves. */
 export interface Seal {
@@ -19,11 +21,11 @@ export interface Seal {
 
 const keysFile = z.strictObject({ keys: z.array(licenceKey) });
 
+const vaultFile = z.strictObject({ name: z.string(), version: z.int() }) satisfies z.ZodType<VaultKey>;
+
 /** A key that can sign. */
-export interface SigningKey {
+export interface SigningKey extends Signer {
   readonly id: string;
-  readonly x: string;
-  readonly key: KeyObject;
 }
 
 /** Public keys of the folder, oldest first. */
@@ -52,6 +54,17 @@ export async function makeKey(folder: string, seal: Seal): Promise<string> {
   // The sealed half first: a public key that nobody can sign with would be the one to sign with.
   writeFileSync(join(folder, `${id}.age`), secret, { mode: 0o600, flag: "wx" });
   writeKeys(folder, [...keys, { x }]);
+  return id;
+}
+
+/** Takes a key of Vault's transit engine, which signs and never hands it out. Returns its id. */
+export async function adoptVaultKey(folder: string, name: string): Promise<string> {
+  const { x, ...place } = await vaultKey(name);
+  const id = keyId(x);
+  const keys = publicKeys(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, `${id}.vault.json`), `${JSON.stringify(place)}\n`, { mode: 0o600 });
+  if (!keys.some((key) => key.x === x)) writeKeys(folder, [...keys, { x }]);
   return id;
 }
 
@@ -91,7 +104,9 @@ function currentKeys(folder: string): readonly LicenceKey[] {
 
 async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
   const id = keyId(x);
-  return { id, x, key: createPrivateKey(await opened(join(folder, `${id}.age`), seal)) };
+  const elsewhere = join(folder, `${id}.vault.json`);
+  if (existsSync(elsewhere)) return { id, ...vaultSigner(vaultFile.parse(json(readFileSync(elsewhere, "utf8"))), x) };
+  return { id, ...localSigner(createPrivateKey(await opened(join(folder, `${id}.age`), seal)), x) };
 }
 
 function writeKeys(folder: string, keys: readonly LicenceKey[]): void {

@@ -2,9 +2,9 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Licence, licenceClaims, type Revocations, revocationClaims } from "../../components/licensing/claims";
-import { LICENCE, REVOCATIONS } from "../../components/licensing/licence";
 import { sign } from "../../components/licensing/signed";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
+import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { suggestion } from "../../components/site/parse";
 import { type Seal, signingKey } from "./keys";
@@ -77,9 +77,9 @@ export async function revoke(folder: string, id: string, reason: string, seal: S
   };
   const parsed = revocationClaims.safeParse(list);
   if (!parsed.success) throw wrong(parsed.error.issues);
-  const { key, x, id: by } = await signingKey(folder, seal);
-  const text = await sign(list, REVOCATIONS, key, x);
-  record(folder, { act: "revoke", key: by, sha256: sha256(text), list });
+  const signer = await signingKey(folder, seal);
+  const text = await sign(list, REVOCATIONS, signer);
+  record(folder, { act: "revoke", key: signer.id, sha256: sha256(text), list });
   const draft = join(folder, "revocations.jws.new");
   writeFileSync(draft, `${text}\n`);
   renameSync(draft, join(folder, "revocations.jws"));
@@ -98,9 +98,9 @@ export function moment(text: string, path: string): string {
 }
 
 async function handOut(folder: string, act: "issue" | "renew", licence: Licence, seal: Seal): Promise<string> {
-  const { key, x, id } = await signingKey(folder, seal);
-  const text = await sign(licence, LICENCE, key, x);
-  record(folder, { act, key: id, sha256: sha256(text), licence });
+  const signer = await signingKey(folder, seal);
+  const text = await sign(licence, LICENCE, signer);
+  record(folder, { act, key: signer.id, sha256: sha256(text), licence });
   return text;
 }
 

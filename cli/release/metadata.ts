@@ -1,8 +1,8 @@
 /** TUF metadata as files: one spelling, so that a file that differs in a bit from what was signed is none. */
-import { createHash, sign as ed25519 } from "node:crypto";
+import { createHash } from "node:crypto";
 import { Key, type Metadata, MetaFile, Signature } from "@tufjs/models";
 import { canonicalJson } from "../../components/licensing/canonical";
-import type { SigningKey } from "../licence/keys";
+import type { Signer } from "../../components/licensing/signed";
 
 /** Version of the specification that the metadata follows. */
 export const SPEC_VERSION = "1.0.31";
@@ -23,10 +23,17 @@ export function tufKey(x: string): Key {
 }
 
 /** Signs metadata and gives the bytes of its file. */
-export function signedBytes(metadata: Metadata<Signed>, keys: readonly SigningKey[]): Buffer {
-  for (const { x, key } of keys) {
-    const { keyID } = tufKey(x);
-    metadata.sign((data) => new Signature({ keyID, sig: ed25519(null, data, key).toString("hex") }));
+export async function signedBytes(metadata: Metadata<Signed>, keys: readonly Signer[]): Promise<Buffer> {
+  for (const signer of keys) {
+    const { keyID } = tufKey(signer.x);
+    const asked: Buffer[] = [];
+    // The library wants its signature at once; a key may be far away.
+    metadata.sign((data) => {
+      asked.push(data);
+      return new Signature({ keyID, sig: "" });
+    });
+    const sig = await signer.sign(Buffer.concat(asked));
+    metadata.signatures[keyID] = new Signature({ keyID, sig: sig.toString("hex") });
   }
   return Buffer.from(canonicalJson(metadata.toJSON()));
 }

@@ -45,7 +45,7 @@ export async function signRepository(
   const root = new Root({ ...common("root", (oldRoot?.version ?? 0) + 1), consistentSnapshot: true });
   for (const role of ROLES) for (const { x } of of(role)) root.addKey(tufKey(x), role);
   if (oldRoot === undefined || !sameTrust(readJson(oldRoot.file), root) || expiresSoon(readJson(oldRoot.file), now))
-    write(join(metadata, `${root.version}.root.json`), signedBytes(new Metadata(root), of("root")));
+    write(join(metadata, `${root.version}.root.json`), await signedBytes(new Metadata(root), of("root")));
 
   const oldTargets = newest(metadata, "targets");
   const known = oldTargets && Metadata.fromJSON(MetadataKind.Targets, readJson(oldTargets.file)).signed.targets;
@@ -59,14 +59,14 @@ export async function signRepository(
       new TargetFile({ path: targetName(release.channel), length: bytes.length, hashes: { sha256: hash } }),
     );
   }
-  const targetsBytes = signedBytes(new Metadata(next), of("targets"));
+  const targetsBytes = await signedBytes(new Metadata(next), of("targets"));
   write(join(metadata, `${next.version}.targets.json`), targetsBytes);
 
   const snapshot = new Snapshot({
     ...common("snapshot", (newest(metadata, "snapshot")?.version ?? 0) + 1),
     meta: { "targets.json": metaFile(next.version, targetsBytes) },
   });
-  const snapshotBytes = signedBytes(new Metadata(snapshot), of("snapshot"));
+  const snapshotBytes = await signedBytes(new Metadata(snapshot), of("snapshot"));
   write(join(metadata, `${snapshot.version}.snapshot.json`), snapshotBytes);
 
   const file = join(metadata, "timestamp.json");
@@ -75,7 +75,7 @@ export async function signRepository(
     ...common("timestamp", before + 1),
     snapshotMeta: metaFile(snapshot.version, snapshotBytes),
   });
-  write(file, signedBytes(new Metadata(timestamp), of("timestamp")));
+  write(file, await signedBytes(new Metadata(timestamp), of("timestamp")));
 }
 
 /** Copies a repository so that whoever reads it meanwhile sees the old state or the new one: what names comes last. */

@@ -31,14 +31,37 @@ export function excess(use: Use, { limits, features }: Grant): readonly string[]
   ];
 }
 
+/** The use of a site that is not there. */
+export const NOTHING: Use = { sites: 0, nodes: 0, gpus: 0, features: [] };
+
 /**
  * What a change adds to the use of a site, each in words. A change that adds nothing needs no licence: that is why a
  * destroy, a rollback, a restore, a scale-down, the replacement of a machine and a fix never ask for one. Pure.
  */
-export function growth(before: Use | undefined, after: Use): readonly string[] {
-  const known: Use = before ?? { sites: 0, nodes: 0, gpus: 0, features: [] };
+export function growth(before: Use, after: Use): readonly string[] {
   return [
-    ...COUNTED.flatMap((what) => (after[what] > known[what] ? [`${what}: ${known[what]} → ${after[what]}`] : [])),
-    ...after.features.filter((feature) => !known.features.includes(feature)).map((feature) => `${feature}: new`),
+    ...COUNTED.flatMap((what) => (after[what] > before[what] ? [`${what}: ${before[what]} → ${after[what]}`] : [])),
+    ...after.features.filter((feature) => !before.features.includes(feature)).map((feature) => `${feature}: new`),
   ];
+}
+
+/** The larger of two uses, each count and feature for itself. Pure. */
+export function together(a: Use, b: Use): Use {
+  return {
+    sites: Math.max(a.sites, b.sites),
+    nodes: Math.max(a.nodes, b.nodes),
+    gpus: Math.max(a.gpus, b.gpus),
+    features: [...new Set([...a.features, ...b.features])].sort(),
+  };
+}
+
+/** As much of a use as is granted. Pure. */
+export function within(use: Use, { limits, features }: Grant): Use {
+  const least = (what: (typeof COUNTED)[number]) => Math.min(use[what], limits[what] ?? use[what]);
+  return {
+    sites: least("sites"),
+    nodes: least("nodes"),
+    gpus: least("gpus"),
+    features: use.features.filter((feature) => features.includes(feature)),
+  };
 }

@@ -5,6 +5,11 @@ import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { BootIntent } from "../boot/BootIntent";
 import { pluginProblems } from "../discovery";
 import { HardwareMatch } from "../hardware/HardwareMatch";
+import { countUse, declaredDevices } from "../licensing/count";
+import { Entitlement } from "../licensing/Entitlement";
+import type { LicenceKey } from "../licensing/keys";
+import { Licence, type LicenceInputs } from "../licensing/Licence";
+import { LicenceCheck } from "../licensing/LicenceCheck";
 import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
@@ -28,6 +33,11 @@ export interface SiteArgs {
    * @default - there are none
    */
   readonly secret?: (name: string) => pulumi.Output<string> | undefined;
+  /**
+   * The vendor's keys, for a product that is sold: only licences of these are believed, and a site without one may not
+   * grow. Plain. @default - a licence is asked for if the site file has one, by the keys it names
+   */
+  readonly vendorKeys?: readonly LicenceKey[];
 }
 
 /**
@@ -49,6 +59,8 @@ export class Site extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** Own address of every node, by inventory key. */
   readonly nodes: pulumi.Output<Record<string, string>>;
+  /** What covers the site; `undefined` if no licence is asked for. */
+  readonly licence: Licence | undefined;
   /** The Talos cluster. */
   readonly cluster: TalosCluster;
   /** Kubernetes provider of this site, for what a program wants to run inside it. ConfigMaps change in place. */
@@ -74,10 +86,15 @@ export class Site extends pulumi.ComponentResource {
     this.plan = plan;
     for (const warning of plan.warnings) pulumi.log.warn(warning, this);
 
+    const given = licenceInputs(plan, args.vendorKeys);
+    // What was covered has to outlive a destroy, or the site could not come back after one.
+    this.licence = given && new Licence(`${name}-licence`, given, { parent: this, protect: true });
+    const covered = this.licence === undefined ? {} : { dependsOn: [this.licence] };
+
     const pools = new Map(
       Object.entries(plan.pools).map(([key, inputs]) => [
         key,
-        new IpPool(`${name}-pool-${key}`, inputs, { parent: this }),
+        new IpPool(`${name}-pool-${key}`, inputs, { parent: this, ...covered }),
       ]),
     );
     const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
@@ -89,7 +106,7 @@ export class Site extends pulumi.ComponentResource {
       nodes.flatMap(({ node: { key, generation, hardware }, address }) => {
         if (hardware === undefined) return [];
         const args = { machine: key, address, ...hardware, ...(generation !== undefined && { generation }) };
-        return [[key, new HardwareMatch(`${name}-hardware-${key}`, args, { parent: this })] as const];
+        return [[key, new HardwareMatch(`${name}-hardware-${key}`, args, { parent: this, ...covered })] as const];
       }),
     );
     this.cluster = new TalosCluster(
@@ -119,14 +136,18 @@ export class Site extends pulumi.ComponentResource {
         ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
         ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
-      { parent: this },
+      { parent: this, ...covered },
     );
     for (const { node, address } of nodes) {
       if (node.boot === undefined) continue;
       const { key, mac, boot, generation = 1 } = node;
       const proof = pulumi.output({ address, ca: this.cluster.talosCa });
       // The cluster's first configuration waits for the machine: it need not wait for the permission as well.
-      new BootIntent(`${name}-boot-${key}`, { machine: key, mac, generation, ...boot, proof }, { parent: this });
+      new BootIntent(
+        `${name}-boot-${key}`,
+        { machine: key, mac, generation, ...boot, proof },
+        { parent: this, ...covered },
+      );
     }
     this.kubeconfig = this.cluster.kubeconfig;
     this.talosconfig = this.cluster.talosconfig;
@@ -143,32 +164,46 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    new Facts(
-      `${name}-facts`,
-      { plan, endpoint: this.endpoint },
-      {
-        parent: this,
-        providers: { kubernetes: this.kubernetes },
-        dependsOn: [this.cluster.release],
-        // Objects inside a cluster end with it: a destroy that wipes the machines need not reach a dying API first.
-        ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
-      },
-    );
+    const inside = {
+      parent: this,
+      providers: { kubernetes: this.kubernetes },
+      dependsOn: [this.cluster.release],
+      // Objects inside a cluster end with it: a destroy that wipes the machines need not reach a dying API first.
+      ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
+    };
+    const { namespace } = new Facts(`${name}-facts`, { plan, endpoint: this.endpoint }, inside);
+    if (given !== undefined && this.licence !== undefined) {
+      const { secret } = new Entitlement(`${name}-entitlement`, { licence: this.licence, given, namespace }, inside);
+      const check = plan.licence?.check;
+      if (check !== undefined) new LicenceCheck(`${name}-licence-check`, { ...check, namespace, secret }, inside);
+    }
     if (plan.platform !== undefined) {
       this.platform = new Platform(
         `${name}-platform`,
         { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
         {
-          parent: this,
-          providers: { kubernetes: this.kubernetes },
+          ...inside,
           // A network that has to be installed first cannot wait for nodes that are Ready.
           dependsOn: [plan.platform.brings === "network" ? this.cluster.release : this.cluster.bootstrap],
-          ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
         },
       );
     }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
   }
+}
+
+/** What is judged before anything else is made or changed; `undefined` if no licence is asked for. */
+function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceInputs | undefined {
+  const keys = vendor ?? plan.licence?.keys;
+  if (keys === undefined) return undefined;
+  const { text = "", revocations } = plan.licence ?? {};
+  return {
+    text: text.trim(),
+    keys,
+    use: countUse(plan),
+    devices: declaredDevices(plan),
+    ...(revocations !== undefined && { revocations: revocations.trim() }),
+  };
 }
 
 function checkedBundle(text: string): SecretsBundle {

@@ -2,12 +2,14 @@ import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
 import { installerImage } from "../boot/assets";
 import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
+import type { LicenceSpec } from "../licensing/spec";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
+import type { Telemetry } from "../telemetry/spec";
 import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
 import { type HardwarePlan, planHardware } from "./hardware";
@@ -30,6 +32,8 @@ export interface NodePlan {
   readonly boot?: BootPlan;
   /** What it is compared with before it is installed. */
   readonly hardware?: HardwarePlan;
+  /** How many GPUs it has. @default 0 */
+  readonly gpus?: number;
   /** Whether it ran before plinth. @default false */
   readonly adopted?: boolean;
   /** Which machine stands under the key. @default 1 */
@@ -66,6 +70,10 @@ export interface SitePlan {
   readonly backup?: Backup;
   /** When the running cluster may be changed. */
   readonly maintenance?: Maintenance;
+  /** What covers the site. @default - no licence is asked for */
+  readonly licence?: LicenceSpec;
+  /** Where it may tell of itself. @default - nowhere */
+  readonly telemetry?: Telemetry;
   /** How versions change. */
   readonly upgrade: UpgradePlan;
   /** Control planes first, each group by key. */
@@ -119,6 +127,8 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    ...(spec.licence !== undefined && { licence: spec.licence }),
+    ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
     upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [
@@ -146,8 +156,21 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
 }
 
 function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
-  const { role, hostname, address, failureDomain, generation, adopted, ...others } = machine;
-  const { tpm: _, boot: __, hardware: ___, allowHardware: ____, encryption = everywhere, ...rest } = others;
+  const {
+    role,
+    hostname,
+    address,
+    failureDomain,
+    generation,
+    adopted,
+    gpus,
+    tpm: _,
+    boot: __,
+    hardware: ___,
+    allowHardware: ____,
+    encryption = everywhere,
+    ...rest
+  } = machine;
   return {
     ...rest,
     key,
@@ -157,6 +180,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
     ...(adopted === true && { adopted }),
+    ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
 }

@@ -4,8 +4,10 @@ import { PUBLIC_FACTORY } from "../boot/assets";
 import { bootSchema, machineBootSchema } from "../boot/spec";
 import { DIFFERENCES } from "../hardware/check";
 import { profileNames } from "../hardware/profile";
+import { licenceSchema } from "../licensing/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import { platformSchema } from "../platform/spec";
+import { telemetrySchema } from "../telemetry/spec";
 import {
   cidr,
   contract,
@@ -283,6 +285,12 @@ const machine = z.strictObject({
     .boolean()
     .optional()
     .describe("Whether the machine has a TPM 2.0. Default: not known, nothing is checked. Nothing changes."),
+  gpus: z
+    .int()
+    .min(0)
+    .max(64)
+    .optional()
+    .describe("How many GPUs it has; a licence may count them. Default: 0. Nothing changes."),
   encryption: encryption
     .optional()
     .describe(
@@ -334,6 +342,8 @@ export const siteSchema = z.strictObject({
   maintenance: maintenanceSchema
     .optional()
     .describe("When a running cluster may be changed, and what runs around its changes. Default: always, and nothing."),
+  licence: licenceSchema.optional(),
+  telemetry: telemetrySchema.optional(),
   machines: z.record(z.string(), machine).describe("Machines by a stable inventory key that never changes."),
 });
 

@@ -119,10 +119,16 @@ export class TalosCluster extends pulumi.ComponentResource {
       },
       opts,
     );
-    const child = { parent: this };
+    const before = opts?.dependsOn;
+    // A component's dependencies do not reach its children by themselves.
+    const after = (...resources: readonly pulumi.Resource[]) => ({
+      parent: this,
+      dependsOn:
+        before === undefined ? [...resources] : pulumi.output(before).apply((all) => [...[all].flat(), ...resources]),
+    });
     const first = firstOf(controlPlanes, args.nodes);
 
-    const secrets = secretsOf(name, args, this);
+    const secrets = secretsOf(name, args, after());
     const { clientConfiguration } = secrets;
     this.talosCa = pulumi.unsecret(
       clientConfiguration.apply(({ caCertificate }) => Buffer.from(caCertificate, "base64").toString("utf8")),
@@ -147,9 +153,8 @@ export class TalosCluster extends pulumi.ComponentResource {
             },
             // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
             {
-              ...child,
+              ...after(...installedAfter(node)),
               ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"],
-              ...(node.installAfter !== undefined && { dependsOn: [node.installAfter] }),
             },
           ),
         ]),
@@ -165,14 +170,14 @@ export class TalosCluster extends pulumi.ComponentResource {
         endpoint: args.endpoint,
         kubernetesCa: secrets.machineSecrets.apply((bundle) => bundle.certs.k8s.cert),
       },
-      { ...child, dependsOn: controlPlanes.flatMap((key) => applied.get(key) ?? []) },
+      after(...controlPlanes.flatMap((key) => applied.get(key) ?? [])),
     );
 
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
       { clientConfiguration, node: first.address },
       // Any control plane hands out the same: the one it came from may leave.
-      { ...child, dependsOn: [this.bootstrap], ignoreChanges: ["node", "endpoint"] },
+      { ...after(this.bootstrap), ignoreChanges: ["node", "endpoint"] },
     );
 
     this.release = new ClusterRelease(
@@ -193,10 +198,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
       // It installs the machines of a later generation itself.
-      {
-        ...child,
-        dependsOn: [...applied.values(), ...Object.values(args.nodes).flatMap(installedAfter), this.bootstrap],
-      },
+      after(...applied.values(), ...Object.values(args.nodes).flatMap(installedAfter), this.bootstrap),
     );
 
     this.endpoint = pulumi.output(args.endpoint);
@@ -260,7 +262,11 @@ interface Identity {
 }
 
 /** What identifies the cluster: given by the stack, or made once. */
-function secretsOf(name: string, { bundle, configContract }: TalosClusterArgs, parent: TalosCluster): Identity {
+function secretsOf(
+  name: string,
+  { bundle, configContract }: TalosClusterArgs,
+  child: pulumi.CustomResourceOptions,
+): Identity {
   if (bundle !== undefined) {
     const given = pulumi.secret(bundle) as pulumi.Output<SecretsBundle>;
     return {
@@ -272,7 +278,7 @@ function secretsOf(name: string, { bundle, configContract }: TalosClusterArgs, p
     `${name}-secrets`,
     { talosVersion: configContract },
     // The bundle outlives every change: a new contract must not touch it, a destroy must not take it.
-    { parent, protect: true, ignoreChanges: ["talosVersion"] },
+    { ...child, protect: true, ignoreChanges: ["talosVersion"] },
   );
 }
 

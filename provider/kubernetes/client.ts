@@ -2,7 +2,7 @@
 import type * as k8s from "@kubernetes/client-node";
 import { z } from "zod";
 import { traced } from "../trace";
-import type { Kubernetes, KubernetesLease, KubernetesNode, NodeMark } from "./kubernetes";
+import type { Kubernetes, KubernetesLease, KubernetesNode, KubernetesTaint, NodeMark } from "./kubernetes";
 
 const CALL_MS = 10_000;
 const NAMESPACE = "kube-system";
@@ -28,17 +28,14 @@ export function kubernetes(kubeconfig: string): Kubernetes {
     },
     async setTaints(name, seen, next) {
       const { core } = await connection();
-      // The test holds the whole list: a taint that somebody else set meanwhile is not lost.
-      const test = seen.taints.length === 0 ? [] : [{ op: "test", path: "/spec/taints", value: seen.taints }];
-      const annotation = annotationPath(NOTE);
-      await core.patchNode({
-        name,
-        body: [
-          ...test,
-          { op: "add", path: "/spec/taints", value: next.taints },
-          { op: "add", path: annotation, value: (next.noted ?? []).join(" ") },
-        ],
-      });
+      const body = [
+        // It holds the whole list: a taint that somebody else set meanwhile is not lost.
+        { op: "test", path: "/spec/taints", value: seen.taints.length === 0 ? null : seen.taints },
+        { op: "add", path: "/spec/taints", value: next.taints },
+        { op: "add", path: annotationPath(NOTE), value: (next.noted ?? []).join(" ") },
+      ];
+      // A test that fails is answered as an invalid patch.
+      return (await core.patchNode({ name, body }).catch(unless(422))) !== undefined;
     },
     async setMark(name, mark, unschedulable) {
       const { core } = await connection();
@@ -112,8 +109,43 @@ export function kubernetes(kubeconfig: string): Kubernetes {
       });
     },
   };
-  return traced("kubernetes", driver);
+  return traced("kubernetes", plainly(driver));
 }
+
+/** The client's errors hold whole answers, headers included; what a person needs is the status and its message. */
+function plainly<T extends object>(driver: T): T {
+  return new Proxy(driver, {
+    get(object, name, receiver) {
+      const member = Reflect.get(object, name, receiver);
+      if (typeof member !== "function") return member;
+      return async (...args: readonly unknown[]) => {
+        try {
+          return await member.apply(object, args);
+        } catch (error) {
+          const answer = answerSchema.safeParse(error).data;
+          if (answer === undefined) throw error;
+          throw new Error(`the Kubernetes API answers ${answer.code} to ${String(name)}: ${answer.body}`, {
+            cause: error,
+          });
+        }
+      };
+    },
+  });
+}
+
+const statusSchema = z.object({ message: z.string() }).transform(({ message }) => message);
+/** An error of the client: `body` is a Status object as text, or whatever stood in between said. */
+const answerSchema = z.object({
+  code: z.number(),
+  body: z.unknown().transform((body) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    try {
+      return statusSchema.parse(JSON.parse(text ?? ""));
+    } catch {
+      return (text ?? "").slice(0, 200);
+    }
+  }),
+});
 
 interface Connection {
   readonly library: typeof k8s;
@@ -163,12 +195,18 @@ function seenNode(node: k8s.V1Node): KubernetesNode {
     addresses: (node.status?.addresses ?? []).filter(({ type }) => type.endsWith("IP")).map(({ address }) => address),
     unschedulable: node.spec?.unschedulable === true,
     ...(mark !== undefined && { mark }),
-    taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({
-      key,
-      ...(value !== undefined && { value }),
-      effect,
-    })),
+    taints: (node.spec?.taints ?? []).map(seenTaint),
     noted: node.metadata?.annotations?.[NOTE]?.split(" ").filter((id) => id !== ""),
+  };
+}
+
+function seenTaint({ key, value, effect, timeAdded }: k8s.V1Taint): KubernetesTaint {
+  return {
+    key,
+    ...(value !== undefined && { value }),
+    effect,
+    // To the second, as the API writes it: a taint is compared with what it was seen as.
+    ...(timeAdded !== undefined && { timeAdded: timeAdded.toISOString().replace(/\.\d+Z$/, "Z") }),
   };
 }
 

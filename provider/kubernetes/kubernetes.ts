@@ -6,6 +6,8 @@ export interface KubernetesTaint {
   readonly key: string;
   readonly value?: string;
   readonly effect: string;
+  /** When a NoExecute taint was set, as the API wrote it. */
+  readonly timeAdded?: string;
 }
 
 /** Taints of a Node, and which of them plinth noted as its own: `key:Effect`, sorted; undefined without a note. */
@@ -60,8 +62,8 @@ export interface KubernetesLease {
 /** Every call throws when the API does not answer within its bound. */
 export interface Kubernetes {
   nodes(signal: AbortSignal): Promise<readonly KubernetesNode[]>;
-  /** Writes taints and note of a Node as it was seen; refused by the API when somebody else changed its taints since. */
-  setTaints(name: string, seen: NodeTaints, next: NodeTaints): Promise<void>;
+  /** Writes taints and note of a Node as it was seen; `false` if somebody else changed its taints since. */
+  setTaints(name: string, seen: NodeTaints, next: NodeTaints): Promise<boolean>;
   /** Writes or takes away plinth's mark; with `unschedulable` cordons or uncordons the Node in the same write. */
   setMark(name: string, mark: NodeMark | undefined, unschedulable?: boolean): Promise<void>;
   /** Pods on a Node that a drain has to evict: none of a DaemonSet, none of the machine's own, none that has ended. */

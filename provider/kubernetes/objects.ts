@@ -12,8 +12,8 @@ interface ResourceList {
   readonly resources?: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[];
 }
 
-/** The cluster of a kubeconfig's current context. */
-export function objects(kubeconfig: string): Objects {
+/** The cluster of a kubeconfig's current context; without one, that which this process runs in. */
+export function objects(kubeconfig?: string): Objects {
   return objectsOver(rest(kubeconfig));
 }
 

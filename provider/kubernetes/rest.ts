@@ -25,13 +25,14 @@ export interface Access {
   readonly options: RequestOptions;
 }
 
-/** A client for the current context of a kubeconfig. */
-export function rest(kubeconfig: string): Rest {
+/** A client for the current context of a kubeconfig; without one, for the cluster that this process runs in. */
+export function rest(kubeconfig?: string): Rest {
   return restTo(async () => {
     // Loaded only when it is used.
     const { KubeConfig } = await import("@kubernetes/client-node");
     const config = new KubeConfig();
-    config.loadFromString(kubeconfig);
+    if (kubeconfig === undefined) config.loadFromCluster();
+    else config.loadFromString(kubeconfig);
     const server = config.getCurrentCluster()?.server;
     if (server === undefined) throw new Error("the kubeconfig names no cluster");
     const options: RequestOptions = {};

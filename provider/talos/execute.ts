@@ -285,10 +285,18 @@ async function configure(errand: Errand, progress: Progress): Promise<void> {
 /** Brings a worker's taints to what is declared: the worker itself may not change them. */
 async function taint({ cluster, key, before, desired }: Errand, node: KubernetesNode): Promise<void> {
   if (cluster.node(key).type !== "worker") return;
-  const next = wantedTaints(node, registeredTaints(before), registeredTaints(desired));
-  if (next === undefined) return;
-  await cluster.audit("configure", key, "changes the taints of its Node");
-  await cluster.kubernetes.setTaints(node.name, node, next);
+  let current = node;
+  let told = false;
+  await cluster.wait(`taints of ${key}`, cluster.readySeconds, async () => {
+    const next = wantedTaints(current, registeredTaints(before), registeredTaints(desired));
+    if (next === undefined) return { done: true };
+    if (!told) await cluster.audit("configure", key, "changes the taints of its Node");
+    told = true;
+    if (await cluster.kubernetes.setTaints(node.name, current, next)) return { done: true };
+    const nodes = await cluster.kubernetes.nodes(cluster.signal);
+    current = nodes.find(({ name }) => name === node.name) ?? current;
+    return { missing: "somebody else changes them too" };
+  });
 }
 
 /** What runs on a node that is Ready with its declared configuration and kubelet. */

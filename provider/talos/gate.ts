@@ -53,7 +53,7 @@ async function lookAtEtcd(cluster: Cluster, limits: GateLimits): Promise<Look<Re
   ];
   const missing = etcdProblem(
     new Map(asked.map((key) => [key, cluster.node(key).address])),
-    members.map(({ peerUrls, hostname, learner }) => ({ hosts: peerUrls.map(hostOf), hostname, learner })),
+    members.map(({ id, peerUrls, hostname, learner }) => ({ id, hosts: peerUrls.map(hostOf), hostname, learner })),
     statuses,
     alarms,
     tolerated,
@@ -61,10 +61,17 @@ async function lookAtEtcd(cluster: Cluster, limits: GateLimits): Promise<Look<Re
   return missing === undefined ? { done: statuses } : { missing };
 }
 
+interface Member {
+  readonly id: string;
+  readonly hosts: readonly string[];
+  readonly hostname: string;
+  readonly learner: boolean;
+}
+
 /** What keeps etcd from being whole; `undefined` if nothing does. Members at `tolerated` addresses do not count. Pure. */
 export function etcdProblem(
   declared: ReadonlyMap<string, string>,
-  members: readonly { readonly hosts: readonly string[]; readonly hostname: string; readonly learner: boolean }[],
+  members: readonly Member[],
   statuses: ReadonlyMap<string, EtcdStatus>,
   alarms: readonly string[],
   tolerated: readonly string[] = [],
@@ -76,13 +83,19 @@ export function etcdProblem(
   const ghosts = counted.filter(({ hosts }) => !isOneOf(hosts, [...declared.values()]));
   if (ghosts.length > 0) {
     const names = ghosts.map(({ hostname, hosts }) => hostname || hosts.join(",")).join(", ");
-    return `${names} is a member but no declared control plane`;
+    const removals = ghosts.map(({ id }) => `talosctl etcd remove-member ${id}`).join(", ");
+    // It never goes by itself, and whoever is asked to wait can do something about it meanwhile.
+    return `${names} is a member but no declared control plane; if its machine is gone for good: ${removals}`;
   }
   const absent = [...declared].filter(([, address]) => !counted.some(({ hosts }) => isAt(hosts, address)));
   if (absent.length > 0) return `${absent.map(([key]) => key).join(", ")} is not a member`;
   const learner = counted.find((member) => member.learner);
   if (learner !== undefined) return `${learner.hostname} is still learning`;
-  if (alarms.length > 0) return `alarm ${alarms.join(", ")}`;
+  if (alarms.length > 0) {
+    const full = alarms.some((alarm) => alarm.includes("NOSPACE"));
+    const hint = "; make room or raise quota-backend-bytes, then: talosctl etcd defrag, talosctl etcd alarm disarm";
+    return `alarm ${alarms.join(", ")}${full ? hint : ""}`;
+  }
   const leaders = new Set([...statuses.values()].map((status) => status.leader));
   for (const [key, status] of statuses) {
     if (status.errors.length > 0) return `${key}: ${status.errors.join(", ")}`;

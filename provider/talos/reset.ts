@@ -6,6 +6,8 @@ import type { Cluster } from "./cluster";
 
 /** Longest wait for a machine that wipes and reboots, in seconds. */
 const WIPE = 900;
+/** Looks that find a machine running before its reset counts as failed: it may take a while to begin. */
+const BEGIN = 15;
 
 /** One node; `graceful` leaves etcd first, which the last control plane cannot. */
 export async function resetNode(cluster: Cluster, key: string, graceful: boolean): Promise<void> {
@@ -31,14 +33,41 @@ export async function wipe(
   const { talos, signal } = cluster;
   checkpoint(signal);
   if (!(await talos.inMaintenance(address, signal))) {
-    const how = graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd";
-    await cluster.audit("reset", key, how);
-    await talos.reset(address, { graceful });
-    await cluster.wait(`${key} is back in maintenance mode`, WIPE, async () =>
-      (await talos.inMaintenance(address, signal)) ? { done: true } : { missing: "it wipes and reboots" },
-    );
+    let stopped = await reset(cluster, key, address, graceful);
+    // Without its etcd there is no member any more that could say farewell.
+    if (!stopped && graceful && (await talos.etcdState(address, signal)) !== "Running") {
+      stopped = await reset(cluster, key, address, false);
+    }
+    if (!stopped) {
+      const why = `its reset failed and it runs on: talosctl -n ${address} dmesg says why`;
+      throw new TalosError("other", address, why);
+    }
   }
   cluster.context.log.progress(`${key} is wiped`);
+}
+
+/** Returns whether the machine did as it was told; if not, it runs on as before. */
+async function reset(cluster: Cluster, key: string, address: string, graceful: boolean): Promise<boolean> {
+  const { talos, signal } = cluster;
+  const how = graceful ? "leaves the cluster, wipes state and data" : "wipes state and data without leaving etcd";
+  await cluster.audit("reset", key, how);
+  await talos.reset(address, { graceful });
+  let ran = 0;
+  return cluster.wait(`${key} is back in maintenance mode`, WIPE, async () => {
+    if (await talos.inMaintenance(address, signal)) return { done: true };
+    if ((await isRunning(cluster, address)) && ++ran > BEGIN) return { done: false };
+    return { missing: "it wipes and reboots" };
+  });
+}
+
+/** Whether a machine runs as if nothing had been asked of it; one that does not answer is at work. */
+async function isRunning({ talos, signal }: Cluster, address: string): Promise<boolean> {
+  try {
+    return (await talos.stage(address, signal)) === "running";
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
 }
 
 /** The Node object would stay NotReady for ever; when the API went with the cluster there is nothing to tidy. */

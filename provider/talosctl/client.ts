@@ -121,6 +121,10 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       const output = await call(node, ["read", "/proc/sys/kernel/random/boot_id"], { signal });
       return output.stdout.trim();
     },
+    async stage(node, signal) {
+      const output = await call(node, ["get", "machinestatus", "--output", "jsonpath={.spec.stage}"], { signal });
+      return output.stdout.trim();
+    },
     async etcdState(node, signal) {
       try {
         const output = await call(node, ["service", "etcd"], { signal });

@@ -79,6 +79,8 @@ export interface Talos {
   configuration(node: string, signal: AbortSignal): Promise<string>;
   /** A new one after each boot. */
   bootId(node: string, signal: AbortSignal): Promise<string>;
+  /** What the machine is doing in Talos' words, as `running`, `rebooting` or `resetting`. */
+  stage(node: string, signal: AbortSignal): Promise<string>;
   /** State of etcd's service in Talos' words, as `Running` or `Preparing`; `Absent` if the node has none. */
   etcdState(node: string, signal: AbortSignal): Promise<string>;
   etcdMembers(node: string, signal: AbortSignal): Promise<readonly EtcdMember[]>;

@@ -217,6 +217,62 @@ describe("faults", () => {
   });
 });
 
+describe("a change on a broken cluster", () => {
+  /** Runs `up` on an edit, waits until it says what it waits for, and mends that: then it finishes. */
+  async function upMeanwhile(eventTtl: string, waitsFor: RegExp, mend: () => Promise<unknown>): Promise<void> {
+    site.edit((file) => {
+      file.kubernetes.apiServer.extraArgs["event-ttl"] = eventTtl;
+    });
+    const ended = await lab(NAME, ["up"], {
+      whileRunning: (pid, stderr) => {
+        void eventually(
+          90,
+          async () => stderr(),
+          (text) => waitsFor.test(text),
+        )
+          .then(mend)
+          // The update would wait on for what nobody mends.
+          .catch(() => process.kill(pid, "SIGINT"));
+      },
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(waitsFor) });
+  }
+
+  it("waits until a dead member is taken out of etcd, and says how", async () => {
+    await mustLab(NAME, "fault", "cp-2", "ghost-member");
+    const { machines } = await status();
+    const address = machines.find(({ name }) => name === "cp-1")?.address ?? "";
+    const asked = /etcd before the change: .* no declared control plane; .*remove-member (?<id>[0-9a-f]+)/;
+    await upMeanwhile("4h0m0s", asked, async () => {
+      const table = await mustLab(NAME, "talosctl", "-n", address, "etcd", "members");
+      const dead = table.split("\n").find((line) => !/cp-\d/.test(line) && line.startsWith(address));
+      await mustLab(NAME, "talosctl", "-n", address, "etcd", "remove-member", dead?.split(/\s+/)[1] ?? "");
+    });
+  });
+
+  it("waits while etcd has no room, and while a machine denies the call", async () => {
+    await mustLab(NAME, "fault", "cp-3", "disk-full");
+    await upMeanwhile("5h0m0s", /etcd before the change: alarm NOSPACE; make room/, async () => {
+      await mustLab(NAME, "fault", "cp-3", "none");
+      await mustLab(NAME, "fault", "cp-2", "api-denied", "5");
+    });
+    await mustLab(NAME, "preview", "--expect-no-changes");
+  });
+
+  it("goes through a wrong clock, and every machine's log can be read", async () => {
+    await mustLab(NAME, "fault", "worker-1", "clock-skew", "3600");
+    const { machines } = await status();
+    const address = machines.find(({ name }) => name === "worker-1")?.address ?? "";
+    const time = await mustLab(NAME, "talosctl", "-n", address, "time");
+    await mustLab(NAME, "fault", "worker-1", "none");
+    const [local, remote] = [...time.matchAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/g)].slice(-2);
+    const apart = Math.abs(Date.parse(`${local?.[0]}Z`) - Date.parse(`${remote?.[0]}Z`)) / 1000;
+    expect(apart).toBeGreaterThan(3500);
+    const logs = await mustLab(NAME, "logs");
+    for (const { name } of machines) expect(logs).toContain(name);
+  });
+});
+
 describe("instances", () => {
   it("run side by side, each on its own network", async () => {
     const small = new StackFile();

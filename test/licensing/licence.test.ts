@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { calculateJwkThumbprint, compactVerify } from "jose";
 import { canonicalJson } from "../../components/licensing/canonical";
 import { keyId, keyRing } from "../../components/licensing/keys";
-import { type Circumstances, LICENCE, type Mark, verifyLicence } from "../../components/licensing/licence";
 import { sign } from "../../components/licensing/signed";
-import { growth, type Use } from "../../components/licensing/use";
+import { growth, NOTHING, type Use } from "../../components/licensing/use";
+import { type Circumstances, LICENCE, type Mark, verifyLicence } from "../../components/licensing/verdict";
 import { claims, licence, pair, revocations, ring, vendor } from "./support";
 
 // Thousands of verifications, and this computer may be busy.
@@ -166,7 +166,7 @@ test("growth is what is added, and nothing else", () => {
     "netbox: new",
   ]);
   expect(growth(USE, { ...USE, nodes: 4, features: [] })).toEqual([]);
-  expect(growth(undefined, USE)).toEqual(["sites: 0 → 1", "nodes: 0 → 5", "multi-node: new"]);
+  expect(growth(NOTHING, USE)).toEqual(["sites: 0 → 1", "nodes: 0 → 5", "multi-node: new"]);
 });
 
 describe("a clock that was turned back", () => {
@@ -302,7 +302,7 @@ describe("bad input gets a verdict with a reason", () => {
     ["a negative limit", () => licence({ limits: { nodes: -1 } }), "malformed", /limits.nodes/],
     ["an unknown tier", () => licence({ tier: "gold" }), "unsupported", /tier gold, unknown to this plinth/],
     ["a tier called constructor", () => licence({ tier: "constructor" }), "unsupported", /tier constructor/],
-    ["a later form", () => sign({ ...claims(), v: 2 }, LICENCE, vendor.key, vendor.x), "unsupported", /of form 2/],
+    ["a later form", () => sign({ ...claims(), v: 2 }, LICENCE, vendor), "unsupported", /of form 2/],
   ];
 
   test.each(cases)("%s", async (_, text, state, reason) => {

@@ -1,18 +1,17 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { Licence, Revocations } from "../../components/licensing/claims";
 import { keyRing } from "../../components/licensing/keys";
-import { LICENCE, REVOCATIONS } from "../../components/licensing/licence";
-import { sign } from "../../components/licensing/signed";
+import { localSigner, type Signer, sign } from "../../components/licensing/signed";
+import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 
 /** A key of a vendor. */
-export interface Pair {
+export interface Pair extends Signer {
   readonly key: KeyObject;
-  readonly x: string;
 }
 
 export function pair(): Pair {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  return { key: privateKey, x: publicKey.export({ format: "jwk" }).x ?? "" };
+  return { key: privateKey, ...localSigner(privateKey, publicKey.export({ format: "jwk" }).x ?? "") };
 }
 
 export const vendor = pair();
@@ -37,9 +36,9 @@ export function claims(over: Partial<Licence> = {}): Licence {
 }
 
 export function licence(over: Partial<Licence> = {}, by: Pair = vendor): Promise<string> {
-  return sign(claims(over), LICENCE, by.key, by.x);
+  return sign(claims(over), LICENCE, by);
 }
 
 export function revocations(revoked: Revocations["revoked"], sequence = 1, by: Pair = vendor): Promise<string> {
-  return sign({ v: 1, sequence, issued: "2026-02-01T00:00:00Z", revoked }, REVOCATIONS, by.key, by.x);
+  return sign({ v: 1, sequence, issued: "2026-02-01T00:00:00Z", revoked }, REVOCATIONS, by);
 }

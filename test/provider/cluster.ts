@@ -80,6 +80,10 @@ export class FakeCluster {
   stranger = false;
   /** etcd's leader stays leader whatever it is told. */
   clings = false;
+  /** Called before taints are written, as somebody else might do something then. */
+  onTaints: () => void = () => {};
+  /** Machines whose next reset stops once they are out of etcd, which leaves them up. */
+  failsToReset: string[] = [];
   alarm: string | undefined;
   /** What a snapshot of etcd holds. */
   etcdBytes: Buffer = Buffer.alloc(0);
@@ -208,6 +212,10 @@ export class FakeCluster {
       schematic: async (address) => cluster.reach(address).schematic,
       configuration: async (address) => cluster.reach(address).configuration ?? "",
       bootId: async (address) => `boot-${cluster.reach(address).boots}`,
+      stage: async (address) => {
+        cluster.reach(address);
+        return "running";
+      },
       etcdState: async (address) => (cluster.reach(address).etcd ? "Running" : "Preparing"),
       async etcdMembers(address) {
         cluster.reach(address);
@@ -293,6 +301,12 @@ export class FakeCluster {
           throw new TalosError("other", address, "the last member cannot leave");
         }
         if (graceful && node.etcd) cluster.needQuorum(address);
+        const fails = cluster.failsToReset.indexOf(node.key);
+        if (fails >= 0) {
+          cluster.failsToReset.splice(fails, 1);
+          node.etcd = false;
+          return;
+        }
         Object.assign(node, { configuration: undefined, etcd: false, leader: false, ready: false });
         cluster.elect();
       },
@@ -338,9 +352,13 @@ export class FakeCluster {
             })
         );
       },
-      async setTaints(name, _seen, next) {
+      async setTaints(name, seen, next) {
         up();
+        cluster.onTaints();
+        const { taints } = cluster.taintsOf(name);
+        if (JSON.stringify(taints) !== JSON.stringify(seen.taints)) return false;
         cluster.taints.set(name, next);
+        return true;
       },
       async deleteNode(name) {
         up();

@@ -9,6 +9,7 @@ const declared = new Map([
   ["cp-3", "10.0.0.3"],
 ]);
 const member = (place: number, more = {}) => ({
+  id: `${place}f`,
   hosts: [`10.0.0.${place}`],
   hostname: `cp-${place}`,
   learner: false,
@@ -24,7 +25,7 @@ test("etcd that is whole has no problem", () => {
 
 test("an IPv6 address is the same however it is written", () => {
   const plane = new Map([["cp-1", "FD00:0:0:0::1"]]);
-  const own = [{ hosts: ["fd00::1"], hostname: "cp-1", learner: false }];
+  const own = [{ id: "1f", hosts: ["fd00::1"], hostname: "cp-1", learner: false }];
   expect(etcdProblem(plane, own, new Map([["cp-1", status()]]), [])).toBeUndefined();
 });
 
@@ -35,12 +36,12 @@ test.each([
     [...members, member(9, { hostname: "old" })],
     statuses,
     [],
-    /^old is a member but no declared/,
+    /^old is a member but no declared control plane; .*talosctl etcd remove-member 9f$/,
   ],
   ["a ghost without a name", [...members, member(9, { hostname: "" })], statuses, [], /^10.0.0.9 is a member/],
   ["a declared one that is missing", [member(1), member(2), member(1)], statuses, [], /^cp-3 is not a member/],
   ["a learner", [member(1), member(2), member(3, { learner: true })], statuses, [], /^cp-3 is still learning/],
-  ["an alarm", members, statuses, ["NOSPACE"], /alarm NOSPACE/],
+  ["an alarm", members, statuses, ["NOSPACE"], /^alarm NOSPACE; .*etcd defrag/],
   [
     "an error of one member",
     members,

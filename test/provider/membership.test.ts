@@ -93,6 +93,27 @@ describe("fewer machines", () => {
     expect(await resource.diff(again, wanted, heard.context)).toEqual([]);
   });
 
+  test("a machine whose reset fails after it left etcd is wiped without another farewell", async () => {
+    const { cluster, state, update } = await running(five());
+    cluster.failsToReset = ["cp-4"];
+    const reached = await update(without(five(), "cp-4", "cp-5"), state);
+    expect(reached.failures).toBeUndefined();
+    expect(changesOf(cluster)).toEqual(["reset 14", "reset 14", "reset 15"]);
+    expect(members(cluster)).toEqual(["cp-1", "cp-2", "cp-3"]);
+  });
+
+  test("a machine whose reset fails again is named, with where to look; the rest is done the next time", async () => {
+    const { cluster, state, update } = await running(five());
+    cluster.failsToReset = ["cp-4", "cp-4"];
+    const stopped = await update(without(five(), "cp-4", "cp-5"), state);
+    expect(stopped.failures).toEqual([
+      expect.stringMatching(/^cp-4 has not left: its reset failed .*dmesg says why; run the update again/),
+    ]);
+    const reached = await update(without(five(), "cp-4", "cp-5"), { inputs: five(), outputs: stopped.outputs });
+    expect(reached.failures).toBeUndefined();
+    expect(members(cluster)).toEqual(["cp-1", "cp-2", "cp-3"]);
+  });
+
   test("a dead control plane leaves without a farewell: its member goes, its disks stay as they are, and that is said", async () => {
     const { cluster, state, heard, update } = await running(five());
     cluster.kill("cp-5");

@@ -41,20 +41,38 @@ describe("taints of a worker", () => {
   });
 });
 
-test("an update brings a declared taint to the worker's Node, and to no other", async () => {
+/** The site, and the same with a taint on its worker. */
+function tainted() {
   const inputs = site();
+  const extraConfig = { machine: { kubelet: { extraConfig: { registerWithTaints: [gpu] } } } };
+  const worker = inputs.nodes["w-1"];
+  if (worker === undefined) throw new Error("the site has the worker w-1");
+  const patches = [...worker.patches, JSON.stringify(extraConfig)];
+  return { inputs, edited: { ...inputs, nodes: { ...inputs.nodes, "w-1": { ...worker, patches } } } };
+}
+
+test("an update brings a declared taint to the worker's Node, and to no other", async () => {
+  const { inputs, edited } = tainted();
   const cluster = machines(inputs);
   const release = clusterRelease(cluster.drivers);
   const { context } = listen();
   const made = await release.create(inputs, context);
-  const extraConfig = { machine: { kubelet: { extraConfig: { registerWithTaints: [gpu] } } } };
-  const worker = inputs.nodes["w-1"];
-  if (worker === undefined) throw new Error("the site has the worker w-1");
-  const edited = {
-    ...inputs,
-    nodes: { ...inputs.nodes, "w-1": { ...worker, patches: [...worker.patches, JSON.stringify(extraConfig)] } },
-  };
   const reached = await release.update(made.id, { inputs, outputs: made.outputs }, edited, context);
   expect(reached.failures).toBeUndefined();
   expect([...cluster.taints]).toEqual([["w-1", { taints: [gpu], noted: ["example.org/gpu:NoSchedule"] }]]);
+});
+
+test("a taint that somebody else sets at the same moment stays, and plinth's comes to it", async () => {
+  const { inputs, edited } = tainted();
+  const cluster = machines(inputs);
+  const release = clusterRelease(cluster.drivers);
+  const { context } = listen();
+  const made = await release.create(inputs, context);
+  cluster.onTaints = () => {
+    cluster.onTaints = () => {};
+    cluster.taints.set("w-1", { taints: [unreachable], noted: undefined });
+  };
+  const reached = await release.update(made.id, { inputs, outputs: made.outputs }, edited, context);
+  expect(reached.failures).toBeUndefined();
+  expect(cluster.taints.get("w-1")?.taints).toEqual([unreachable, gpu]);
 });

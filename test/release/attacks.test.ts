@@ -108,7 +108,7 @@ test("a stolen timestamp key cannot make a release, and ends with a new root", a
   const ahead = read(at("timestamp.json"));
   ahead.signed.version = 2 ** 31;
   const forged = Metadata.fromJSON(MetadataKind.Timestamp, { ...ahead, signatures: [] });
-  writeFileSync(at("timestamp.json"), signedBytes(forged, stolen));
+  writeFileSync(at("timestamp.json"), await signedBytes(forged, stolen));
   expect((await world.look()).version).toBe("0.2.0");
   writeFileSync(at("timestamp.json"), canonicalJson(timestamp.toJSON()));
   await expect(world.look()).rejects.toThrow(/less than current version/);
@@ -127,7 +127,7 @@ test("a root that the trusted one did not sign", async () => {
     root.signed.version = 2;
     const forged = Metadata.fromJSON(MetadataKind.Root, { ...root, signatures: [] });
     const keys = await signingKeys(roleFolder(thief.folder, "root"), thief.seal);
-    writeFileSync(at("2.root.json"), signedBytes(forged, keys));
+    writeFileSync(at("2.root.json"), await signedBytes(forged, keys));
     await expect(world.look()).rejects.toThrow(/not believed: root was signed by 0\/1 keys/);
   } finally {
     thief.end();
@@ -171,7 +171,7 @@ test("every single altered bit of the metadata and of a release is refused", asy
   const rootKeys = await signingKeys(roleFolder(world.folder, "root"), world.seal);
   const second = JSON.parse(bytes("1.root.json").toString());
   second.signed.version = 2;
-  const nextRoot = signedBytes(Metadata.fromJSON(MetadataKind.Root, { ...second, signatures: [] }), rootKeys);
+  const nextRoot = await signedBytes(Metadata.fromJSON(MetadataKind.Root, { ...second, signatures: [] }), rootKeys);
   const trusted = (...done: (keyof typeof steps)[]) => {
     const store = new TrustedMetadataStore(Buffer.from(canonicalJson(root.toJSON())));
     for (const step of done) steps[step].give(store, steps[step].bytes);

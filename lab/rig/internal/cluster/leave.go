@@ -2,10 +2,13 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
 // removeMember retries while the cluster still counts a member as freshly disconnected.
@@ -72,7 +75,12 @@ func (e *Etcd) leaveCluster(ctx context.Context) error {
 		return err
 	}
 
-	return e.removeMember(ctx, id)
+	// A member that takes itself out stops, sometimes before it has answered.
+	if err = e.removeMember(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrStopped) {
+		return err
+	}
+
+	return nil
 }
 
 // ForfeitLeadership hands the leadership to another voting member; nothing happens when this

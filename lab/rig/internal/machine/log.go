@@ -2,27 +2,33 @@ package machine
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 )
 
+// console shows every machine's lines in one place, each with its name; a boot begins the ring
+// buffer anew, but not the console.
+var console = log.New(os.Stderr, "", 0)
+
 // Log is the kernel's ring buffer: what a person reads when a machine does not come up.
 type Log struct {
+	name string
 	mu   sync.Mutex
 	file *os.File
 	now  func() time.Time
 }
 
-func openLog(path string, now func() time.Time) (*Log, error) {
+func openLog(name, path string, now func() time.Time) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
 
 	file, err := os.Create(path)
 
-	return &Log{file: file, now: now}, err
+	return &Log{name: name, file: file, now: now}, err
 }
 
 // Printf adds a line as the user facility of a kernel log.
@@ -30,8 +36,9 @@ func (l *Log) Printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	fmt.Fprintf(l.file, "user: warning: [%s]: [talos] %s\n", //nolint:errcheck // a lost log line stops nothing
-		l.now().UTC().Format(time.RFC3339Nano), fmt.Sprintf(format, args...))
+	at, text := l.now().UTC(), fmt.Sprintf(format, args...)
+	fmt.Fprintf(l.file, "user: warning: [%s]: [talos] %s\n", at.Format(time.RFC3339Nano), text) //nolint:errcheck // a lost log line stops nothing
+	console.Printf("%s %s: %s", at.Format(time.TimeOnly), l.name, text)
 }
 
 // Path of the file behind the log.

@@ -52,7 +52,7 @@ type Session struct {
 }
 
 func newSession(ctx context.Context, m *Machine) (*Session, error) {
-	log, err := openLog(filepath.Join(m.RunDir(), "dmesg.log"), m.Now)
+	log, err := openLog(m.Spec.Name, filepath.Join(m.RunDir(), "dmesg.log"), m.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -49,21 +49,24 @@ export interface Circumstances {
   readonly use?: Use;
 }
 
-/** How a licence stands. Only `valid` and `grace` allow a site to grow. */
-export type LicenceState =
-  | "valid"
-  | "grace"
-  | "expired"
-  | "not-yet-valid"
-  | "revoked"
-  | "superseded"
-  | "wrong-device"
-  | "over-limit"
-  | "unknown-key"
-  | "altered"
-  | "malformed"
-  | "unsupported"
-  | "stale-revocations";
+/** How a licence can stand. Only `valid` and `grace` allow a site to grow. */
+export const LICENCE_STATES = [
+  "valid",
+  "grace",
+  "expired",
+  "not-yet-valid",
+  "revoked",
+  "superseded",
+  "wrong-device",
+  "over-limit",
+  "unknown-key",
+  "altered",
+  "malformed",
+  "unsupported",
+  "stale-revocations",
+] as const;
+/** How a licence stands. */
+export type LicenceState = (typeof LICENCE_STATES)[number];
 
 /** What was found, for a person and for a program. */
 export interface Verdict {

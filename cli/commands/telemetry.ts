@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { ProblemError } from "../../components/problem";
+import { readSiteFile } from "../../components/site/file";
+import { parseSite } from "../../components/site/parse";
+import { planSite } from "../../components/site/plan";
+import { reportOf } from "../../components/telemetry/report";
+import { stateDirectory } from "../../provider/state";
+import { installationId, put, send, waiting } from "../telemetry/spool";
+
+/** `plinth telemetry …`: off unless a site file says otherwise, and nothing but these commands ever sends. */
+export function registerTelemetry(program: Command): void {
+  const telemetry = program.command("telemetry").description("what a site tells of itself, if it is asked to");
+  const folder = join(stateDirectory(), "telemetry");
+  const report = (file: string) => {
+    const plan = planSite(parseSite(readSiteFile(file), file));
+    return { plan, now: reportOf(plan, installationId(folder), new Date()) };
+  };
+
+  telemetry
+    .command("show")
+    .description("print what would be sent, to the last byte; sends nothing")
+    .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
+    .action((file: string) => {
+      const { plan, now } = report(file);
+      const { url } = plan.telemetry ?? {};
+      console.log(JSON.stringify(now, undefined, 2));
+      console.log(
+        url === undefined ? "off: the site file names no telemetry.url" : `to ${url}; ${waiting(folder).length} wait`,
+      );
+    });
+
+  telemetry
+    .command("send")
+    .description("send a report of the site, and those that wait for a network")
+    .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
+    .action(async (file: string) => {
+      const { plan, now } = report(file);
+      if (plan.telemetry === undefined) {
+        const fix = "write telemetry: {url: https://…} if that is wanted";
+        throw new ProblemError("Nothing was sent:", [{ path: "telemetry", reason: "is off in this site file", fix }]);
+      }
+      put(folder, now);
+      const sent = await send(folder, plan.telemetry.url);
+      console.log(`${sent} report${sent === 1 ? "" : "s"} sent to ${plan.telemetry.url}`);
+    });
+}

@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Command } from "commander";
+import { stringify } from "yaml";
+import { registerPlan } from "../../cli/commands/plan";
+import { countUse, declaredDevices } from "../../components/licensing/count";
+import { keyRing } from "../../components/licensing/keys";
+import { verifyLicence } from "../../components/licensing/verdict";
+import { checkSite, parseSite } from "../../components/site/parse";
+import { planSite, type SitePlan } from "../../components/site/plan";
+import { Site } from "../../components/site/Site";
+import type { SiteFile } from "../../components/site/spec";
+import { recordGraph } from "../support/graph";
+import { siteFile } from "../support/site";
+import { vendor } from "./support";
+
+const KEYS = [{ x: vendor.x }];
+const LICENCE: NonNullable<SiteFile["licence"]> = { text: "a licence\n", keys: KEYS };
+const licensed = (over: Partial<typeof LICENCE> = {}): SiteFile => ({
+  ...siteFile(),
+  licence: { ...LICENCE, ...over },
+});
+const granted = {
+  id: "acme-1",
+  customer: "ACME",
+  tier: "enterprise",
+  features: ["gpu", "netbox"],
+  limits: { nodes: 5 },
+};
+
+async function graph(site: SiteFile, vendorKeys?: typeof KEYS) {
+  const { resources } = await recordGraph(
+    () => new Site("site", { site, ...(vendorKeys !== undefined && { vendorKeys }) }),
+    {
+      resource: (type) =>
+        type === "plinth:licensing:Licence"
+          ? { verdict: "valid", granted: { ...granted, notAfter: "2027-01-01T00:00:00Z", graceDays: 14 } }
+          : type === "talos:machine/secrets:Secrets"
+            ? { machineSecrets: { certs: { k8s: { cert: "ca" } } }, clientConfiguration: {} }
+            : {},
+      call: () => ({}),
+    },
+  );
+  return resources;
+}
+
+test("the use of a site is counted from its plan", () => {
+  const site = siteFile();
+  site.pools = { nodes: { backend: "netbox", prefix: "127.77.0.0/24" } };
+  site.machines["worker-1"].gpus = 4;
+  site.machines["worker-2"].gpus = 2;
+  expect(countUse(planSite(parseSite(site)))).toEqual({
+    sites: 1,
+    nodes: 5,
+    gpus: 6,
+    features: ["multi-node", "high-availability", "netbox", "gpu"],
+  });
+  for (const key of ["cp-2", "cp-3", "worker-1", "worker-2"]) delete site.machines[key];
+  delete site.network.vip;
+  delete site.pools;
+  expect(countUse(planSite(parseSite(site)))).toEqual({ sites: 1, nodes: 1, gpus: 0, features: [] });
+});
+
+test("services that plinth installs and machines that it rents are features", () => {
+  const site = siteFile();
+  site.platform = { metallb: { pools: { web: { range: "127.77.0.200-127.77.0.210" } } } };
+  const plan = planSite(parseSite(site));
+  expect(countUse(plan).features).toContain("platform-services");
+  const rented: SitePlan = { ...plan, provider: "latitude" as SitePlan["provider"] };
+  expect(countUse(plan).features).not.toContain("rented-machines");
+  expect(countUse(rented).features).toContain("rented-machines");
+});
+
+test("the licence is judged before the first thing is made, and outlives a destroy", async () => {
+  const resources = await graph(licensed());
+  const licence = resources.find(({ type }) => type === "plinth:licensing:Licence");
+  expect(licence).toMatchObject({
+    name: "site-licence",
+    protect: true,
+    dependsOn: [],
+    inputs: {
+      text: expect.objectContaining({ value: "a licence" }),
+      keys: KEYS,
+      use: { nodes: 5, features: ["multi-node", "high-availability"] },
+    },
+  });
+  const first = resources.filter(({ type }) => /Secrets$|ConfigurationApply$|ClusterRelease$|Bootstrap$/.test(type));
+  expect(first).toHaveLength(8);
+  for (const { name, dependsOn } of first)
+    expect([name, dependsOn]).toEqual([name, expect.arrayContaining(["site-licence"])]);
+});
+
+test("claims of addresses wait for it, too", async () => {
+  const site = licensed();
+  site.pools = { nodes: { range: "127.77.0.100-127.77.0.120" } };
+  const pool = (await graph(site)).find(({ name }) => name === "site-pool-nodes");
+  expect(pool?.dependsOn).toEqual(["site-licence"]);
+});
+
+test("the cluster is told what is granted, and gets the signed text", async () => {
+  const resources = await graph(licensed({ revocations: "a list" }));
+  const named = (name: string) => resources.find((each) => each.name === name);
+  expect(named("site-entitlement-entitlement")).toMatchObject({
+    parent: "site-entitlement",
+    inputs: {
+      metadata: { name: "entitlement" },
+      data: {
+        ...{ verdict: "valid", id: "acme-1", customer: "ACME", tier: "enterprise", features: "gpu netbox" },
+        ...{ limits: '{"nodes":5}', notAfter: "2027-01-01T00:00:00Z", graceDays: "14" },
+      },
+    },
+  });
+  const secret = named("site-entitlement-licence");
+  expect(JSON.stringify(secret?.inputs.stringData)).toContain("a licence");
+  expect(JSON.stringify(secret?.inputs.stringData)).toContain("a list");
+  expect(secret?.dependsOn).toContain("site-release");
+});
+
+test("nobody is asked for a licence who has none", async () => {
+  const resources = await graph(siteFile());
+  expect(resources.filter(({ type }) => type.startsWith("plinth:licensing"))).toEqual([]);
+});
+
+test("a vendor's product asks for one by its own keys, whatever the site file says", async () => {
+  const keys = [{ x: "A".repeat(43) }];
+  const inputs = async (site: SiteFile) =>
+    (await graph(site, keys)).find(({ type }) => type === "plinth:licensing:Licence")?.inputs;
+  expect(await inputs(licensed())).toMatchObject({ text: { value: "a licence" }, keys });
+  expect(await inputs(siteFile())).toMatchObject({ text: { value: "" }, keys });
+});
+
+test("a torn licence is no mistake of the site file, a key that is none is", () => {
+  expect(checkSite(licensed({ text: "torn" })).problems).toEqual([]);
+  expect(checkSite(licensed({ keys: [] })).problems.map(({ path }) => path)).toEqual(["licence.keys"]);
+  const [problem] = checkSite(licensed({ keys: [{ x: "x" }] })).problems;
+  expect(problem?.path).toBe("licence.keys[0].x");
+});
+
+test("plinth plan prints what a licence would count", () => {
+  const written = jest.spyOn(process.stdout, "write").mockReturnValue(true);
+  const folder = mkdtempSync(path.join(tmpdir(), "plinth-plan-"));
+  try {
+    const file = path.join(folder, "Pulumi.x.yaml");
+    writeFileSync(file, stringify({ config: { "plinth:site": licensed() } }));
+    const program = new Command();
+    registerPlan(program);
+    program.parse(["plan", file], { from: "user" });
+    expect(written.mock.calls.join("")).toContain("\nLicence counts 5 machines, multi-node, high-availability\n");
+  } finally {
+    written.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const IMAGE = `registry.example.org/plinth@sha256:${"a".repeat(64)}`;
+
+test("a check inside the cluster may list nodes and write its finding, and nothing else", async () => {
+  const resources = await graph(licensed({ check: { image: IMAGE, push: "http://pushgateway:9091/metrics/job/x" } }));
+  const inputs = (name: string) => resources.find((each) => each.name === `site-licence-check-${name}`)?.inputs;
+  const [roles, job] = [resources.filter(({ type }) => /:(Cluster)?Role$/.test(type)), inputs("job")];
+  expect(roles.flatMap(({ inputs: { rules } }) => rules)).toEqual([
+    { apiGroups: [""], resources: ["nodes"], verbs: ["list"] },
+    { apiGroups: [""], resources: ["configmaps"], resourceNames: ["licence-status"], verbs: ["get", "patch"] },
+    { apiGroups: [""], resources: ["configmaps", "events"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["events"], verbs: ["patch"] },
+  ]);
+  const pod = {
+    securityContext: { runAsNonRoot: true },
+    containers: [
+      {
+        image: IMAGE,
+        args: ["licence", "check", "--folder", "/licence", "--push", "http://pushgateway:9091/metrics/job/x"],
+        securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      },
+    ],
+  };
+  expect(job).toMatchObject({
+    spec: { schedule: "17 5 * * *", concurrencyPolicy: "Forbid", jobTemplate: { spec: { template: { spec: pod } } } },
+  });
+});
+
+test("an image without a digest and a schedule that is none are refused", () => {
+  const check = { image: "registry.example.org/plinth:latest", schedule: "daily", push: "gopher://x" };
+  expect(checkSite(licensed({ check })).problems.map(({ path }) => path)).toEqual([
+    "licence.check.image",
+    "licence.check.schedule",
+    "licence.check.push",
+  ]);
+});
+
+test("the appliance is one machine, covered by its licence, and reaches nothing outside of its room", () => {
+  const plan = planSite(parseSite(siteFile("appliance")));
+  const { text = "", keys = [] } = plan.licence ?? {};
+  const judged = (devices = declaredDevices(plan)) =>
+    verifyLicence(text, { keys: keyRing(keys), now: new Date("2026-12-01T00:00:00Z"), use: countUse(plan), devices });
+  expect(judged()).toMatchObject({ state: "valid", licence: { tier: "appliance" } });
+  expect(judged({ uuids: [], wwids: ["eui.another"] }).state).toBe("wrong-device");
+  expect(plan.nodes).toHaveLength(1);
+  expect(plan.kubernetes.scheduleOnControlPlanes).toBe(true);
+  expect([plan.network.gateway, plan.network.nameservers]).toEqual([undefined, []]);
+  expect(plan.talos.installer).toMatch(/^registry.appliance.example.org\//);
+  const more = siteFile("appliance");
+  more.machines.second = {
+    ...siteFile("appliance").machines.appliance,
+    role: "worker",
+    mac: "3c:ec:ef:00:77:02",
+    address: "192.168.77.11",
+    disk: { wwid: "eui.2" },
+  };
+  const use = countUse(planSite(parseSite(more)));
+  expect(
+    verifyLicence(text, {
+      keys: keyRing(keys),
+      now: new Date("2026-12-01T00:00:00Z"),
+      use,
+      devices: declaredDevices(plan),
+    }),
+  ).toMatchObject({
+    state: "over-limit",
+    excess: ["2 nodes, 1 more than the 1 of the licence", expect.stringContaining("multi-node")],
+  });
+});
