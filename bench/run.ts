@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { LocalWorkspace, PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
+import { LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation";
 import { stringify } from "yaml";
 import { packageRoot } from "../components/discovery";
 import { ensureTools, type Tools } from "../lab/build/tools";
@@ -9,11 +9,13 @@ import { reset } from "../lab/commands/down";
 import { up } from "../lab/commands/up";
 import { openStack } from "../lab/engine/engine";
 import { installPlugins } from "../lab/engine/plugins";
+import { packFolder } from "../lab/engine/run";
 import { Instance } from "../lab/instance/instance";
 import { prepare } from "../lab/instance/prepare";
 import { seconds, Ticker } from "../lab/ticker";
 import { measureAddresses } from "./address";
 import { measureBoot } from "./boot";
+import { echoingKubernetes, POLICY_RESOURCES, platformProgram } from "./policies";
 import { median, type Row, round } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
 import { siteOf } from "./site";
@@ -26,21 +28,23 @@ const ROUNDS = 5;
  * the same dependencies and inputs of the same size. Medians of interleaved runs; the ratio is what counts.
  */
 async function main(): Promise<void> {
-  const sizes = process.argv.slice(2).map(Number);
+  const wanted = process.argv.slice(2);
+  const sizes = wanted.map(Number).filter((size) => size > 0);
   const ticker = new Ticker();
   const work = mkdtempSync(path.join(tmpdir(), "plinth-bench-"));
   const rows: Row[] = [];
   try {
     const tools = await ensureTools(ticker);
-    for (const machines of sizes.length > 0 ? sizes : SIZES)
+    for (const machines of wanted.length > 0 ? sizes : SIZES)
       rows.push(...(await measureSite(machines, tools, work, ticker)));
-    if (sizes.length === 0) rows.push(...(await measureAddresses(ticker)), ...(await measureBoot(ticker)));
+    if (wanted.length === 0 || wanted.includes("policies")) rows.push(await measurePolicies(tools, work, ticker));
+    if (wanted.length === 0) rows.push(...(await measureAddresses(ticker)), ...(await measureBoot(ticker)));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });
   }
   print(rows);
-  if (sizes.length === 0) {
+  if (wanted.length === 0) {
     writeFileSync(path.join(packageRoot, "bench/results.json"), `${JSON.stringify(rows, undefined, 2)}\n`);
     console.log("wrote bench/results.json");
   }
@@ -63,9 +67,19 @@ async function measureSite(machines: number, tools: Tools, work: string, ticker:
     installPlugins(empty, tools);
     const fresh = await openStack(empty, tools, { env: FAST });
     const bare = await bareStack(weights, tools, path.join(work, `bare-${machines}`));
-    const preview = await compare(`${machines} machines, first preview`, fresh, bare, ticker);
+    const preview = await compare(
+      `${machines} machines, first preview`,
+      () => fresh.preview(),
+      () => bare.preview(),
+      ticker,
+    );
     await bare.up();
-    const noop = await compare(`${machines} machines, nothing to change`, site, bare, ticker);
+    const noop = await compare(
+      `${machines} machines, nothing to change`,
+      () => site.preview(),
+      () => bare.preview(),
+      ticker,
+    );
     const bytes = Buffer.byteLength(JSON.stringify(deployment));
     return [
       { name: `preview/${machines}`, unit: "s", ...preview },
@@ -81,18 +95,40 @@ async function measureSite(machines: number, tools: Tools, work: string, ticker:
   }
 }
 
+/** A preview of a platform with the policy pack, against the same preview without it. */
+async function measurePolicies(tools: Tools, work: string, ticker: Ticker): Promise<Row> {
+  const plugins = {
+    providers: [{ name: "kubernetes", path: echoingKubernetes(work) }],
+    analyzers: [{ name: "policy-nodejs", path: path.join(packageRoot, "policies/bin") }],
+  };
+  const stack = await emptyStack(platformProgram, plugins, tools, path.join(work, "policies"));
+  const what = `${POLICY_RESOURCES} resources under the policy pack`;
+  const measured = await compare(
+    what,
+    () => stack.preview({ policyPacks: [packFolder] }),
+    () => stack.preview(),
+    ticker,
+  );
+  return { name: `policies/${POLICY_RESOURCES}`, unit: "s", ...measured };
+}
+
 /** Checkpoints are the file backend's price for every step and no part of a preview; the set-up goes without. */
 const FAST = { PULUMI_SKIP_CHECKPOINTS: "true" };
 
 /** A stack of the bare program on a file backend of its own. */
-async function bareStack(weights: readonly Weight[], tools: Tools, folder: string): Promise<Stack> {
+function bareStack(weights: readonly Weight[], tools: Tools, folder: string): Promise<Stack> {
+  const plugins = { providers: [{ name: "bench", path: path.join(packageRoot, "bench/trivial") }] };
+  return emptyStack(bareProgram(weights), plugins, tools, folder);
+}
+
+/** A stack on a file backend of its own. */
+async function emptyStack(program: PulumiFn, plugins: object, tools: Tools, folder: string): Promise<Stack> {
   const pulumi = tools.pulumi?.path ?? "pulumi";
   const state = path.join(folder, "state");
   mkdirSync(state, { recursive: true });
-  const plugins = { providers: [{ name: "bench", path: path.join(packageRoot, "bench/trivial") }] };
   writeFileSync(path.join(folder, "Pulumi.yaml"), stringify({ name: "bench", runtime: "nodejs", plugins }));
   return LocalWorkspace.createOrSelectStack(
-    { stackName: "bare", projectName: "bench", program: bareProgram(weights) },
+    { stackName: "bare", projectName: "bench", program },
     {
       pulumiHome: path.join(folder, "home"),
       pulumiCommand: await PulumiCommand.get({ root: commandRoot(pulumi, folder) }),
@@ -116,11 +152,11 @@ function commandRoot(pulumi: string, folder: string): string {
   return root;
 }
 
-/** Median time of a preview of `ours` and its ratio to `theirs`, run in turn after one warm-up of each. */
+/** Median time of `ours` and its ratio to `theirs`, run in turn after one warm-up of each. */
 async function compare(
   what: string,
-  ours: Stack,
-  theirs: Stack,
+  ours: () => Promise<unknown>,
+  theirs: () => Promise<unknown>,
   ticker: Ticker,
 ): Promise<{ value: number; ratio: number }> {
   const times: { ours: number; theirs: number }[] = [];
@@ -139,9 +175,9 @@ async function compare(
   return { value: round(value), ratio: round(ratio) };
 }
 
-async function timed(stack: Stack): Promise<number> {
+async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = process.hrtime.bigint();
-  await stack.preview();
+  await work();
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 

@@ -3,7 +3,9 @@ import { Command } from "commander";
 import { version } from "../package.json";
 import { registerAddress } from "./commands/address";
 import { registerAdopt } from "./commands/adopt";
+import { registerAudit } from "./commands/audit";
 import { registerBoot } from "./commands/boot";
+import { registerCheck, registerRules } from "./commands/check";
 import { registerEtcd } from "./commands/etcd";
 import { registerHardware } from "./commands/hardware";
 import { registerInit } from "./commands/init";
@@ -29,7 +31,9 @@ const program = new Command("plinth")
 
 registerAddress(program);
 registerAdopt(program);
+registerAudit(program);
 registerBoot(program);
+registerCheck(program);
 registerEtcd(program);
 registerHardware(program);
 registerInit(program);
@@ -41,6 +45,7 @@ registerRebuild(program);
 registerRecover(program);
 registerRelease(program);
 registerRenew(program);
+registerRules(program);
 registerSchema(program);
 registerTelemetry(program);
 registerUpgrade(program);

@@ -2,15 +2,12 @@
 import type { Snapshot } from "../components/backup/snapshot";
 import type { Problem } from "../components/problem";
 import type { ClientConfiguration } from "../components/talos/binding";
-import { kubernetes } from "./kubernetes/client";
-import { type Endpoint, httpEndpoint } from "./kubernetes/endpoint";
+import type { Endpoint } from "./kubernetes/endpoint";
 import type { Kubernetes } from "./kubernetes/kubernetes";
-import { type EarlierInputs, earlierSnapshot } from "./snapshot/earlier";
-import { checkStore, type StoreQuestion } from "./snapshot/preflight";
-import { type SnapshotContext, type SnapshotInputs, takeSnapshot } from "./snapshot/take";
-import { talosctl } from "./talosctl/client";
-import { type Face, probe } from "./talosctl/probe";
-import { talosctlVersion } from "./talosctl/run";
+import type { EarlierInputs } from "./snapshot/earlier";
+import type { StoreQuestion } from "./snapshot/preflight";
+import type { SnapshotContext, SnapshotInputs } from "./snapshot/take";
+import type { Face } from "./talosctl/probe";
 import type { Talos } from "./talosctl/talos";
 
 export interface Drivers {
@@ -34,13 +31,3 @@ export interface Snapshots {
   /** Name of the first snapshot before a step that a killed run took and could not tell of. */
   earlier(inputs: EarlierInputs, talos: Talos, context: SnapshotContext): Promise<string | undefined>;
 }
-
-export const realDrivers: Drivers = {
-  talos: talosctl,
-  probe,
-  talosctlVersion,
-  kubernetes,
-  endpoint: httpEndpoint(),
-  snapshots: { check: checkStore, take: takeSnapshot, earlier: earlierSnapshot },
-  pollMs: 1000,
-};

@@ -1,24 +1,17 @@
-/** Every resource type this provider serves. */
-import { claimResource, poolResource } from "./address/real";
-import { intent, realBootDrivers } from "./boot/Intent";
-import { realDrivers } from "./drivers";
-import { hardwareMatch, realHardwareDrivers } from "./hardware/Match";
-import { crdBundleResource, gateResource } from "./kubernetes/real";
-import { licence, realLicenceDrivers } from "./licensing/Licence";
 import type { AnyResource } from "./resource";
-import { bootstrap } from "./talos/Bootstrap";
-import { clusterRelease } from "./talos/ClusterRelease";
 
-const all: readonly AnyResource[] = [
-  bootstrap(realDrivers),
-  clusterRelease(realDrivers),
-  intent(realBootDrivers),
-  hardwareMatch(realHardwareDrivers),
-  licence(realLicenceDrivers),
-  crdBundleResource,
-  gateResource,
-  poolResource,
-  claimResource,
-];
+/** Resource types by token; each is loaded when it is first asked for, because the engine waits while a plugin starts. */
+export type Resources = ReadonlyMap<string, () => Promise<AnyResource>>;
 
-export const resources: ReadonlyMap<string, AnyResource> = new Map(all.map((resource) => [resource.type, resource]));
+/** Every resource type this provider serves. */
+export const resources: Resources = new Map([
+  ["plinth:talos:Bootstrap", async () => (await import("./talos/real.js")).bootstrapResource],
+  ["plinth:talos:ClusterRelease", async () => (await import("./talos/real.js")).clusterReleaseResource],
+  ["plinth:boot:Intent", async () => (await import("./boot/real.js")).intentResource],
+  ["plinth:hardware:Match", async () => (await import("./hardware/real.js")).matchResource],
+  ["plinth:licensing:Licence", async () => (await import("./licensing/real.js")).licenceResource],
+  ["plinth:kubernetes:CrdBundle", async () => (await import("./kubernetes/real.js")).crdBundleResource],
+  ["plinth:kubernetes:Gate", async () => (await import("./kubernetes/real.js")).gateResource],
+  ["plinth:address:Pool", async () => (await import("./address/real.js")).poolResource],
+  ["plinth:address:Claim", async () => (await import("./address/real.js")).claimResource],
+]);

@@ -14,12 +14,13 @@ export function registerLab(program: Command): void {
   withInstance(lab.command("up", { isDefault: true }))
     .description("bring the site up, or change it to what its stack file says now")
     .option("--site <file>", "stack file to use from now on (default: stacks/Pulumi.lab.yaml)")
+    .option("--policies", "let plinth's rules look at it")
     .allowExcessArguments()
     .action((_, command) =>
       working(command, "lab up", async (instance, options) => {
         refuseUnknownCommand(lab, command);
         const { upAndTell } = await import("../../lab/commands/tell.js");
-        await upAndTell(instance, { ...options, ...siteOption(command) });
+        await upAndTell(instance, { ...options, ...siteOption(command), policies: command.opts().policies === true });
       }),
     );
 
@@ -27,11 +28,13 @@ export function registerLab(program: Command): void {
     .description("show what up would change")
     .option("--site <file>", "stack file to use from now on")
     .option("--expect-no-changes", "fail when there is anything to change")
+    .option("--policies", "let plinth's rules look at it")
     .action((_, command) =>
       working(command, "lab preview", async (instance, options) => {
         const { previewAndTell } = await import("../../lab/commands/tell.js");
         const expectNoChanges = command.opts().expectNoChanges === true;
-        await previewAndTell(instance, { ...options, ...siteOption(command), expectNoChanges });
+        const policies = command.opts().policies === true;
+        await previewAndTell(instance, { ...options, ...siteOption(command), expectNoChanges, policies });
       }),
     );
 

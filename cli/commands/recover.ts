@@ -181,7 +181,7 @@ function exists(pid: number): boolean {
 /** Where a project keeps a stack, if that is a folder of this machine. */
 export function stackPlace(dir: string, stack: string, env: NodeJS.ProcessEnv = process.env): StackPlace {
   const refuse = (path: string, reason: string, fix: string): never => {
-    throw new ProblemError("plinth recover", [{ path, reason, fix }]);
+    throw new ProblemError("The stack cannot be found:", [{ path, reason, fix }]);
   };
   const file = projectFile(dir) ?? refuse(dir, "there is no Pulumi.yaml here or above", "name the project with --dir");
   const project = parse(readFileSync(file, "utf8")) as {

@@ -1,4 +1,3 @@
-import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { complain } from "../site/fields";
 
@@ -11,7 +10,7 @@ export const STEPS = ["forfeit", "apply", "install", "drain", "reboot", "kuberne
 
 const zone = z.string().superRefine((value, ctx) => {
   try {
-    Temporal.Now.zonedDateTimeISO(value);
+    new Intl.DateTimeFormat("en", { timeZone: value });
   } catch {
     complain(ctx, `"${value}" is not a time zone`, "write its IANA name, as in Europe/Berlin or UTC");
   }

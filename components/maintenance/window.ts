@@ -1,9 +1,14 @@
-import { Temporal } from "temporal-polyfill";
+import type * as TemporalPolyfill from "temporal-polyfill";
 import { DAYS, type MaintenanceWindow, minutesOf, STEPS } from "./spec";
 
 /** Whether a change may go on now, and if not, when. Pure: the time is an argument. */
 
 const MINUTE = 60_000;
+
+/** Calendars are loaded for whoever declares a window: every plugin start would wait for them. */
+function calendar(): typeof TemporalPolyfill.Temporal {
+  return (require("temporal-polyfill") as typeof TemporalPolyfill).Temporal;
+}
 
 /** A stretch of time in milliseconds since 1970: from `opens`, up to but not including `closes`. */
 interface Opening {
@@ -42,6 +47,7 @@ export function mayStart(step: string, now: Date, windows: readonly MaintenanceW
 /** Every opening of a window that could be open at a time, and at least one after it. */
 function openingsAround({ days, start, duration, zone }: MaintenanceWindow, at: number): readonly Opening[] {
   const length = (minutesOf(duration) ?? 0) * MINUTE;
+  const Temporal = calendar();
   const time = Temporal.PlainTime.from(start);
   const today = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone).toPlainDate();
   const back = Math.ceil(length / (24 * 60 * MINUTE)) + 1;
@@ -55,7 +61,7 @@ function openingsAround({ days, start, duration, zone }: MaintenanceWindow, at: 
 
 /** `Sat 2026-11-28 02:00 Europe/Berlin (in 3 d 4 h)`. */
 function formatOpening({ opens, zone }: Opening, now: number): string {
-  const local = Temporal.Instant.fromEpochMilliseconds(opens).toZonedDateTimeISO(zone);
+  const local = calendar().Instant.fromEpochMilliseconds(opens).toZonedDateTimeISO(zone);
   const day = DAYS[local.dayOfWeek - 1] ?? "";
   const name = `${day.charAt(0).toUpperCase()}${day.slice(1)}`;
   const time = local.toPlainTime().toString({ smallestUnit: "minute" });

@@ -28,7 +28,12 @@ export class Facts extends pulumi.ComponentResource {
     const child = { parent: this, dependsOn: opts?.dependsOn ?? [] };
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
-      { metadata: { name: "plinth-system", labels: { "app.kubernetes.io/managed-by": "plinth" } } },
+      {
+        metadata: {
+          name: "plinth-system",
+          labels: { "app.kubernetes.io/managed-by": "plinth", "pod-security.kubernetes.io/enforce": "restricted" },
+        },
+      },
       child,
     );
     new k8s.core.v1.ConfigMap(

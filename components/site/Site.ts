@@ -77,6 +77,7 @@ export class Site extends pulumi.ComponentResource {
       name,
       {
         provider: plan.provider,
+        network: plan.network.cidr,
         nodes: plan.nodes.length,
         talos: plan.talos.version,
         kubernetes: plan.kubernetes.version,

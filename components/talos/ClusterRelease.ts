@@ -119,12 +119,9 @@ export interface NodeRunning {
   readonly drift: readonly string[];
 }
 
-/** Node of a {@link ReleaseStep} that is about the whole cluster. */
-export const WHOLE_CLUSTER = "*";
-
 /** One executed step of the last change, oldest first. */
 export interface ReleaseStep {
-  /** Inventory key, or {@link WHOLE_CLUSTER}. */
+  /** Inventory key, or `*` for the whole cluster. */
   readonly node: string;
   readonly action:
     | "preflight"

@@ -1,6 +1,9 @@
 import { type Contract, findTalosRelease, supports, type TalosRelease } from "./releases";
 import { compareMinors, compareVersions, minorDistance, minorOf, parseVersion, type Version } from "./version";
 
+/** Stands for an inventory key in a step that is about the whole cluster. */
+export const WHOLE_CLUSTER = "*";
+
 /** What runs on one node. */
 export interface NodeVersions {
   /** As `v1.13.0`. */

@@ -196,6 +196,20 @@ export function kubernetesProblems(path: string, talos: string, kubernetes: stri
   ];
 }
 
+/** What is wrong with the format of configurations (`v1.13`) for machines of a Talos version the table knows. */
+export function contractProblems(path: string, contract: string, talos: string): readonly Problem[] {
+  const release = findTalosRelease(talos);
+  if (release === undefined) return [];
+  const minor = contract.replace(/^v/, "");
+  if (compareMinors(minor, release.minor) > 0) {
+    const reason = `contract ${contract} is newer than talos.version ${talos}`;
+    return [{ path, reason, fix: `write ${defaultContract(release.latest)} or older` }];
+  }
+  if (compareMinors(minor, GENERATED_CONTRACT.slice(1)) <= 0) return [];
+  const reason = `the talos provider that plinth uses cannot generate contract ${contract}`;
+  return [{ path, reason, fix: `write ${GENERATED_CONTRACT}: newer Talos versions run it` }];
+}
+
 /**
  * What is wrong with a talosctl for bringing a cluster to these versions: it knows neither the images nor the upgrade path
  * of a release newer than itself. `undefined` is one that is not there.

@@ -39,7 +39,8 @@ export class Report {
 
   /** Takes one event of the engine. */
   readonly onEvent = (event: EngineEvent): void => {
-    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } = event;
+    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, policyEvent, summaryEvent } = event;
+    if (policyEvent !== undefined) this.judge(policyEvent);
     if (resourcePreEvent !== undefined) this.begin(resourcePreEvent.metadata);
     if (resOutputsEvent !== undefined) this.end(resOutputsEvent.metadata, "");
     if (resOpFailedEvent !== undefined) this.end(resOpFailedEvent.metadata, "failed: ");
@@ -58,6 +59,13 @@ export class Report {
       this.ticker.line(`  ${who}${message}`);
     }
   };
+
+  /** What a rule says: an error when it stops, else a line by the way. */
+  private judge({ policyName, message, enforcementLevel }: NonNullable<EngineEvent["policyEvent"]>): void {
+    const said = `${policyName}: ${plain(message)}`;
+    if (enforcementLevel === "mandatory") this.errors.push(said);
+    else this.ticker.line(`  ${said}`);
+  }
 
   private begin(step: Step): void {
     if (silent.has(step.op) || step.type.startsWith("pulumi:")) return;

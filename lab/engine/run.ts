@@ -1,9 +1,14 @@
+import { join } from "node:path";
 import type { OutputMap, Stack } from "@pulumi/pulumi/automation";
+import { packageRoot } from "../../components/discovery";
 import { ProblemError } from "../../components/problem";
 import { forEngine } from "../interrupt";
 import type { Ticker } from "../ticker";
 import { Report } from "./report";
 import { watched } from "./watch";
+
+/** Folder of plinth's policy pack. */
+export const packFolder = join(packageRoot, "policies");
 
 /** An engine operation of the lab. */
 export type Operation = "up" | "preview" | "destroy";
@@ -15,6 +20,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Ends the engine at once. @default - never */
   readonly now?: AbortSignal;
+  /** Whether plinth's own rules look at what is done. @default false */
+  readonly policies?: boolean;
   /** Sees every engine event beside the report. */
   readonly onEvent?: (event: Parameters<Report["onEvent"]>[0]) => void;
 }
@@ -41,6 +48,7 @@ export async function runEngine(stack: Stack, operation: Operation, options: Run
   const settings = {
     signal: ending.signal,
     color: "never" as const,
+    ...(options.policies === true && operation !== "destroy" && { policyPacks: [packFolder] }),
     onEvent: (event: Parameters<Report["onEvent"]>[0]) => {
       report.onEvent(event);
       options.onEvent?.(event);

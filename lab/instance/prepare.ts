@@ -154,7 +154,11 @@ function projectFile(): string {
       runtime: "nodejs",
       description: "A lab instance; written by plinth, changes here are lost",
       stackConfigDir: "stacks",
-      plugins: { providers: [{ name: "plinth", path: join(packageRoot, "provider", "bin") }] },
+      plugins: {
+        providers: [{ name: "plinth", path: join(packageRoot, "provider", "bin") }],
+        // What starts a policy pack where the engine has no language host for Node.js.
+        analyzers: [{ name: "policy-nodejs", path: join(packageRoot, "policies", "bin") }],
+      },
     },
     undefined,
     2,

@@ -74,6 +74,8 @@ async function attempt(
     if (!first.ok) wrong.push(`it halted: ${reasonIn(first.output)}`);
   } else if (first.ok) wrong.push("it succeeded, and should have halted");
   else if (!ends.test(first.output)) wrong.push(`it halted for another reason: ${reasonIn(first.output)}`);
+  const cordoned = await stand.cordoned();
+  if (cordoned.length > 0) wrong.push(`${cordoned.join(", ")} stayed cordoned`);
   const second = first.ok ? undefined : await stand.up(versions);
   if (second?.ok === false) wrong.push(`mended, it halted again: ${reasonIn(second.output)}`);
   wrong.push(...(await stand.differences(versions)));

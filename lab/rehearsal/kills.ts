@@ -7,7 +7,7 @@ import { cacheRoot } from "../places";
 import { rackControl } from "../rack/rack";
 import { seconds } from "../ticker";
 import { type Range, stackWith, text, type Versions } from "./site";
-import { Watcher } from "./watcher";
+import { watching } from "./watcher";
 
 /**
  * Kills the engine, or plinth's provider, right before and right after every step of an upgrade, and requires that the next
@@ -81,9 +81,8 @@ async function enumerate(site: Site): Promise<readonly Attempt[]> {
     }
   }
   const [from, to] = [next, { ...next, kubernetes: KUBERNETES[1] }];
-  const [begin] = ["driver begin talos upgradeKubernetes"];
   await site.reach(from);
-  const point = (await site.change(to)).find((each) => each.startsWith(begin ?? ""));
+  const point = (await site.change(to)).find((each) => each.startsWith("driver begin talos upgradeKubernetes"));
   if (point === undefined) throw new Error("Kubernetes' own upgrade was not made");
   for (const whom of ["engine", "provider"] as const) {
     for (const after of INTO_KUBERNETES) attempts.push(attempt(from, to, point, { whom, seconds: after }));
@@ -142,17 +141,12 @@ class Site {
   /** What was not as it should be; empty if all was. */
   async attempt({ from, to, point, kill }: Attempt): Promise<string[]> {
     await this.reach(from);
-    const watcher = new Watcher(rackControl(this.trial.instance));
-    let killed = false;
-    try {
-      this.at = undefined;
-      killed = (await this.trial.crash(this.declare(to), point, kill)).killed;
+    const [killed, { boots, quorumLost }] = await watching(rackControl(this.trial.instance), async () => {
+      const crashed = await this.trial.crash(this.declare(to), point, kill);
       await this.trial.finish(this.file);
-      this.at = to;
-    } finally {
-      await watcher.end();
-    }
-    const { boots, quorumLost } = await watcher.end();
+      return crashed.killed;
+    });
+    this.at = to;
     const reboots = from.talos === to.talos ? 0 : 1;
     const odd = Object.entries(boots).filter(([, times]) => times !== reboots);
     return [

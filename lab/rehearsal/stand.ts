@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { packageRoot } from "../../components/discovery";
 import { Instance } from "../instance/instance";
 import { cacheRoot } from "../places";
 import type { RackControl } from "../rack/control";
 import { rackControl } from "../rack/rack";
+import { Rival } from "./rival";
 import { type Range, stackWith, type Versions } from "./site";
 import { type Watched, Watcher } from "./watcher";
 
@@ -59,20 +61,39 @@ export class Stand {
 
   /** Version of each kubelet, by its Node's name. */
   private async kubelets(): Promise<ReadonlyMap<string, string>> {
-    const lines = '{range .items[*]}{.metadata.name} {.status.nodeInfo.kubeletVersion}{"\\n"}{end}';
-    const { output } = await this.lab("kubectl", "get", "nodes", `-o=jsonpath=${lines}`);
-    return new Map(
-      output.split("\n").flatMap((line) => {
-        const [, name, version] = /^(\S+) (v\d+\.\d+\.\d+)$/.exec(line) ?? [];
-        return name === undefined || version === undefined ? [] : [[name, version]];
-      }),
-    );
+    return new Map(await this.nodes("{.status.nodeInfo.kubeletVersion}", /v\d+\.\d+\.\d+/));
+  }
+
+  /** Names of Nodes, each with a field of it, where that is as the pattern says. */
+  private async nodes(field: string, pattern: RegExp): Promise<readonly (readonly [string, string])[]> {
+    const lines = `{range .items[*]}{.metadata.name} ${field}{"\\n"}{end}`;
+    const { code, output } = await this.lab("kubectl", "get", "nodes", `-o=jsonpath=${lines}`);
+    if (code !== 0) throw new Error(`kubectl does not list the Nodes, see ${this.log}`);
+    return output.split("\n").flatMap((line) => {
+      const [, name, value] = new RegExp(`^(\\S+) (${pattern.source})$`).exec(line) ?? [];
+      return name === undefined || value === undefined ? [] : [[name, value] as const];
+    });
   }
 
   private stackFile(versions: Versions): string {
     const file = join(this.folder, "site.yaml");
     writeFileSync(file, stackWith(versions, this.range, this.generations));
     return file;
+  }
+
+  /** Another person who has the site's state of now. */
+  rival(): Rival {
+    return new Rival(this.instance, join(this.folder, "rival"));
+  }
+
+  /** Waits until a machine runs another Talos than these versions say; false when the signal came first. */
+  async begun({ talos }: Versions, signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted) {
+      const status = await this.control.status().catch(() => undefined);
+      if (status?.machines.some((machine) => machine.talos !== "" && machine.talos !== talos)) return true;
+      await sleep(500);
+    }
+    return false;
   }
 
   /** Declares from now on that another machine, or a wiped one, stands under a key. */
@@ -92,6 +113,11 @@ export class Stand {
         .filter(({ hostname }) => kubelets.get(hostname) !== kubernetes)
         .map(({ name, hostname }) => `the kubelet of ${name} is ${kubelets.get(hostname) ?? "not registered"}`),
     ];
+  }
+
+  /** Names of Nodes that take no pods. */
+  async cordoned(): Promise<readonly string[]> {
+    return (await this.nodes("{.spec.unschedulable}", /true/)).map(([name]) => name);
   }
 
   /** Whether a preview finds nothing left to change. */

@@ -12,6 +12,17 @@ export interface Watched {
   readonly samples: number;
 }
 
+/** Watches a rack while something is done to it; returns what came of it, and what was seen. */
+export async function watching<T>(control: RackControl, work: () => Promise<T>): Promise<readonly [T, Watched]> {
+  const watcher = new Watcher(control);
+  try {
+    const done = await work();
+    return [done, await watcher.end()];
+  } finally {
+    await watcher.end();
+  }
+}
+
 /** Looks at a rack again and again: whether etcd keeps its quorum, and how often each machine boots. */
 export class Watcher {
   private readonly seen = new Map<string, Set<string>>();

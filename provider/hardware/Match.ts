@@ -7,8 +7,7 @@ import { loadProfile, profileNames } from "../../components/hardware/profile";
 import { formatProblem, ProblemError } from "../../components/problem";
 import { changesBetween } from "../host/diff";
 import type { Context, Resource } from "../resource";
-import { readHardware } from "../talosctl/hardware";
-import { type Face, probe } from "../talosctl/probe";
+import type { Face } from "../talosctl/probe";
 import { waitFor } from "../wait";
 
 /** The machine as seen from outside; tests hand in one that fails. */
@@ -18,12 +17,6 @@ export interface HardwareDrivers {
   /** Pause between two looks, in milliseconds. */
   readonly pollMs: number;
 }
-
-export const realHardwareDrivers: HardwareDrivers = {
-  face: (address, signal) => probe(address, undefined, signal),
-  read: readHardware,
-  pollMs: 1000,
-};
 
 /** Longest wait for a machine that boots, in seconds: as long as for its first configuration. */
 const BOOT = 600;

@@ -9,7 +9,8 @@ const DELIVERY_MS = 5000;
 
 export class Engine {
   private readonly client: grpc.Client;
-  private readonly pending = new Set<Promise<void>>();
+  /** Done when the last message so far has arrived: one after the other, or the engine shows them in any order. */
+  private last = Promise.resolve();
 
   constructor(readonly address: string) {
     this.client = new grpc.Client(address, grpc.credentials.createInsecure());
@@ -22,7 +23,8 @@ export class Engine {
       request.setMessage(redact(message));
       request.setUrn(urn);
       request.setEphemeral(ephemeral);
-      this.send(request);
+      const deadline = Date.now() + DELIVERY_MS;
+      this.last = this.last.then(() => this.send(request, deadline));
     };
     return {
       info: (message) => send(LogSeverity.INFO, message, false),
@@ -33,7 +35,7 @@ export class Engine {
 
   /** Resolves when every message so far has arrived; a call's answer must not overtake its messages. */
   async flushed(): Promise<void> {
-    await Promise.all(this.pending);
+    await this.last;
   }
 
   close(): void {
@@ -41,19 +43,18 @@ export class Engine {
   }
 
   /** By service definition and own client: `EngineClient` of another copy of grpc refuses our credentials. */
-  private send(request: LogRequest): void {
+  private send(request: LogRequest, deadline: number): Promise<void> {
     const method = EngineService.log;
-    const sent = new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       this.client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        { deadline: Date.now() + DELIVERY_MS },
+        { deadline },
         () => resolve(),
       );
-    }).finally(() => this.pending.delete(sent));
-    this.pending.add(sent);
+    });
   }
 }
 

@@ -8,6 +8,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { auditFile, fileAudit } from "../audit";
 import { leaseDirectory, withFileLease } from "../lease";
 import type { AnyResource, Context } from "../resource";
+import type { Resources } from "../resources";
 import * as calls from "./calls";
 import type { ProviderConfig } from "./config";
 import { Engine, silent } from "./engine";
@@ -25,7 +26,7 @@ export class Host {
   private configSecrets: readonly string[] = [];
 
   constructor(
-    private readonly resources: ReadonlyMap<string, AnyResource>,
+    private readonly resources: Resources,
     private readonly life: Life,
     engineAddress?: string,
   ) {
@@ -75,17 +76,23 @@ export class Host {
         this.configSecrets = configured.secrets;
         return configured.response;
       }),
-      check: this.unary((request: pb.CheckRequest, contexts) => calls.check(this.resource(request), request, contexts)),
-      diff: this.unary((request: pb.DiffRequest, contexts) => calls.diff(this.resource(request), request, contexts)),
-      create: this.unary((request: pb.CreateRequest, contexts) =>
-        calls.create(this.resource(request), request, contexts),
+      check: this.unary(async (request: pb.CheckRequest, contexts) =>
+        calls.check(await this.resource(request), request, contexts),
       ),
-      read: this.unary((request: pb.ReadRequest, contexts) => calls.read(this.resource(request), request, contexts)),
-      update: this.unary((request: pb.UpdateRequest, contexts) =>
-        calls.update(this.resource(request), request, contexts),
+      diff: this.unary(async (request: pb.DiffRequest, contexts) =>
+        calls.diff(await this.resource(request), request, contexts),
+      ),
+      create: this.unary(async (request: pb.CreateRequest, contexts) =>
+        calls.create(await this.resource(request), request, contexts),
+      ),
+      read: this.unary(async (request: pb.ReadRequest, contexts) =>
+        calls.read(await this.resource(request), request, contexts),
+      ),
+      update: this.unary(async (request: pb.UpdateRequest, contexts) =>
+        calls.update(await this.resource(request), request, contexts),
       ),
       delete: this.unary(async (request: pb.DeleteRequest, contexts) => {
-        await calls.remove(this.resource(request), request, contexts);
+        await calls.remove(await this.resource(request), request, contexts);
         return new Empty();
       }),
     };
@@ -99,10 +106,10 @@ export class Host {
     this.engine = new Engine(address);
   }
 
-  private resource(request: { getUrn(): string; getType(): string }): AnyResource {
+  private async resource(request: { getUrn(): string; getType(): string }): Promise<AnyResource> {
     const type = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
-    const resource = this.resources.get(type);
-    if (resource !== undefined) return resource;
+    const load = this.resources.get(type);
+    if (load !== undefined) return load();
     throw new Error(`this provider has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
   }
 

@@ -2,11 +2,14 @@
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { unknown } from "../draft";
 
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+/** Marks an object on the wire that stands for something else. */
+export const SIGNATURE = "4dabf18193072939515e22adb298388d";
+/** The mark of a secret. */
+export const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 /** One sentinel per kind of value; a resource only ever sends the one for text. */
 const UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-const UNKNOWNS = new Set([
+/** What stands on the wire for values that are not known yet. */
+export const UNKNOWNS: ReadonlySet<string> = new Set([
   UNKNOWN_TEXT,
   "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
   "3eeb2bf0-c639-47a8-9e75-3b44932eb421",

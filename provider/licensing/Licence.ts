@@ -17,8 +17,6 @@ export interface LicenceDrivers {
   now(signal: AbortSignal): Promise<Date>;
 }
 
-export const realLicenceDrivers: LicenceDrivers = { now: async () => new Date() };
-
 /** A mark as old as this is written anew: often enough to notice a clock, too seldom to be seen in every preview. */
 const STALE = 7 * 86_400_000;
 

@@ -4,7 +4,8 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs, NodeRelease } from ".
 import { type Draft, knownEntries, unknown } from "../draft";
 import { changesBetween } from "../host/diff";
 import { type Change, propertyPath, type State } from "../resource";
-import { membershipProblems, renewedKeys } from "./membership/change";
+import { membershipProblems } from "./membership/change";
+import { joinProblems } from "./membership/join";
 
 type Prior = State<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
@@ -37,39 +38,11 @@ export function refusedChanges(prior: Prior, inputs: Draft<ClusterReleaseInputs>
         ];
   return [
     ...name,
-    ...joinsWhileVersionsChange(prior, declared),
+    ...joinProblems(prior, declared),
     ...membershipProblems(prior, inputs),
     ...knownEntries(declared).flatMap(([key, node]) => refusedNode(key, prior, node)),
   ];
 }
-
-/** A new machine, or another one under an old key, is configured for the declared versions before the running ones come to them: its kubelet would be too new. */
-function joinsWhileVersionsChange(prior: Prior, declared: Exclude<Draft<Nodes>, symbol>): readonly Problem[] {
-  const nodes = knownEntries(declared);
-  const runs = Object.values(prior.outputs.running);
-  const changes = nodes.some(([key, { talos, kubernetes }]) => {
-    const seen = prior.outputs.running[key];
-    return seen !== undefined && (other(seen.talos, talos) || other(seen.kubernetes, kubernetes));
-  });
-  if (!changes || runs.length === 0) return [];
-  const renewed = renewedKeys(prior, declared);
-  return nodes
-    .filter(
-      ([key]) =>
-        renewed.includes(key) || (prior.inputs.nodes[key] === undefined && prior.outputs.running[key] === undefined),
-    )
-    .map(([key]) => ({
-      path: propertyPath("nodes", key),
-      reason: "it would join while the versions of the others change",
-      fix: "add it in an update of its own, before or after",
-    }));
-}
-
-function other(runs: string | undefined, wanted: Draft<string>): boolean {
-  return wanted !== unknown && runs !== undefined && runs !== wanted;
-}
-
-type Nodes = ClusterReleaseInputs["nodes"];
 
 function refusedNode(key: string, prior: Prior, node: Draft<NodeRelease>): readonly Problem[] {
   const old = prior.inputs.nodes[key];

@@ -1,5 +1,5 @@
 /** The one place through which every step of a change goes: where an update may be told to wait or to stop. */
-import { WHOLE_CLUSTER } from "../../components/talos/ClusterRelease";
+import { WHOLE_CLUSTER } from "../../components/talos/hop";
 import { assertOpen, guarded } from "../maintenance/guard";
 import { checkpoint } from "../wait";
 import type { Cluster } from "./cluster";

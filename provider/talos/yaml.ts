@@ -1,14 +1,16 @@
 /** Machine configurations as data: compared by meaning, named by path, values never shown. Pure. */
 import { createHash } from "node:crypto";
-import { parseAllDocuments } from "yaml";
+import { CORE_SCHEMA, loadAll, YAMLException } from "js-yaml";
 import { changesBetween } from "../host/diff";
 
-/** Every YAML document of a text as plain data. */
+/** Every YAML document of a text as plain data. Of a site's hundreds of patches each is read in every preview. */
 export function documents(text: string): readonly unknown[] {
-  return [...parseAllDocuments(text)].map((document) => {
-    if (document.errors.length > 0) throw new Error(`is not valid YAML: ${document.errors[0]?.message ?? ""}`);
-    return document.toJS() as unknown;
-  });
+  try {
+    return loadAll(text, undefined, { schema: CORE_SCHEMA });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    throw new Error(`is not valid YAML: ${error.reason} at line ${error.mark.line + 1}`);
+  }
 }
 
 /**

@@ -22,6 +22,7 @@ const key = path.join(folder, "key.txt");
 let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
+  await mustLab(NAME, "reset");
   const identity = await generateIdentity();
   writeFileSync(key, `# created by a test\n${identity}\n`);
   const recipient = await identityToRecipient(identity);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse, stringify } from "yaml";
+import { plaintextSecrets } from "../../components/plaintext";
 import { ensureTools, type Tools } from "../../lab/build/tools";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
@@ -12,7 +13,6 @@ import { rackTools, startRack } from "../../lab/rack/rack";
 import type { LabStatus } from "../../lab/status/status";
 import { Ticker } from "../../lab/ticker";
 import { lab, mustLab, StackFile } from "../support/lab";
-import { plaintextSecrets } from "../support/secrets";
 import { ROOT } from "../support/site";
 
 /**

@@ -3,11 +3,11 @@ import type { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
+import { plaintextSecrets } from "../../components/plaintext";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
-import { plaintextSecrets } from "../support/secrets";
 import { ROOT } from "../support/site";
 
 /**
@@ -95,6 +95,11 @@ describe("a lab brought up by the engine", () => {
     const { data } = JSON.parse(await kubectl("-n", "plinth-system", "get", "configmap", "site", "-o", "json"));
     expect(JSON.stringify(data)).toContain("lab.example.org");
     expect(plaintextSecrets(data)).toEqual([]);
+  });
+
+  it("passes every rule of the policy pack", async () => {
+    const { code, stderr } = await lab(NAME, ["preview", "--expect-no-changes", "--policies"]);
+    expect([code, stderr.match(/cannot be decided.*/g)]).toEqual([0, null]);
   });
 
   it("has nothing to change the second time, quickly", async () => {
@@ -252,10 +257,11 @@ describe("a change on a broken cluster", () => {
 
   it("waits while etcd has no room, and while a machine denies the call", async () => {
     await mustLab(NAME, "fault", "cp-3", "disk-full");
-    await upMeanwhile("5h0m0s", /etcd before the change: alarm NOSPACE; make room/, async () => {
-      await mustLab(NAME, "fault", "cp-3", "none");
-      await mustLab(NAME, "fault", "cp-2", "api-denied", "5");
-    });
+    const noRoom = /etcd before the change: alarm NOSPACE; make room/;
+    await upMeanwhile("5h0m0s", noRoom, () => mustLab(NAME, "fault", "cp-3", "none"));
+    await mustLab(NAME, "fault", "cp-2", "api-denied", "3600");
+    const denied = /cp-2 answers: .*not authorized/;
+    await upMeanwhile("6h0m0s", denied, () => mustLab(NAME, "fault", "cp-2", "none"));
     await mustLab(NAME, "preview", "--expect-no-changes");
   });
 

@@ -4,7 +4,8 @@ import { advance, type BootEvent, endBy, grant, type MachineBoot } from "../../c
 import { generateSigningKey, trustedKeys, verifyPermission } from "../../components/boot/permission";
 import { formatProblem } from "../../components/problem";
 import { NetBoxServer } from "../../lab/netbox/server";
-import { intent, realBootDrivers } from "../../provider/boot/Intent";
+import { intent } from "../../provider/boot/Intent";
+import { realBootDrivers } from "../../provider/boot/real";
 import { type BootServer, BootServerError, type MachinePermission } from "../../provider/boot/server";
 import { NetBox } from "../../provider/netbox/client";
 import { registerPort } from "../../provider/netbox/devices";

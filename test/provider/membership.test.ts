@@ -5,7 +5,7 @@ import { generationOf } from "../../provider/talos/membership/generation";
 import { type FakeCluster, SECRET } from "./cluster";
 import { type Heard, listen } from "./context";
 import { FAULTS } from "./faults";
-import { machines, node, site } from "./release";
+import { machines, node, renewed, site } from "./release";
 
 /** Five control planes and two workers. */
 const five = (): ClusterReleaseInputs => {
@@ -25,17 +25,6 @@ const without = (inputs: ClusterReleaseInputs, ...keys: string[]): ClusterReleas
   ...inputs,
   nodes: Object.fromEntries(Object.entries(inputs.nodes).filter(([key]) => !keys.includes(key))),
 });
-
-/** The site after the machine of a key was declared another one. */
-const renewed = (inputs: ClusterReleaseInputs, key: string, generation = 2): ClusterReleaseInputs => {
-  const old = inputs.nodes[key];
-  if (old === undefined) throw new Error(`no node ${key}`);
-  // As JSON, which the fake's patches are.
-  const marks = generationPatches(generation, "v1.13").map((text) =>
-    JSON.stringify({ machine: { nodeAnnotations: { "plinth.dev/generation": /"(\d+)"/.exec(text)?.[1] } } }),
-  );
-  return { ...inputs, nodes: { ...inputs.nodes, [key]: { ...old, generation, patches: [...old.patches, ...marks] } } };
-};
 
 async function running(inputs: ClusterReleaseInputs) {
   const cluster = machines(inputs);

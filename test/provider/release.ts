@@ -1,5 +1,6 @@
 /** A declared cluster of three control planes and two workers, and the machines that run it. */
 import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
+import { generationPatches } from "../../components/talos/config/generation";
 import { FakeCluster, merge, SECRET } from "./cluster";
 
 export const controlplane = JSON.stringify({
@@ -54,3 +55,14 @@ export function machines(inputs: ClusterReleaseInputs): FakeCluster {
   }
   return cluster;
 }
+
+/** The site after the machine of a key was declared another one. */
+export const renewed = (inputs: ClusterReleaseInputs, key: string, generation = 2): ClusterReleaseInputs => {
+  const old = inputs.nodes[key];
+  if (old === undefined) throw new Error(`no node ${key}`);
+  // As JSON, which the fake's patches are.
+  const marks = generationPatches(generation, "v1.13").map((text) =>
+    JSON.stringify({ machine: { nodeAnnotations: { "plinth.dev/generation": /"(\d+)"/.exec(text)?.[1] } } }),
+  );
+  return { ...inputs, nodes: { ...inputs.nodes, [key]: { ...old, generation, patches: [...old.patches, ...marks] } } };
+};

@@ -2,6 +2,7 @@
 import { clusterRelease } from "../../provider/talos/ClusterRelease";
 import { SECRET } from "./cluster";
 import { listen } from "./context";
+import { renewed } from "./release";
 import { OTHER_SCHEMATIC, Trial, versioned } from "./rolling";
 import type { MachineFault } from "./upgrades";
 
@@ -245,6 +246,18 @@ describe("is refused before anything is touched", () => {
     );
   });
 
+  test("a machine that takes another's place while Kubernetes changes, or from more than a minor away", async () => {
+    const trial = await Trial.of(versioned({ talos: "v1.12.11", kubernetes: "v1.35.10" }));
+    const another = async (to: { talos: string; kubernetes: string }) =>
+      (await trial.preview(renewed(versioned(to), "cp-2"))).refusal;
+    const message =
+      /nodes\["cp-2"\]: it would join while .* \(declare Talos v1.12.11 with Kubernetes v1.35.10 until it has joined\)/;
+    expect(await another({ talos: "v1.13.10", kubernetes: "v1.36.6" })).toMatch(message);
+    expect(await another({ talos: "v1.14.1", kubernetes: "v1.35.10" })).toMatch(message);
+    expect(await another({ talos: "v1.13.10", kubernetes: "v1.35.10" })).toBe("");
+    expect(await another({ talos: "v1.12.11", kubernetes: "v1.35.10" })).toBe("");
+  });
+
   test("Nodes of several Kubernetes versions", async () => {
     const { trial, wanted } = await patch();
     const w1 = wanted.nodes["w-1"];
@@ -330,6 +343,26 @@ describe("halts with a name for what happened", () => {
     expect(upgrades.taken).toHaveLength(2);
     expect(upgrades.violations).toEqual([]);
   });
+
+  test.each(["cp-2", "w-1"])(
+    "and goes on with another machine in the place of %s, which came up without its disk",
+    async (key) => {
+      const { trial, wanted } = await patch();
+      const { cluster } = trial;
+      cluster.upgrades.faults.set(key, "lost-configuration");
+      expect((await trial.up(wanted)).join()).toMatch(/lost-configuration: it came up/);
+      cluster.upgrades.faults.clear();
+      cluster.replace(key);
+      const again = renewed(wanted, key);
+      expect((await trial.preview(again)).refusal).toBe("");
+      expect(await trial.up(again)).toEqual([]);
+      expect(cluster.installed).toEqual([key]);
+      expect(cluster.quorumLost).toBe(false);
+      for (const node of cluster.nodes.values()) expect(node.talos).toBe("v1.13.10");
+      for (const node of cluster.nodes.values()) if (node.key !== key) expect(node.boots).toBe(2);
+      expect(cluster.members.map((node) => node.key)).toEqual(["cp-1", "cp-2", "cp-3"]);
+    },
+  );
 
   test("on a disruption budget that holds a pod, and touches the node no further", async () => {
     const { trial, wanted } = await patch();

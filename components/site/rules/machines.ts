@@ -1,4 +1,5 @@
 import type { Problem } from "../../problem";
+import { controlPlaneProblems } from "../../talos/quorum";
 import { name } from "../fields";
 import type { Draft, DraftMachine } from "./draft";
 
@@ -47,25 +48,8 @@ function duplicates(
 export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
   // Without every role there is nothing to count yet.
   if (!machines.every((machine) => machine.role === "controlplane" || machine.role === "worker")) return [];
-  const problems: Problem[] = [];
   const count = machines.filter((machine) => machine.role === "controlplane").length;
-  if (count === 0) {
-    problems.push({
-      path: "machines",
-      reason: "no machine is a control plane",
-      fix: "give one, three or five machines role: controlplane",
-    });
-  } else if (count % 2 === 0) {
-    const worse = count === 2 ? ", and the loss of either stops it" : "";
-    problems.push({
-      path: "machines",
-      reason: `${count} control planes: etcd with ${count} members survives no more failures than with ${count - 1}${worse}`,
-      fix:
-        count === 2
-          ? "use 1 or 3; to replace a dead one leave it declared and raise its generation"
-          : `use ${count - 1} or ${count + 1}`,
-    });
-  }
+  const problems = [...controlPlaneProblems("machines", count)];
   if (count > 1 && !hasVip) {
     problems.push({
       path: "network.vip",

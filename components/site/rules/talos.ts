@@ -1,13 +1,7 @@
 import { checkSchematic } from "../../boot/schematic";
 import type { Problem } from "../../problem";
-import {
-  defaultContract,
-  findTalosRelease,
-  GENERATED_CONTRACT,
-  kubernetesProblems,
-  talosProblems,
-} from "../../talos/releases";
-import { compareMinors, normaliseVersion } from "../../talos/version";
+import { contractProblems, kubernetesProblems, talosProblems } from "../../talos/releases";
+import { normaliseVersion } from "../../talos/version";
 import { type Draft, list } from "./draft";
 
 /** Versions that exist and go together, and an image that can be named. */
@@ -35,24 +29,9 @@ function checkVersions(talos: Record<string, unknown>, kubernetes: Record<string
   if (wanted !== undefined) problems.push(...talosProblems("talos.version", wanted));
   if (wantedKubernetes !== undefined)
     problems.push(...kubernetesProblems("kubernetes.version", wanted ?? "", wantedKubernetes));
-  const release = wanted === undefined ? undefined : findTalosRelease(wanted);
   const contract = talos.configContract;
-  if (release && typeof contract === "string" && compareMinors(contract.replace(/^v/, ""), release.minor) > 0) {
-    problems.push({
-      path: "talos.configContract",
-      reason: `contract ${contract} is newer than talos.version ${wanted}`,
-      fix: `write ${defaultContract(release.latest)} or older`,
-    });
-  } else if (
-    release &&
-    typeof contract === "string" &&
-    compareMinors(contract.slice(1), GENERATED_CONTRACT.slice(1)) > 0
-  ) {
-    problems.push({
-      path: "talos.configContract",
-      reason: `the talos provider that plinth uses cannot generate contract ${contract}`,
-      fix: `write ${GENERATED_CONTRACT}: newer Talos versions run it`,
-    });
+  if (wanted !== undefined && typeof contract === "string") {
+    problems.push(...contractProblems("talos.configContract", contract, wanted));
   }
   return problems;
 }

@@ -1,7 +1,8 @@
 /** The snapshot of etcd before each hop. Without one nothing is changed. */
 
 import type { Problem } from "../../../components/problem";
-import { type PastUpgrade, WHOLE_CLUSTER } from "../../../components/talos/ClusterRelease";
+import type { PastUpgrade } from "../../../components/talos/ClusterRelease";
+import { WHOLE_CLUSTER } from "../../../components/talos/hop";
 import { backupProblems } from "../check";
 import type { Cluster } from "../cluster";
 import { etcdGate } from "../gate";

@@ -1,8 +1,8 @@
 /** Brings the versions of a running cluster to those declared: one hop of the route after the other, each behind a snapshot. */
 
 import { refuse } from "../../../components/problem";
-import { type PastUpgrade, WHOLE_CLUSTER } from "../../../components/talos/ClusterRelease";
-import { changesEtcdFormat, formatHop } from "../../../components/talos/hop";
+import type { PastUpgrade } from "../../../components/talos/ClusterRelease";
+import { changesEtcdFormat, formatHop, WHOLE_CLUSTER } from "../../../components/talos/hop";
 import { sentence } from "../../host/failure";
 import { eachBounded } from "../../wait";
 import { type Cluster, PARALLEL } from "../cluster";

@@ -72,7 +72,7 @@ function answers({ failure }: Sight): Verdict | undefined {
       return wrong(
         "lost-configuration",
         "it came up in maintenance mode: its STATE partition is gone or cannot be unlocked",
-        `${CONSOLE}; if the disk is lost, remove its etcd member and let it join as a new machine`,
+        `${CONSOLE}; if the disk is lost, raise its generation (plinth renew) and it is installed anew`,
       );
     case "foreign":
       return wrong(

@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { PulumiFn } from "@pulumi/pulumi/automation";
+import { packageRoot } from "../components/discovery";
+
+/** How many resources the policy pack is measured on. */
+export const POLICY_RESOURCES = 500;
+
+class KubernetesObject extends pulumi.CustomResource {}
+
+/** Folder with a provider for Kubernetes' types that only echoes: what is measured is the engine and the pack. */
+export function echoingKubernetes(work: string): string {
+  const folder = path.join(work, "kubernetes");
+  mkdirSync(folder, { recursive: true });
+  const program = path.join(packageRoot, "dist/bench/trivial/provider.js");
+  writeFileSync(path.join(folder, "pulumi-resource-kubernetes"), `#!/bin/sh\nexec node "${program}" "$@"\n`, {
+    mode: 0o755,
+  });
+  return folder;
+}
+
+/** A platform's worth of objects, each of a kind that rules look at, all in order. */
+export const platformProgram: PulumiFn = async () => {
+  for (let place = 0; place < POLICY_RESOURCES; place++) {
+    const name = `app-${place}`;
+    const { type, body } = KINDS[place % KINDS.length] ?? { type: "", body: () => ({}) };
+    const [apiVersion = "", kind] = type
+      .replace("kubernetes:", "")
+      .replace(/^core\//, "")
+      .split(":");
+    new KubernetesObject(type, name, { apiVersion, kind, metadata: { name, namespace: "apps" }, ...body(name) });
+  }
+  return {};
+};
+
+interface Kind {
+  readonly type: string;
+  readonly body: (name: string) => object;
+}
+
+const DEPLOYMENT: Kind = {
+  type: "kubernetes:apps/v1:Deployment",
+  body: (name) => ({
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          containers: [
+            {
+              name,
+              image: `quay.io/example/${name}:v1.2.3`,
+              ports: [{ containerPort: 8080 }],
+              env: Array.from({ length: 10 }, (_, index) => ({ name: `SETTING_${index}`, value: `value ${index}` })),
+              resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "64Mi" } },
+            },
+          ],
+        },
+      },
+    },
+  }),
+};
+
+const KINDS: readonly Kind[] = [
+  DEPLOYMENT,
+  {
+    type: "kubernetes:core/v1:Service",
+    body: (name) => ({ spec: { selector: { app: name }, ports: [{ port: 80 }] } }),
+  },
+  DEPLOYMENT,
+  {
+    type: "kubernetes:core/v1:ConfigMap",
+    body: () => ({
+      data: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`key-${index}`, "x".repeat(40)])),
+    }),
+  },
+  { type: "kubernetes:core/v1:Secret", body: (name) => ({ stringData: pulumi.secret({ value: name }) }) },
+];
