@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PulumiFn } from "@pulumi/pulumi/automation";
 import { packageRoot } from "../components/discovery";
@@ -20,19 +21,30 @@ export function echoingKubernetes(work: string): string {
   return folder;
 }
 
-/** A platform's worth of objects, each of a kind that rules look at, all in order. */
-export const platformProgram: PulumiFn = async () => {
-  for (let place = 0; place < POLICY_RESOURCES; place++) {
-    const name = `app-${place}`;
-    const { type, body } = KINDS[place % KINDS.length] ?? { type: "", body: () => ({}) };
-    const [apiVersion = "", kind] = type
-      .replace("kubernetes:", "")
-      .replace(/^core\//, "")
-      .split(":");
-    new KubernetesObject(type, name, { apiVersion, kind, metadata: { name, namespace: "apps" }, ...body(name) });
-  }
-  return {};
-};
+/**
+ * A platform's worth of objects, each of a kind that rules look at, all in order; in the cluster of a kubeconfig, or
+ * nowhere.
+ */
+export function platformProgram(kubeconfig?: string): PulumiFn {
+  return async () => {
+    const opts =
+      kubeconfig === undefined
+        ? {}
+        : { provider: new k8s.Provider("site", { kubeconfig: pulumi.secret(kubeconfig), clusterIdentifier: "bench" }) };
+    for (let place = 0; place < POLICY_RESOURCES; place++) {
+      const name = `app-${place}`;
+      const { type, body } = KINDS[place % KINDS.length] ?? DEPLOYMENT;
+      const [apiVersion = "", kind] = type
+        .replace("kubernetes:", "")
+        .replace(/^core\//, "")
+        .split(":");
+      // A namespace that every cluster has: the objects are only ever previewed.
+      const metadata = { name, namespace: "kube-public" };
+      new KubernetesObject(type, name, { apiVersion, kind, metadata, ...body(name) }, opts);
+    }
+    return {};
+  };
+}
 
 interface Kind {
   readonly type: string;

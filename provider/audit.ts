@@ -17,6 +17,7 @@ export interface Act {
     | "reset"
     | "unlock"
     | "destroy"
+    | "order"
     | "release-address";
   /** What it is done to, as `cluster/node` or a URL without credentials. */
   readonly target: string;

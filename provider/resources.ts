@@ -14,4 +14,6 @@ export const resources: Resources = new Map([
   ["plinth:kubernetes:Gate", async () => (await import("./kubernetes/real.js")).gateResource],
   ["plinth:address:Pool", async () => (await import("./address/real.js")).poolResource],
   ["plinth:address:Claim", async () => (await import("./address/real.js")).claimResource],
+  ["plinth:latitude:Server", async () => (await import("./latitude/real.js")).serverResource],
+  ["plinth:latitude:VirtualNetwork", async () => (await import("./latitude/real.js")).virtualNetworkResource],
 ]);

@@ -6,6 +6,7 @@ import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
 import { addressText, endpointText } from "../../components/site/pools";
+import { table } from "../table";
 
 /** `plinth plan`: what a site file means, before anything is made. */
 export function registerPlan(program: Command): void {
@@ -39,7 +40,7 @@ function planText(plan: SitePlan): string {
     node.key,
     node.type,
     addressText(node.address),
-    node.mac,
+    node.mac || "-",
     node.arch,
     node.failureDomain ?? "-",
   ]);
@@ -68,14 +69,4 @@ function platformText({ platform }: SitePlan): string[] {
     phase.exit.join(", ") || "-",
   ]);
   return ["", `platform ${platform.profile}`, "", ...table([["PHASE", "SERVICES", "THEN THERE IS"], ...rows])];
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }

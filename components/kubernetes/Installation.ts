@@ -58,17 +58,19 @@ export class Installation extends pulumi.ComponentResource {
 
     const entry = look("entry", service.entry, undefined, after());
     const crds = args.crds ?? ownBundle(name, service, args, mirror, after());
-    const before = [...entry, ...(crds === undefined ? [] : [crds])];
+    const made = (objects: PlatformService["objects"], ...behind: readonly pulumi.Resource[]) =>
+      Object.entries(objects ?? {}).map(
+        ([key, { apiVersion, kind, metadata, ...fields }]) =>
+          new k8s.apiextensions.CustomResource(
+            `${name}-${key}`,
+            { apiVersion, kind, metadata: { ...metadata }, ...sortedKeys(fields) },
+            after(...behind),
+          ),
+      );
+    const before = [...entry, ...(crds === undefined ? [] : [crds]), ...made(service.first, ...entry)];
     const chart = new Chart(`${name}-chart`, { spec: service.chart, mirror }, after(...before));
     const ready = look("ready", service.ready, chart.revision, after(chart));
-    const objects = Object.entries(service.objects ?? {}).map(
-      ([key, { apiVersion, kind, metadata, ...fields }]) =>
-        new k8s.apiextensions.CustomResource(
-          `${name}-${key}`,
-          { apiVersion, kind, metadata: { ...metadata }, ...sortedKeys(fields) },
-          after(chart, ...ready),
-        ),
-    );
+    const objects = made(service.objects, chart, ...ready);
     this.gate = new Gate(
       `${name}-exit`,
       { kubeconfig: args.kubeconfig, checks: service.exit, trigger: chart.revision },

@@ -36,6 +36,8 @@ export interface PlatformService extends Service {
   readonly type: string;
   /** What has to be seen before it is installed, beside what it needs of others. @default - nothing */
   readonly entry?: Checks;
+  /** Objects of Kubernetes' own kinds that its chart waits for, by a stable key. @default - none */
+  readonly first?: { readonly [key: string]: ObjectSpec };
   readonly chart: ChartSpec;
   /** Plain files of CRDs in versions.yaml that it wants. @default - none */
   readonly manifests?: readonly string[];

@@ -1,5 +1,6 @@
 import { type Phase, planPhases, type Service } from "../kubernetes/phase";
 import type { PlatformService, Profile } from "../kubernetes/service";
+import { nvidiaService } from "../machine/gpu/service";
 import { ciliumService } from "../network/service/cilium";
 import { ingressNginxService } from "../network/service/ingress";
 import { metalLbService } from "../network/service/metallb";
@@ -14,6 +15,8 @@ export interface PlatformSite {
   /** Whether ordinary pods run on control planes alone. */
   readonly onlyControlPlanes: boolean;
   readonly ipv6: boolean;
+  /** Whether any node has a GPU that pods shall use. */
+  readonly gpu: boolean;
 }
 
 /** The platform of a site: what is installed, and in which order. */
@@ -29,7 +32,7 @@ export interface PlatformPlan {
 
 /** The services a section asks for; a section that asks for nothing still has its network. */
 export function platformServices(spec: PlatformSpec, site: PlatformSite): readonly PlatformService[] {
-  const { profile, cilium, metallb, "ingress-nginx": ingress } = spec;
+  const { profile, cilium, metallb, nvidia, "ingress-nginx": ingress } = spec;
   const services: PlatformService[] = [];
   if (site.cni === "none") {
     const { hubble, gateway = false, values = {} } = cilium ?? {};
@@ -41,6 +44,7 @@ export function platformServices(spec: PlatformSpec, site: PlatformSite): readon
     const own = { ...rest, profile, controlPlanes: site.onlyControlPlanes };
     services.push(metalLbService({ ...own, ...(asn !== undefined && { asn }) }));
   }
+  if (site.gpu) services.push(nvidiaService(nvidia ?? {}));
   if (ingress !== undefined) {
     const { pool, values } = ingress;
     services.push(ingressNginxService({ profile, values, ...(pool !== undefined && { pool }) }));

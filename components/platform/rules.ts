@@ -18,6 +18,7 @@ export function checkPlatform(draft: Draft): Problem[] {
     nodes: draft.machines.map(({ hostname }) => hostname),
     onlyControlPlanes: draft.machines.every(({ role }) => role === "controlplane"),
     ipv6: draft.cidr?.value.family === 6,
+    gpu: draft.machines.some(({ raw }) => typeof raw.gpus === "number" && raw.gpus > 0),
   };
   const services = platformServices(spec, site);
   return [

@@ -74,6 +74,10 @@ export const platformSchema = z.strictObject({
     .describe("Where charts come from. Default: their own repositories, or the folder in PLINTH_CHARTS_DIR."),
   cilium: cilium.optional().describe("Cilium as the network. Default: with kubernetes.cni none, as it is."),
   metallb: metallb.optional().describe("Addresses for Services of type LoadBalancer. Default: none."),
+  nvidia: z
+    .strictObject({ values })
+    .optional()
+    .describe("NVIDIA's device plugin and RuntimeClass. Default: as soon as a machine has gpu: true."),
   "ingress-nginx": ingressNginx.optional().describe("Ingresses by ingress-nginx. Default: none."),
 });
 

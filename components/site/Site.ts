@@ -10,6 +10,8 @@ import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
 import { LicenceCheck } from "../licensing/LicenceCheck";
+import type { MachineLinks } from "../machine/contract";
+import { machinesOf } from "../machine/providers";
 import { Platform } from "../platform/Platform";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
@@ -59,6 +61,8 @@ export class Site extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** Own address of every node, by inventory key. */
   readonly nodes: pulumi.Output<Record<string, string>>;
+  /** Address every node is called at, by inventory key: its own, or the one a provider gave it on the Internet. */
+  readonly reach: pulumi.Output<Record<string, string>>;
   /** What covers the site; `undefined` if no licence is asked for. */
   readonly licence: Licence | undefined;
   /** The Talos cluster. */
@@ -100,8 +104,17 @@ export class Site extends pulumi.ComponentResource {
     );
     const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
     const host = resolve(plan.endpoint.address, pools);
-    this.endpoint = pulumi.output(host).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
+    const Machines = withoutTrace(() => machinesOf(plan.provider));
+    const rented =
+      Machines && new Machines(`${name}-machines`, { plan, machines: nodes }, { parent: this, ...covered });
+    const called = plan.endpoint.name ?? rented?.endpoint ?? host;
+    this.endpoint = pulumi.output(called).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
+    this.reach = pulumi.all(
+      Object.fromEntries(
+        nodes.map(({ node, address }) => [node.key, rented?.machines.get(node.key)?.reach ?? address]),
+      ),
+    );
 
     const matches = new Map(
       nodes.flatMap(({ node: { key, generation, hardware }, address }) => {
@@ -122,12 +135,11 @@ export class Site extends pulumi.ComponentResource {
         ...(bundle !== undefined && { bundle: pulumi.secret(bundle).apply(checkedBundle) }),
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => {
+            const machine = rented?.machines.get(node.key);
             const match = matches.get(node.key);
-            const surroundings = { address, ...(plan.endpoint.vip && { vip: host }), passphrases };
-            return [
-              node.key,
-              { ...talosNode(plan, node, surroundings), ...(match !== undefined && { installAfter: match }) },
-            ];
+            const around = { address, passphrases, ...(plan.endpoint.vip && { vip: host }), ...machine };
+            const ready = [...(machine?.ready ?? []), ...(match === undefined ? [] : [match])];
+            return [node.key, talosNode(plan, node, { ...around, ...(ready.length > 0 && { ready }) })];
           }),
         ),
         onDestroy: plan.talos.onDestroy,
@@ -247,18 +259,25 @@ interface Surroundings {
   readonly address: pulumi.Input<string>;
   readonly vip?: pulumi.Input<string>;
   readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
+  readonly links?: pulumi.Output<MachineLinks>;
+  readonly reach?: pulumi.Output<string>;
+  readonly ready?: readonly pulumi.Resource[];
 }
 
-function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: Surroundings): TalosNodeArgs {
+function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosNodeArgs {
+  const { address, passphrases, reach, ready } = around;
   const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
   return {
     type: node.type,
     address,
     hostname: node.hostname,
-    patches: withAddresses(address, vip, (known) => patches(known).open),
+    ...(node.image !== undefined && { schematic: node.image.schematic.id }),
+    ...(reach !== undefined && { reach }),
+    ...(ready !== undefined && { ready }),
+    patches: withFacts(around, (known) => patches(known).open),
     ...(secretNames(node.encryption ?? {}).length > 0 && {
       secretPatches: pulumi
-        .all([withAddresses(address, vip, (known) => known), pulumi.all(passphrases)])
+        .all([withFacts(around, (known) => known), pulumi.all(passphrases)])
         .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
     }),
     ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
@@ -267,15 +286,21 @@ function talosNode(plan: SitePlan, node: NodePlan, { address, vip, passphrases }
   };
 }
 
-/** Plain where the addresses are: an Output for each of hundreds of literals is what a large preview would wait for. */
-function withAddresses<T>(
-  address: pulumi.Input<string>,
-  vip: pulumi.Input<string> | undefined,
-  use: (known: Pick<NodeFacts, "address" | "vip">) => T,
+/** Plain where everything is: an Output for each of hundreds of literals is what a large preview would wait for. */
+function withFacts<T>(
+  { address, vip, links }: Surroundings,
+  use: (known: Omit<NodeFacts, "passphrases">) => T,
 ): pulumi.Input<T> {
-  const facts = (own: string, shared?: string) => use({ address: own, ...(shared !== undefined && { vip: shared }) });
-  if (typeof address === "string" && (vip === undefined || typeof vip === "string")) return facts(address, vip);
-  return pulumi.all([address, vip]).apply(([own, shared]) => facts(own, shared)) as pulumi.Output<T>;
+  if (typeof address === "string" && (vip === undefined || typeof vip === "string") && links === undefined) {
+    return use({ address, ...(vip !== undefined && { vip }) });
+  }
+  return pulumi.all([address, vip, links]).apply(([own, shared, wires]) =>
+    use({
+      address: own,
+      ...(shared !== undefined && { vip: shared }),
+      ...(wires !== undefined && { links: wires as MachineLinks }),
+    }),
+  ) as pulumi.Output<T>;
 }
 
 /** Every secret that the plan names; what the stack has not is told with the places that name it. */

@@ -18,7 +18,7 @@ export function planHardware(machine: MachineSpec, spec: SiteSpec): HardwarePlan
 }
 
 /** What the site file says of a machine's hardware and of its image. */
-export function declaredOf({ mac, disk, boot }: MachineSpec, { talos }: SiteSpec): Declared {
+export function declaredOf({ mac = "", disk, boot }: MachineSpec, { talos }: SiteSpec): Declared {
   const { schematic, extensions, kernelArgs } = talos;
   return {
     mac,

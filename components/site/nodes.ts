@@ -1,5 +1,7 @@
 import { parseCidr } from "../address/cidr";
-import type { DiskModel, NodeModel } from "../talos/config/model";
+import type { Link, MachineLinks } from "../machine/contract";
+import { NVIDIA_LABELS, NVIDIA_MODULES, NVIDIA_SYSCTLS } from "../machine/gpu/nvidia";
+import type { DiskModel, InterfaceModel, NodeModel } from "../talos/config/model";
 import { nodeEncryption } from "./encryption";
 import type { NodePlan, SitePlan } from "./plan";
 
@@ -14,35 +16,35 @@ export interface NodeAddresses {
 export interface NodeFacts extends NodeAddresses {
   /** Passphrases by the name of their secret. @default - empty texts, for everything but the machine itself */
   readonly passphrases?: Readonly<Record<string, string>>;
+  /** Links of a machine whose provider tells them. @default - one link, found by the plan's MAC address */
+  readonly links?: MachineLinks;
 }
 
-/** Name of the one link every machine has in a site file, found by its MAC address. */
+/** Name of the link in the site's network, found by its MAC address. */
 const LINK = "net0";
+/** Name of the link to the Internet, where that is another one. */
+const INTERNET = "net1";
 
 /** What Talos is told about a node: its plan and addresses as one model, free of any configuration format. */
-export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip, passphrases }: NodeFacts): NodeModel {
+export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): NodeModel {
+  const { vip, passphrases, links = { site: { mac: node.mac } } } = facts;
   const { network, kubernetes, talos } = plan;
   const controlPlane = node.type === "controlplane";
   return {
     type: node.type,
     hostname: node.hostname,
-    interfaces: [
-      {
-        name: LINK,
-        mac: node.mac,
-        addresses: [`${address}/${prefixLength(network.cidr)}`],
-        ...(network.gateway !== undefined && { gateway: network.gateway }),
-        ...(network.mtu !== undefined && { mtu: network.mtu }),
-      },
-    ],
-    ...(controlPlane && vip !== undefined && { vip: { address: vip, link: LINK } }),
+    interfaces: interfaces(plan, links, facts.address),
+    ...(controlPlane && vip !== undefined && { vip: { address: vip, link: siteLink(links) } }),
+    // With two links etcd might take the one to the Internet.
+    ...(controlPlane && links.internet !== undefined && { etcdSubnets: [network.cidr] }),
     nameservers: network.nameservers,
     ntp: network.ntp,
-    install: { disk: diskModel(node.disk), image: talos.installer },
+    install: { disk: diskModel(node.disk), image: (node.image ?? talos).installer },
     ...(controlPlane && kubernetes.apiServer && { apiServer: kubernetes.apiServer }),
     // The VIP lies in the machines' network: without the exclusion a kubelet may take it for the node's own address.
     kubelet: { nodeSubnets: [network.cidr, ...(vip === undefined ? [] : [`!${vip}/${vip.includes(":") ? 128 : 32}`])] },
-    labels: node.labels,
+    labels: { ...(node.image !== undefined && NVIDIA_LABELS), ...node.labels },
+    ...(node.image !== undefined && { kernelModules: NVIDIA_MODULES, sysctls: NVIDIA_SYSCTLS }),
     taints: Object.fromEntries(node.taints.map(({ key, value, effect }) => [key, `${value ?? ""}:${effect}`])),
     environment: proxyEnvironment(plan),
     podSubnets: [network.pods],
@@ -55,6 +57,41 @@ export function nodeModel(plan: SitePlan, node: NodePlan, { address, vip, passph
       encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),
     }),
   };
+}
+
+/** Name of the link, or of the VLAN on it, that is in the site's network. */
+function siteLink({ site }: MachineLinks): string {
+  const { name } = wire(site, LINK);
+  return site.vlan === undefined ? name : `${name}.${site.vlan}`;
+}
+
+/** How Talos finds a link: one with an Ethernet address is given a name of plinth's. */
+function wire({ mac, name }: Link, alias: string): Pick<InterfaceModel, "mac" | "name"> {
+  return mac === undefined ? { name: name ?? alias } : { name: alias, mac };
+}
+
+/** The link in the site's network, and the one to the Internet; both may be on one wire. */
+function interfaces(
+  { network }: SitePlan,
+  { site, internet }: MachineLinks,
+  address: string,
+): readonly InterfaceModel[] {
+  const own = {
+    ...(site.dhcp === true ? { dhcp: true } : { addresses: [`${address}/${prefixLength(network.cidr)}`] }),
+    ...(network.gateway !== undefined && { gateway: network.gateway }),
+    ...(network.mtu !== undefined && { mtu: network.mtu }),
+  };
+  const inside = site.vlan === undefined ? own : { vlans: [{ id: site.vlan, ...own }] };
+  if (internet === undefined) return [{ ...wire(site, LINK), ...inside }];
+  const outside = {
+    ...(internet.address === undefined ? { dhcp: true } : { addresses: [internet.address] }),
+    ...(internet.gateway !== undefined && { gateway: internet.gateway }),
+  };
+  if (internet.mac !== undefined && internet.mac === site.mac) return [{ ...wire(site, LINK), ...outside, ...inside }];
+  return [
+    { ...wire(site, LINK), ...inside },
+    { ...wire(internet, INTERNET), ...outside },
+  ];
 }
 
 function prefixLength(cidr: string): number {

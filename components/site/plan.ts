@@ -1,8 +1,7 @@
 import type { PoolInputs } from "../address/IpPool";
 import type { Backup } from "../backup/spec";
-import { installerImage } from "../boot/assets";
-import { type Schematic, schematicId, schematicYaml } from "../boot/schematic";
 import type { LicenceSpec } from "../licensing/spec";
+import { TRAITS } from "../machine/providers";
 import type { Maintenance } from "../maintenance/spec";
 import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
 import type { MachineType } from "../talos/ClusterRelease";
@@ -13,6 +12,7 @@ import type { Telemetry } from "../telemetry/spec";
 import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
 import { type HardwarePlan, planHardware } from "./hardware";
+import { type ImagePlan, planImage } from "./images";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
 import { planUpgrade, type UpgradePlan } from "./upgrade";
@@ -23,6 +23,7 @@ export interface NodePlan {
   readonly key: string;
   readonly type: MachineType;
   readonly hostname: string;
+  /** Ethernet address of its link; empty where the provider tells it once the machine is there. */
   readonly mac: string;
   readonly address: AddressPlan;
   readonly disk: MachineSpec["disk"];
@@ -32,6 +33,12 @@ export interface NodePlan {
   readonly boot?: BootPlan;
   /** What it is compared with before it is installed. */
   readonly hardware?: HardwarePlan;
+  /** What is rented for it. @default - that of the provider's part */
+  readonly size?: string;
+  /** What its virtual machine has otherwise than the provider's part says. */
+  readonly vm?: MachineSpec["vm"];
+  /** Its image, where that is not the site's. */
+  readonly image?: ImagePlan;
   /** How many GPUs it has. @default 0 */
   readonly gpus?: number;
   /** Whether it ran before plinth. @default false */
@@ -49,9 +56,17 @@ export interface SitePlan {
   readonly name: string;
   readonly domain: string;
   readonly provider: SiteSpec["provider"];
-  readonly network: Omit<SiteSpec["network"], "vip">;
+  /** The provider's part of the site file. @default - it has none */
+  readonly machines?: ProviderPlan;
+  readonly network: Omit<SiteSpec["network"], "endpoint" | "vip">;
   /** Address of the Kubernetes API; `vip` says whether the control planes share it. */
-  readonly endpoint: { readonly address: AddressPlan; readonly vip: boolean; readonly port: number };
+  readonly endpoint: {
+    readonly address: AddressPlan;
+    readonly vip: boolean;
+    readonly port: number;
+    /** Name or address it is called by instead. */
+    readonly name?: string;
+  };
   /** Address pools with their claims, by name. */
   readonly pools: { readonly [name: string]: PoolInputs };
   readonly talos: {
@@ -60,6 +75,11 @@ export interface SitePlan {
     /** Schematic id of the image, and its YAML where plinth made it. */
     readonly schematic: { readonly id: string; readonly yaml?: string };
     readonly installer: string;
+    /** Image Factory or registry that serves the images. */
+    readonly factory: string;
+    readonly secureBoot: boolean;
+    /** System extensions of the image, as far as the site file names them. */
+    readonly extensions: readonly string[];
     readonly onDestroy: SiteSpec["talos"]["onDestroy"];
     readonly allow: SiteSpec["talos"]["allow"];
   };
@@ -82,44 +102,48 @@ export interface SitePlan {
   readonly warnings: readonly string[];
 }
 
+/** The part of the site file that belongs to its provider. */
+export type ProviderPlan = { readonly [K in "hetzner" | "latitude" | "proxmox" | "vultr"]?: NonNullable<SiteSpec[K]> };
+
 /** Port of the Kubernetes API on every site. */
 const API_PORT = 6443;
 
 /** Derives the plan of a site. Pure: the same spec gives the same plan. */
 export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
-  const schematic = planSchematic(spec);
   const nodes = Object.entries(spec.machines)
     .map(([key, machine]) => {
+      const own = (machine.gpus ?? 0) > 0 ? planImage(spec, true) : undefined;
+      const { schematic } = own ?? planImage(spec);
       const boot = planBoot(machine, spec, { schematic: schematic.id, version });
       const hardware = planHardware(machine, spec);
       return {
         ...planNode(key, machine, spec.talos.encryption),
+        ...(own !== undefined && { image: own }),
         ...(boot !== undefined && { boot }),
         ...(hardware !== undefined && { hardware }),
       };
     })
     .sort(byRoleAndKey);
-  const { vip, ...network } = spec.network;
-  const endpoint = planEndpoint(vip, nodes);
+  const { vip, endpoint: name, ...network } = spec.network;
+  const { platform: kind } = TRAITS[spec.provider];
+  const endpoint = { ...planEndpoint(vip, nodes), ...(name !== undefined && { name }) };
   const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
   return {
     name: spec.name,
     domain: spec.domain,
     provider: spec.provider,
+    ...planProvider(spec),
     network,
     endpoint,
     pools: planPools(spec, nodes, endpoint),
     talos: {
       version,
       configContract: spec.talos.configContract,
-      schematic,
-      installer: installerImage({
-        schematic: schematic.id,
-        version,
-        factory: spec.talos.factory,
-        secureBoot: spec.talos.secureBoot,
-      }),
+      ...planImage(spec),
+      factory: spec.talos.factory,
+      secureBoot: spec.talos.secureBoot,
+      extensions: spec.talos.extensions,
       onDestroy: spec.talos.onDestroy,
       allow: spec.talos.allow,
     },
@@ -127,14 +151,15 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(spec.backup !== undefined && { backup: spec.backup }),
     ...(platform !== undefined && { platform }),
     ...(spec.maintenance !== undefined && { maintenance: spec.maintenance }),
+    upgrade: planUpgrade(spec.upgrade, { ...spec.talos, platform: kind }),
     ...(spec.licence !== undefined && { licence: spec.licence }),
     ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
-    upgrade: planUpgrade(spec.upgrade, spec.talos),
     nodes,
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
       ...warnings(nodes),
       ...keyWarnings(nodes),
+      ...gpuWarnings(nodes, platform),
     ],
   };
 }
@@ -145,7 +170,15 @@ function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePla
     nodes: nodes.map(({ hostname }) => hostname),
     onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
     ipv6: network.cidr.includes(":"),
+    gpu: nodes.some(({ gpus = 0 }) => gpus > 0),
   };
+}
+
+/** What the site file says about machines at its provider. */
+function planProvider({ provider, latitude, proxmox, hetzner, vultr }: SiteSpec): { readonly machines?: ProviderPlan } {
+  const parts = { latitude, proxmox, hetzner, vultr };
+  const part = Object.entries(parts).find(([name]) => name === provider);
+  return part?.[1] === undefined ? {} : { machines: Object.fromEntries([part]) };
 }
 
 function planAddress(address: AddressSpec, owner: string, purpose: string): AddressPlan {
@@ -168,6 +201,9 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     boot: __,
     hardware: ___,
     allowHardware: ____,
+    mac = "",
+    size,
+    vm,
     encryption = everywhere,
     ...rest
   } = machine;
@@ -175,11 +211,14 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...rest,
     key,
     type: role,
+    mac,
     hostname: hostname ?? key,
     address: planAddress(address, key, "node"),
     ...(failureDomain !== undefined && { failureDomain }),
     ...(generation !== undefined && { generation }),
     ...(adopted === true && { adopted }),
+    ...(size !== undefined && { size }),
+    ...(vm !== undefined && { vm }),
     ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };
@@ -197,12 +236,6 @@ function planEndpoint(vip: AddressSpec | undefined, nodes: readonly NodePlan[]):
   return { address: only.address, vip: false, port: API_PORT };
 }
 
-function planSchematic({ talos }: SiteSpec): SitePlan["talos"]["schematic"] {
-  if (talos.schematic !== undefined) return { id: talos.schematic };
-  const schematic: Schematic = { extensions: talos.extensions, kernelArgs: talos.kernelArgs };
-  return { id: schematicId(schematic), yaml: schematicYaml(schematic) };
-}
-
 function warnings(nodes: readonly NodePlan[]): string[] {
   const controlPlanes = nodes.filter((node) => node.type === "controlplane");
   if (controlPlanes.length === 1) {
@@ -217,6 +250,13 @@ function warnings(nodes: readonly NodePlan[]): string[] {
     ];
   }
   return [];
+}
+
+/** A driver alone gives no pod a GPU. */
+function gpuWarnings(nodes: readonly NodePlan[], platform: PlatformPlan | undefined): string[] {
+  const keys = nodes.filter(({ gpus = 0 }) => gpus > 0).map(({ key }) => key);
+  if (keys.length === 0 || platform !== undefined) return [];
+  return [`${keys.join(", ")}: nothing hands the GPU to pods; a platform section brings NVIDIA's device plugin`];
 }
 
 /** What the machines' disk keys ask of a person, each said once. */

@@ -80,8 +80,16 @@ export function addressText(address: AddressPlan): string {
 }
 
 /** URL of the Kubernetes API, for people while its address is still to be claimed. */
-export function endpointText({ address, port }: { readonly address: AddressPlan; readonly port: number }): string {
-  const host = addressText(address);
+export function endpointText({
+  address,
+  port,
+  name,
+}: {
+  readonly address: AddressPlan;
+  readonly port: number;
+  readonly name?: string;
+}): string {
+  const host = name ?? addressText(address);
   return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -15,6 +15,13 @@ const service = z.strictObject({
 const settings = z.strictObject({
   netbox: service.optional().describe("NetBox, for pools with backend netbox."),
   bootServer: service.optional().describe("The boot server that machines without an image ask."),
+  latitude: z
+    .strictObject({
+      url: z.url().optional().describe("Where its API answers. Default: the public one."),
+      token: secret.optional().describe("API key: `pulumi config set --secret --path plinth:latitude.token`."),
+    })
+    .optional()
+    .describe("Account at Latitude.sh, for provider latitude. Default: LATITUDESH_BEARER of the environment."),
   s3: z
     .strictObject({
       accessKeyId: z.string().min(1).describe("Access key of the bucket."),

@@ -5,6 +5,11 @@ import { bootSchema, machineBootSchema } from "../boot/spec";
 import { DIFFERENCES } from "../hardware/check";
 import { profileNames } from "../hardware/profile";
 import { licenceSchema } from "../licensing/spec";
+import { PROVIDERS } from "../machine/contract";
+import { hetznerSchema } from "../machine/hetzner/spec";
+import { latitudeSchema } from "../machine/latitude/spec";
+import { proxmoxSchema, virtualMachineSchema } from "../machine/proxmox/spec";
+import { vultrSchema } from "../machine/vultr/spec";
 import { maintenanceSchema } from "../maintenance/spec";
 import { platformSchema } from "../platform/spec";
 import { telemetrySchema } from "../telemetry/spec";
@@ -88,6 +93,11 @@ const network = z.strictObject({
     .optional()
     .describe(
       "Address of the Kubernetes API, held by one control plane at a time. Default: the address of a single control plane. A change replaces the endpoint of every client.",
+    ),
+  endpoint: host
+    .optional()
+    .describe(
+      "Name or address under which the Kubernetes API is called, where that is not the VIP: a DNS name of every control plane, or a load balancer. Default: network.vip. A change replaces the endpoint of every client.",
     ),
   proxy: z
     .strictObject({
@@ -259,7 +269,19 @@ const machine = z.strictObject({
     .describe(
       "Host and Node name. Default: the machine's key. A change is refused: remove the machine and add it under another key.",
     ),
-  mac: mac.describe("Ethernet address of the link that holds the address. In place."),
+  mac: mac
+    .optional()
+    .describe(
+      "Ethernet address of the link that holds the address. In place. Not for rented machines: the provider tells it.",
+    ),
+  size: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "What is rented for it: a plan, or a server type. Default: that of the provider's part. A change needs a higher generation.",
+    ),
+  vm: virtualMachineSchema.optional(),
   address: address.describe(
     "Address of the machine: literal, or from a pool. A change is refused: remove the machine and add it under another key.",
   ),
@@ -290,7 +312,9 @@ const machine = z.strictObject({
     .min(0)
     .max(64)
     .optional()
-    .describe("How many GPUs it has; a licence may count them. Default: 0. Nothing changes."),
+    .describe(
+      "How many NVIDIA GPUs it has that pods shall use; a licence may count them, and a rented plan without one is refused. Default: 0. The first one brings an image of its own, and a reboot.",
+    ),
   encryption: encryption
     .optional()
     .describe(
@@ -321,10 +345,15 @@ export const siteSchema = z.strictObject({
   name: name.describe("Name of the site and its cluster. A change replaces the cluster."),
   domain: domainName.describe("DNS domain of the site. In place."),
   provider: z
-    .enum(["metal", "lab"])
+    .enum(PROVIDERS)
+    .default("metal")
     .describe(
-      "Where the machines come from: metal (your own, booted into maintenance mode) or lab (simulated on this computer).",
+      "Where the machines come from: metal (your own, booted into maintenance mode), lab (simulated on this computer), proxmox (virtual machines), latitude, hetzner or vultr (rented). Default: metal. A change is for a new site.",
     ),
+  latitude: latitudeSchema.optional(),
+  proxmox: proxmoxSchema.optional(),
+  hetzner: hetznerSchema.optional(),
+  vultr: vultrSchema.optional(),
   network: network.describe("Network of the site."),
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),

@@ -64,12 +64,17 @@ export interface UpgradePlan {
 /** What is left to its default is left out: inputs of a cluster made by an earlier version stay as they are. */
 export function planUpgrade(
   spec: z.output<typeof upgradeSchema> | undefined,
-  { factory, secureBoot }: { readonly factory: string; readonly secureBoot: boolean },
+  {
+    factory,
+    secureBoot,
+    platform,
+  }: { readonly factory: string; readonly secureBoot: boolean; readonly platform: string },
 ): UpgradePlan {
   const { timeouts = {}, available, workersAtOnce = 1, together = false, services = [] } = spec ?? NOTHING;
   const settings: UpgradeSettings = {
     ...(factory !== PUBLIC_FACTORY && { factory }),
     ...(secureBoot && { secureBoot }),
+    ...(platform !== "metal" && { platform }),
     ...(workersAtOnce > 1 && { workersAtOnce }),
     ...(together && { together }),
     ...(services.length > 0 && { services }),

@@ -12,6 +12,10 @@ export interface BootstrapArgs {
   readonly node: pulumi.Input<string>;
   /** Own addresses of every control plane: if any of them already runs etcd of this cluster, it is adopted. */
   readonly controlPlanes: pulumi.Input<readonly pulumi.Input<string>[]>;
+  /**
+   * Where control planes are called whose own address cannot be reached from here. @default - each at its own address
+   */
+  readonly reach?: pulumi.Input<readonly pulumi.Input<{ readonly address: string; readonly at: string }>[]>;
   /** URL of the Kubernetes API, as in `https://10.0.3.1:6443`; Bootstrap waits until it answers. */
   readonly endpoint: pulumi.Input<string>;
   /** Kubernetes CA that the endpoint's certificate must chain to: PEM, or PEM in base64. */

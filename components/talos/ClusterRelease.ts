@@ -13,6 +13,8 @@ export interface NodeRelease {
   readonly type: MachineType;
   /** Own address of the machine; also the endpoint its Talos API is called at. */
   readonly address: string;
+  /** Address its Talos API is called at, where its own cannot be reached from here. @default - its own */
+  readonly reach?: string;
   /** Hostname, which is also the name of its Kubernetes Node. */
   readonly hostname: string;
   /** Talos version that shall run, as `v1.13.0`. */
@@ -54,6 +56,8 @@ export interface UpgradeSettings {
   readonly factory?: string;
   /** Whether installer images are signed for Secure Boot. @default false */
   readonly secureBoot?: boolean;
+  /** Talos platform of the images. @default "metal" */
+  readonly platform?: string;
   /** Workers of one failure domain that reboot at the same time. @default 1 */
   readonly workersAtOnce?: number;
   /** Whether workers may reboot while control planes do. @default false */

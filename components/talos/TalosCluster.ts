@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { SecretsBundle } from "../adopt/bundle";
 import type { Backup } from "../backup/spec";
 import type { Maintenance } from "../maintenance/spec";
-import { Bootstrap } from "./Bootstrap";
+import { Bootstrap, type BootstrapArgs } from "./Bootstrap";
 import {
   type ClientConfiguration,
   ConfigurationApply,
@@ -28,6 +28,15 @@ export interface TalosNodeArgs {
   readonly type: MachineType;
   /** Own address of the machine. A change moves the node. */
   readonly address: pulumi.Input<string>;
+  /**
+   * Address the machine is called at, where its own cannot be reached from here. In place.
+   * @default - its own
+   */
+  readonly reach?: pulumi.Input<string>;
+  /** What has to be there before it is configured. Plain. @default - it is there */
+  readonly ready?: readonly pulumi.Resource[];
+  /** Image Factory schematic of its image, where that is not the cluster's. @default - the cluster's */
+  readonly schematic?: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
   readonly hostname: pulumi.Input<string>;
   /**
@@ -39,8 +48,6 @@ export interface TalosNodeArgs {
   readonly adopted?: boolean;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
-  /** What has to be done before anything is written to its disk. Plain. @default - nothing */
-  readonly installAfter?: pulumi.Resource;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
   /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */
@@ -147,13 +154,13 @@ export class TalosCluster extends pulumi.ComponentResource {
             `${name}-${key}`,
             {
               clientConfiguration,
-              node: node.address,
+              node: calledAt(node),
               machineConfigurationInput: configuration[node.type] ?? "",
               configPatches: firstPatches(node, args.configContract),
             },
             // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
             {
-              ...after(...installedAfter(node)),
+              ...after(...(node.ready ?? [])),
               ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"],
             },
           ),
@@ -167,6 +174,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         clientConfiguration,
         node: first.address,
         controlPlanes: controlPlanes.map((key) => args.nodes[key]?.address ?? first.address),
+        ...reachOf(controlPlanes.flatMap((key) => args.nodes[key] ?? [])),
         endpoint: args.endpoint,
         kubernetesCa: secrets.machineSecrets.apply((bundle) => bundle.certs.k8s.cert),
       },
@@ -175,7 +183,7 @@ export class TalosCluster extends pulumi.ComponentResource {
 
     const kubeconfig = new Kubeconfig(
       `${name}-kubeconfig`,
-      { clientConfiguration, node: first.address },
+      { clientConfiguration, node: calledAt(first) },
       // Any control plane hands out the same: the one it came from may leave.
       { ...after(this.bootstrap), ignoreChanges: ["node", "endpoint"] },
     );
@@ -198,7 +206,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
       // It installs the machines of a later generation itself.
-      after(...applied.values(), ...Object.values(args.nodes).flatMap(installedAfter), this.bootstrap),
+      after(...applied.values(), ...Object.values(args.nodes).flatMap(({ ready = [] }) => ready), this.bootstrap),
     );
 
     this.endpoint = pulumi.output(args.endpoint);
@@ -208,7 +216,7 @@ export class TalosCluster extends pulumi.ComponentResource {
       {
         clusterName: args.clusterName,
         clientConfiguration,
-        endpoints: controlPlanes.map((key) => args.nodes[key]?.address ?? first.address),
+        endpoints: controlPlanes.map((key) => calledAt(args.nodes[key] ?? first)),
         nodes: Object.values(args.nodes).map((node) => node.address),
       },
       this,
@@ -241,8 +249,18 @@ export class TalosCluster extends pulumi.ComponentResource {
   }
 }
 
-const installedAfter = ({ installAfter }: TalosNodeArgs): pulumi.Resource[] =>
-  installAfter === undefined ? [] : [installAfter];
+/** Address a machine is called at. */
+function calledAt({ address, reach }: TalosNodeArgs): pulumi.Input<string> {
+  return reach ?? address;
+}
+
+/** Control planes that are called at another address than their own; nothing where there are none. */
+function reachOf(nodes: readonly TalosNodeArgs[]): Pick<BootstrapArgs, "reach"> {
+  const reach = nodes.flatMap(({ address, reach: at }) =>
+    at === undefined ? [] : [pulumi.all([address, at]).apply(([own, other]) => ({ address: own, at: other }))],
+  );
+  return reach.length === 0 ? {} : { reach };
+}
 
 function keysOf(nodes: TalosClusterArgs["nodes"], type: MachineType): string[] {
   return Object.keys(nodes)
@@ -300,11 +318,11 @@ function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes
   const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
   const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
   return Object.fromEntries(
-    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, installAfter: __, ...node }]) => [
+    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ready: __, ...node }]) => [
       key,
       {
-        ...node,
         ...versions,
+        ...node,
         patches: openPatches({ ...node, generation }, args.configContract),
         ...(generation > 1 && { generation }),
       },

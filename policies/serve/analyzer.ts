@@ -16,6 +16,14 @@ import { analyzeResponse, analyzerInfo, levelName, type PackIdentity } from "./w
 /** As large as the engine sends: a site of hundreds of machines is one resource. */
 const MESSAGE_BYTES = 400 << 20;
 
+const { remediate, ...calls } = AnalyzerService as { readonly [name: string]: grpc.MethodDefinition<unknown, unknown> };
+
+/** The engine asks for remediations of every resource; none of its questions is read, because there are none. */
+const SERVICE: grpc.ServiceDefinition = {
+  ...calls,
+  ...(remediate && { remediate: { ...remediate, requestDeserialize: () => undefined } }),
+};
+
 export class Analyzer {
   private book: RuleBook;
   /** Inputs as they were declared: the engine shows a stack's outputs alone, and a component's facts are inputs. */
@@ -36,7 +44,7 @@ export class Analyzer {
       "grpc.max_receive_message_length": MESSAGE_BYTES,
       "grpc.max_send_message_length": MESSAGE_BYTES,
     });
-    server.addService(AnalyzerService as grpc.ServiceDefinition, this.implementation());
+    server.addService(SERVICE, this.implementation());
     return new Promise<number>((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
         error === null ? resolve(port) : reject(error),
@@ -45,9 +53,7 @@ export class Analyzer {
   }
 
   private implementation(): grpc.UntypedServiceImplementation {
-    const unserved = Object.keys(AnalyzerService as grpc.ServiceDefinition).map(
-      (name) => [name, notServed(name)] as const,
-    );
+    const unserved = Object.keys(SERVICE).map((name) => [name, notServed(name)] as const);
     return {
       ...Object.fromEntries(unserved),
       getPluginInfo: unary(() => {

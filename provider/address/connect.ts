@@ -1,4 +1,5 @@
 import { ProblemError } from "../../components/problem";
+import { recordedWire } from "../http/recorded";
 import { NetBox } from "../netbox/client";
 import type { Context } from "../resource";
 import { traced } from "../trace";
@@ -8,6 +9,8 @@ export type Connect = (context: Context) => NetBox;
 
 /** NetBox of the provider's configuration, else of the environment. */
 export const connectNetBox: Connect = ({ config, signal }) => {
+  const recorded = recordedWire("netbox");
+  if (recorded !== undefined) return NetBox.connect({ url: "recorded", token: "" }, { signal }, recorded);
   const url = config.netbox?.url ?? process.env.PLINTH_NETBOX_URL;
   const token = config.netbox?.token ?? process.env.PLINTH_NETBOX_TOKEN;
   const caCertificate = config.netbox?.caCertificate;

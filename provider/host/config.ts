@@ -18,6 +18,17 @@ const bootService = service.extend({
   signingKey: z.string().min(1).optional(),
 });
 
+/** Access to an account at Latitude.sh. */
+const latitude = z.preprocess(
+  fromJson,
+  z.strictObject({
+    /** @default - PLINTH_LATITUDE_URL of the environment, else the public API */
+    url: z.url({ protocol: /^https?$/, error: "is not an http or https URL" }).optional(),
+    /** Secret. @default - LATITUDESH_BEARER of the environment */
+    token: z.string().min(1).optional(),
+  }),
+);
+
 /** Credentials of the bucket that snapshots go to. */
 const s3 = z.preprocess(
   fromJson,
@@ -50,13 +61,15 @@ export const providerConfig = z.strictObject({
   bootServer: z.preprocess(fromJson, bootService).optional(),
   /** @default - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of the environment */
   s3: s3.optional(),
+  latitude: latitude.optional(),
   /** The site file: the engine hands every `plinth:` key of a stack file to the provider of that name. Dropped by CheckConfig. */
   site: z.unknown().optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;
 
 /** Secret texts of a configuration, for redaction: they need not stand alone in what the engine marked as secret. */
-export function configSecrets({ netbox, bootServer, s3 }: ProviderConfig): string[] {
-  const secrets = [netbox?.token, bootServer?.token, bootServer?.signingKey, s3?.secretAccessKey, s3?.sessionToken];
+export function configSecrets({ netbox, bootServer, s3, latitude }: ProviderConfig): string[] {
+  const { token, signingKey } = bootServer ?? {};
+  const secrets = [netbox?.token, token, signingKey, s3?.secretAccessKey, s3?.sessionToken, latitude?.token];
   return secrets.filter((secret) => secret !== undefined);
 }

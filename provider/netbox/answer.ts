@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { Raw } from "../http/wire";
 import { messages, NetBoxError } from "./errors";
 
 /** A request below `/api/`. */
@@ -8,13 +8,6 @@ export interface Call {
   readonly path: string;
   readonly body?: unknown;
   readonly ifMatch?: string;
-}
-
-/** An answer as it came. */
-export interface Raw {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
 }
 
 /** A good answer. */

@@ -1,7 +1,8 @@
 import type { z } from "zod";
+import type { Patience, Wire } from "../http/wire";
 import { type Capabilities, capabilitiesOf } from "./capabilities";
 import { NetBoxError } from "./errors";
-import { HttpTransport, type NetBoxConfig, type Patience, type Transport } from "./http";
+import { HttpTransport, type NetBoxConfig, type Transport } from "./http";
 import { pageSchema, statusSchema } from "./types";
 
 /** An object and the lock value that a change of it may name. */
@@ -23,8 +24,8 @@ export class NetBox {
   constructor(private readonly transport: Transport) {}
 
   /** A client over HTTP. Close it when done. */
-  static connect(config: NetBoxConfig, patience: Patience): NetBox {
-    return new NetBox(new HttpTransport(config, patience));
+  static connect(config: NetBoxConfig, patience: Patience, wire?: Wire): NetBox {
+    return new NetBox(new HttpTransport(config, patience, wire));
   }
 
   /** What this server can do; asked once. Also proves URL and token. */

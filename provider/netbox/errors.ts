@@ -1,4 +1,5 @@
 import { type Problem, ProblemError } from "../../components/problem";
+import { brokenConnection } from "../http/broken";
 import { type Call, isRepeatable } from "./answer";
 
 /** How a request failed. */
@@ -45,34 +46,10 @@ export function messages(body: unknown, path = ""): string {
     .join("; ");
 }
 
-const connection: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "the name does not resolve",
-  EAI_AGAIN: "the name does not resolve at the moment",
-  EHOSTUNREACH: "there is no route to it",
-  ENETUNREACH: "there is no route to it",
-  ETIMEDOUT: "it does not answer",
-};
-
-const certificate = new Set([
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_HAS_EXPIRED",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-]);
-
 /** Why a connection failed, and whether the request can have reached the server. */
 export function connectionError(method: Call["method"], url: string, error: unknown): NetBoxError {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  if (certificate.has(code)) {
-    return new NetBoxError("unreachable", `the certificate of ${url} is not trusted (${code})`);
-  }
-  const why = connection[code];
-  if (why) return new NetBoxError("unreachable", `${url} cannot be reached: ${why}`);
-  return new NetBoxError("unknown", `the connection to ${url} broke: ${code || message}`, isRepeatable(method));
+  const { kind, message } = brokenConnection(url, error);
+  return new NetBoxError(kind, message, kind === "unknown" && isRepeatable(method));
 }
 
 /** What a person can do about a failure that is theirs to mend; `undefined` for the server's own trouble. */

@@ -1,8 +1,6 @@
-import { setMaxListeners } from "node:events";
-import * as http from "node:http";
-import * as https from "node:https";
-import { sleep } from "../wait";
-import { type Answer, type Call, isRepeatable, judge, type Raw } from "./answer";
+import { ProblemError } from "../../components/problem";
+import { httpWire, Late, type Patience, persistently, type Wire } from "../http/wire";
+import { type Answer, type Call, isRepeatable, judge } from "./answer";
 import { connectionError, NetBoxError } from "./errors";
 
 /** Where NetBox is and how to get in. */
@@ -15,20 +13,6 @@ export interface NetBoxConfig {
   readonly caCertificate?: string;
 }
 
-/** How patient the client is. */
-export interface Patience {
-  /** Longest wait for one answer, in milliseconds; a busy server needs seconds for a large change. @default 30000 */
-  readonly timeoutMs?: number;
-  /** How often a request is tried in all. @default 5 */
-  readonly attempts?: number;
-  /** First pause between two tries, in milliseconds; doubled each time, with jitter. @default 200 */
-  readonly pauseMs?: number;
-  /** Requests at a time: the server hands out addresses one request after another anyway. @default 4 */
-  readonly concurrency?: number;
-  /** Ends every wait. */
-  readonly signal: AbortSignal;
-}
-
 /** What carries requests to a NetBox. */
 export interface Transport {
   /** The good answer, or a {@link NetBoxError} that says what went wrong. */
@@ -38,96 +22,57 @@ export interface Transport {
 }
 
 /**
- * HTTP to one NetBox: kept connections, bounded in time and number, retried where that is safe.
+ * HTTP to one NetBox, retried where that is safe.
  *
  * A change whose answer was lost is not sent again here: it ends as `unknown`, and who asked looks what became of it.
  */
 export class HttpTransport implements Transport {
   private readonly base: string;
-  private readonly agent: http.Agent;
-  private readonly timeoutMs: number;
-  private readonly attempts: number;
-  private readonly pauseMs: number;
+  private readonly wire: Wire;
 
   constructor(
     private readonly config: NetBoxConfig,
     private readonly patience: Patience,
+    /** Carries the requests. @default - the network */
+    wire?: Wire,
   ) {
     this.base = config.url.replace(/\/+$/, "");
-    // Shorter than any server keeps an idle connection: one that the server is closing would lose a request.
-    const options = { keepAlive: true, timeout: 800, maxSockets: patience.concurrency ?? 4 };
-    this.agent = this.base.startsWith("https:")
-      ? new https.Agent({ ...options, ...(config.caCertificate !== undefined && { ca: config.caCertificate }) })
-      : new http.Agent(options);
-    this.timeoutMs = patience.timeoutMs ?? 30_000;
-    this.attempts = patience.attempts ?? 5;
-    this.pauseMs = patience.pauseMs ?? 200;
-    // Requests wait for a connection in numbers; each listens for the end.
-    setMaxListeners(0, patience.signal);
+    this.wire = wire ?? httpWire(this.base, patience, config.caCertificate);
   }
 
-  async call(call: Call): Promise<Answer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return judge(call, await this.send(call), this.base);
-      } catch (error) {
-        this.patience.signal.throwIfAborted();
-        const failure = error instanceof NetBoxError ? error : connectionError(call.method, this.base, error);
-        if (!failure.again || attempt >= this.attempts) throw failure;
-      }
-      // Jitter, so that programs that failed together do not come back together.
-      await sleep(this.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random()), this.patience.signal);
-    }
+  call(call: Call): Promise<Answer> {
+    return persistently(
+      this.patience,
+      () => this.send(call),
+      (error) => error instanceof NetBoxError && error.again,
+    );
   }
 
   close(): void {
-    this.agent.destroy();
+    this.wire.close();
   }
 
-  private send({ method, path, body, ifMatch }: Call): Promise<Raw> {
-    const { config, patience, agent } = this;
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    const url = `${this.base}/api/${path}`;
-    const keyword = config.token.startsWith("nbt_") ? "Bearer" : "Token";
-    return new Promise<Raw>((resolve, reject) => {
-      const late = new NetBoxError(
-        "unknown",
-        `${this.base} did not answer within ${this.timeoutMs} ms`,
-        isRepeatable(method),
-      );
-      const request = (url.startsWith("https:") ? https : http).request(url, {
-        method,
-        agent,
-        signal: patience.signal,
-        headers: {
-          Accept: "application/json",
-          Authorization: `${keyword} ${config.token}`,
-          ...(payload !== undefined && {
-            "Content-Type": "application/json",
-            "Content-Length": Buffer.byteLength(payload),
-          }),
-          ...(ifMatch !== undefined && { "If-Match": ifMatch }),
-        },
-      });
-      const timer = setTimeout(() => request.destroy(late), this.timeoutMs);
-      const fail = (error: Error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      request.on("error", fail);
-      request.on("response", (response) => {
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => {
-          text += chunk;
-        });
-        response.on("error", fail);
-        response.on("end", () => {
-          clearTimeout(timer);
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
-        });
-      });
-      request.end(payload);
+  private async send(call: Call): Promise<Answer> {
+    const { method, path, body, ifMatch } = call;
+    const keyword = this.config.token.startsWith("nbt_") ? "Bearer" : "Token";
+    const answer = this.wire.send({
+      method,
+      path: `/api/${path}`,
+      headers: {
+        Accept: "application/json",
+        Authorization: `${keyword} ${this.config.token}`,
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(ifMatch !== undefined && { "If-Match": ifMatch }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
+    return judge(call, await answer.catch((error: unknown) => this.lost(method, error)), this.base);
+  }
+
+  private lost(method: Call["method"], error: unknown): never {
+    if (this.patience.signal.aborted) throw this.patience.signal.reason;
+    if (error instanceof ProblemError) throw error;
+    if (error instanceof Late) throw new NetBoxError("unknown", error.message, isRepeatable(method));
+    throw connectionError(method, this.base, error);
   }
 }

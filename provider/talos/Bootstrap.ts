@@ -8,10 +8,11 @@ import { changesBetween } from "../host/diff";
 import { sentence } from "../host/failure";
 import { pem } from "../kubernetes/endpoint";
 import { type Context, propertyPath, type Resource } from "../resource";
+import { reaching } from "../talosctl/reach";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { type Look, waitFor } from "../wait";
 import { NO_LEADER } from "./gate";
-import { refuseClaimed, refuseSecond } from "./guard";
+import { reachOf, refuseClaimed, refuseSecond } from "./guard";
 import { address, clientConfiguration } from "./inputs";
 import { documents } from "./yaml";
 
@@ -20,6 +21,7 @@ export interface BootstrapInputs {
   readonly clientConfiguration: ClientConfiguration;
   readonly node: string;
   readonly controlPlanes: readonly string[];
+  readonly reach?: readonly { readonly address: string; readonly at: string }[];
   readonly endpoint: string;
   readonly kubernetesCa: string;
 }
@@ -38,7 +40,7 @@ const KUBERNETES = 600;
 
 export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, BootstrapOutputs> {
   const connect = (inputs: BootstrapInputs, context: Context): Talos =>
-    drivers.talos(inputs.clientConfiguration, context.redact);
+    reaching(drivers.talos(inputs.clientConfiguration, context.redact), reachOf(inputs.reach));
 
   return {
     type: "plinth:talos:Bootstrap",
@@ -47,6 +49,10 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
       clientConfiguration,
       node: address,
       controlPlanes: z.array(address).min(1).readonly(),
+      reach: z
+        .array(z.strictObject({ address, at: address }))
+        .readonly()
+        .exactOptional(),
       endpoint: z.url({ protocol: /^https$/, error: "is not an https URL" }),
       kubernetesCa: z.string().min(1),
     }),

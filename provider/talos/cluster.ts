@@ -5,6 +5,7 @@ import type { Drivers, Snapshots } from "../drivers";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
+import { reaching } from "../talosctl/reach";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { durationSeconds, type Look, waitFor } from "../wait";
 import { Diagnosed } from "./diagnosed";
@@ -26,7 +27,10 @@ export class Cluster {
     /** The lease under which it is changed. @default - none is held, nothing is changed */
     readonly holding?: Holding,
   ) {
-    this.talos = drivers.talos(inputs.clientConfiguration, context.redact);
+    const reach = Object.values(inputs.nodes).flatMap(({ address, reach: at }) =>
+      at === undefined ? [] : [[address, at] as const],
+    );
+    this.talos = reaching(drivers.talos(inputs.clientConfiguration, context.redact), new Map(reach));
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
     this.snapshots = drivers.snapshots;
   }

@@ -4,11 +4,17 @@ import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import { pem } from "../kubernetes/endpoint";
 import { propertyPath } from "../resource";
+import { type Reach, reachingProbe } from "../talosctl/reach";
 import type { Talos } from "../talosctl/talos";
 import type { BootstrapInputs } from "./Bootstrap";
 
 const HEADING = "the cluster is not begun, nothing was changed";
 const RESTORE = "if the stack's state was lost, bring it back (pulumi stack import)";
+
+/** Where control planes are called, by their own address. */
+export function reachOf(reach: BootstrapInputs["reach"] = []): Reach {
+  return new Map(reach.map(({ address, at }) => [address, at]));
+}
 
 /**
  * Refuses machines that have a configuration made with other secrets than this stack's, or while it has none yet. With
@@ -20,11 +26,15 @@ export async function refuseClaimed(
   signal: AbortSignal,
 ): Promise<void> {
   if (inputs === unknown || inputs.controlPlanes === unknown) return;
+  // Machines that are still to be made cannot be anybody's.
+  const reach = inputs.reach === undefined ? [] : known<NonNullable<BootstrapInputs["reach"]>>(inputs.reach);
+  if (reach === undefined) return;
+  const probe = reachingProbe(drivers.probe, reachOf(reach));
   const secrets = known<BootstrapInputs["clientConfiguration"]>(inputs.clientConfiguration);
   const ca = secrets && pem(secrets.caCertificate);
   const found = await Promise.all(
     inputs.controlPlanes.map(async (plane, place): Promise<readonly Problem[]> => {
-      if (plane === unknown || (await drivers.probe(plane, ca, signal)) !== "foreign") return [];
+      if (plane === unknown || (await probe(plane, ca, signal)) !== "foreign") return [];
       const reason = `${plane} already runs a configuration, and this stack does not have its secrets`;
       const fix = `${RESTORE}; if the machine is another's, take it out of the site file; if nobody needs what is on it, wipe it (talosctl reset)`;
       return [{ path: propertyPath("controlPlanes", place), reason, fix }];

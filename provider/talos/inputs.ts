@@ -28,6 +28,7 @@ export const clientConfiguration = z.strictObject({
 const node = z.strictObject({
   type: z.enum(["controlplane", "worker"]),
   address,
+  reach: address.exactOptional(),
   hostname: name,
   talos: version,
   kubernetes: version,
@@ -59,6 +60,7 @@ export const releaseInputs: z.ZodType<ClusterReleaseInputs> = z.strictObject({
     .strictObject({
       factory: z.string().min(1).exactOptional(),
       secureBoot: z.boolean().exactOptional(),
+      platform: z.string().min(1).exactOptional(),
       workersAtOnce: z.int().min(1).exactOptional(),
       together: z.boolean().exactOptional(),
       services: z.array(z.string().min(1)).readonly().exactOptional(),

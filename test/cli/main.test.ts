@@ -31,7 +31,7 @@ describe("the command line", () => {
     [["lab", "up", "--site", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml: cannot be read/],
     [
       ["lab", "up", "--site", path.join(ROOT, "stacks/Pulumi.home.yaml")],
-      /"metal" machines are real \(use `pulumi up`/,
+      /"proxmox" machines are real \(use `pulumi up`/,
     ],
   ])("%j is refused in one sentence", async (args, sentence) => {
     const { code, stderr } = await plinth(...args);

@@ -1,5 +1,5 @@
 import { type Draft, unknown } from "../../provider/draft";
-import { bootstrap } from "../../provider/talos/Bootstrap";
+import { type BootstrapInputs, bootstrap } from "../../provider/talos/Bootstrap";
 import { TalosError } from "../../provider/talosctl/talos";
 import { FakeCluster, SECRET } from "./cluster";
 import { conformance } from "./conformance";
@@ -16,7 +16,7 @@ function machines(): FakeCluster {
   );
 }
 
-const inputs = {
+const inputs: BootstrapInputs = {
   clusterName: "demo",
   clientConfiguration: { caCertificate: "-----BEGIN CERTIFICATE-----", clientCertificate: "crt", clientKey: SECRET },
   node: "10.0.0.11",

@@ -1,9 +1,19 @@
 /** The package as a stranger gets it: packed, installed into an empty project, its plugin found by the real engine. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { devDependencies, version } from "../../package.json";
+import { siteAt } from "../machine/sites";
 import { engineBinary } from "../support/engine";
 import { ROOT, siteFile } from "../support/site";
 
@@ -102,6 +112,16 @@ test("a subpath has the pools, whose addresses the packed provider knows at prev
   const { code, output } = preview({ pool });
   expect([code, output]).toEqual([0, expect.stringContaining("plinth:address:Pool pool create")]);
   expect(output).toContain("cp-0 gets 10.0.3.4");
+});
+
+test("without the optional packages plinth works, and a provider that needs one names it", () => {
+  expect(existsSync(path.join(project, "node_modules", "@muhlba91"))).toBe(false);
+  const own = run(process.execPath, ["-e", 'console.log(typeof require("plinth/machine/latitude").LatitudeServer)']);
+  expect(own).toEqual({ code: 0, output: "function\n" });
+  const { code, output } = preview({ site: siteAt("proxmox") });
+  expect(code).toBe(1);
+  expect(output).toContain("proxmox needs @muhlba91/pulumi-proxmoxve (npm install @muhlba91/pulumi-proxmoxve)");
+  expect(output).not.toMatch(/^\s+at .*\.js:\d+/m);
 });
 
 test("on PATH alone the plugin is found as well, by its name", () => {

@@ -115,7 +115,7 @@ test("the plan names the Secure Boot image and each machine's keys, a passphrase
       }),
     ),
   );
-  expect(talos.installer).toMatch(/^factory\.talos\.dev\/metal-installer-secureboot\//);
+  expect(talos.installer).toMatch(/^factory\.talos\.dev\/nocloud-installer-secureboot\//);
   const byKey = Object.fromEntries(nodes.map((node) => [node.key, node.encryption]));
   expect(byKey["controller-0"]).toEqual(SOUND);
   expect(byKey["worker-0"]).toEqual({ ephemeral: [NODE_ID, KMS] });

@@ -36,7 +36,7 @@ test("versions are normalised", () => {
 test("extensions name the image", () => {
   const { schematic, installer } = plan("home").talos;
   expect(schematic.yaml).toContain("- siderolabs/tailscale");
-  expect(installer).toBe(`factory.talos.dev/metal-installer/${schematic.id}:v1.13.9`);
+  expect(installer).toBe(`factory.talos.dev/nocloud-installer/${schematic.id}:v1.13.9`);
 });
 
 test("a pool that registers tells NetBox which machine has the address, the VIP none", () => {

@@ -18,6 +18,12 @@ export function checkBoot({ machines, talos }: Draft): Problem[] {
       },
     ];
   });
+  for (const { key, raw } of machines) {
+    const part = ["boot", "hardware"].find((each) => raw[each] !== undefined);
+    if (part === undefined || raw.mac !== undefined) continue;
+    const fix = `write the machine's mac, or leave ${part} out: a rented machine is what its provider says`;
+    problems.push({ path: `machines.${key}.${part}`, reason: "is for a machine whose MAC address is known", fix });
+  }
   if (booting.length === 0 || talos.secureBoot !== true) return problems;
   return [
     ...problems,

@@ -29,12 +29,16 @@ export interface DraftMachine {
 
 /** What of a site file is sound enough to compare. */
 export interface Draft {
+  /** The whole file as written. */
+  readonly site: Record<string, unknown>;
   readonly provider: unknown;
   readonly cidr?: Located<Cidr>;
   readonly networks: readonly Located<Cidr>[];
   readonly gateway?: Located<Address>;
   readonly vip?: Located<Address>;
   readonly hasVip: boolean;
+  /** Whether the API has a name of its own, or a load balancer in front. */
+  readonly hasEndpoint: boolean;
   readonly nameservers: readonly Located<Address>[];
   readonly claims: readonly Located<string>[];
   readonly pools: readonly {
@@ -92,12 +96,14 @@ export function readDraft(raw: unknown): Draft {
   const gateway = located(network.gateway, "network.gateway", parseAddress);
   const vip = located(network.vip, "network.vip", parseAddress);
   return {
-    provider: site.provider,
+    site,
+    provider: site.provider ?? "metal",
     ...(cidr && { cidr }),
     networks: [cidr, pods, services].filter((network) => network !== undefined),
     ...(gateway && { gateway }),
     ...(vip && { vip }),
     hasVip: network.vip !== undefined,
+    hasEndpoint: network.endpoint !== undefined || record(site[String(site.provider)]).loadBalancer !== undefined,
     nameservers: list(network.nameservers)
       .map((value, index) => located(value, `network.nameservers[${index}]`, parseAddress))
       .filter((nameserver) => nameserver !== undefined),

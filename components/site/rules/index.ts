@@ -8,6 +8,7 @@ import { checkDeclaredHardware } from "./hardware";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
+import { checkProvider } from "./provider";
 import { checkTalos } from "./talos";
 
 /**
@@ -26,6 +27,7 @@ const RULES = [
   checkIdentities,
   checkControlPlanes,
   checkPools,
+  checkProvider,
   checkTalos,
   checkBackup,
   checkBoot,

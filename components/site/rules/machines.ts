@@ -45,12 +45,12 @@ function duplicates(
 }
 
 /** As many control planes as etcd needs to survive a loss, and one address in front of them. */
-export function checkControlPlanes({ machines, hasVip }: Draft): Problem[] {
+export function checkControlPlanes({ machines, hasVip, hasEndpoint }: Draft): Problem[] {
   // Without every role there is nothing to count yet.
   if (!machines.every((machine) => machine.role === "controlplane" || machine.role === "worker")) return [];
   const count = machines.filter((machine) => machine.role === "controlplane").length;
   const problems = [...controlPlaneProblems("machines", count)];
-  if (count > 1 && !hasVip) {
+  if (count > 1 && !hasVip && !hasEndpoint) {
     problems.push({
       path: "network.vip",
       reason: `is missing with ${count} control planes`,

@@ -5,7 +5,12 @@ import type { ConfigDocument } from "./yaml";
 
 /** The fields of the v1alpha1 document, less those that the contract has moved to documents. */
 export function legacyFields(model: NodeModel, has: Has): ConfigDocument {
-  return { machine: machine(model, has), cluster: has("1.14") ? {} : cluster(model) };
+  return { machine: machine(model, has), cluster: { ...(has("1.14") ? {} : cluster(model)), ...etcd(model) } };
+}
+
+/** No contract has moved etcd's own networks to a document yet. */
+function etcd({ type, etcdSubnets }: NodeModel): ConfigDocument {
+  return type === "controlplane" && etcdSubnets !== undefined ? { etcd: { advertisedSubnets: etcdSubnets } } : {};
 }
 
 function machine(model: NodeModel, has: Has): ConfigDocument {
@@ -26,6 +31,7 @@ function machine(model: NodeModel, has: Has): ConfigDocument {
           nodeLabels: model.labels,
           nodeTaints: selfTaints(model),
           sysctls: model.sysctls,
+          kernel: { modules: model.kernelModules?.map((name) => ({ name })) },
         }),
   };
 }

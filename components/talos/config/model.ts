@@ -30,6 +30,8 @@ export interface NodeModel {
     /** Additional names and addresses in the certificate of the Kubernetes API. */
     readonly certSANs?: readonly string[];
   };
+  /** Networks etcd's own address is chosen from; only on control planes. @default - any of the machine's addresses */
+  readonly etcdSubnets?: readonly string[];
   /** kubelet. @default - Talos' own */
   readonly kubelet?: {
     /** Additional command line flags, without the dashes. */
@@ -57,6 +59,8 @@ export interface NodeModel {
   readonly allowSchedulingOnControlPlanes?: boolean;
   /** Kernel parameters, as `net.ipv4.ip_forward`. @default - none */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** Kernel modules that are loaded beside those Talos loads by itself. @default - none */
+  readonly kernelModules?: readonly string[];
   /** Disk encryption of the system volumes. @default - not encrypted */
   readonly encryption?: { readonly state?: VolumeKeys; readonly ephemeral?: VolumeKeys };
 }

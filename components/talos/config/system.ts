@@ -13,6 +13,7 @@ export function systemDocuments(model: NodeModel, has: Has): readonly ConfigDocu
       ? [configDocument("EnvironmentConfig", { variables: model.environment })]
       : []),
     ...(has("1.14") && isAny(model.sysctls) ? [configDocument("SysctlConfig", { params: model.sysctls })] : []),
+    ...(has("1.14") ? (model.kernelModules ?? []).map((name) => configDocument("KernelModuleConfig", { name })) : []),
     ...(has("1.14") && model.install !== undefined
       ? [
           configDocument("UnattendedInstallConfig", {

@@ -33,8 +33,12 @@ export interface Visit {
 /** Image that a node boots in a hop. */
 function imageOf(cluster: Cluster, key: string, hop: TalosHop, runs: string | undefined): string {
   const schematic = cluster.node(key).schematic ?? runs ?? PLAIN_SCHEMATIC;
-  const { factory, secureBoot = false } = cluster.inputs.upgrade ?? {};
-  return installerImage({ schematic, version: hop.to, secureBoot, ...(factory !== undefined && { factory }) });
+  const { factory, platform, secureBoot = false } = cluster.inputs.upgrade ?? {};
+  return installerImage({
+    ...{ schematic, version: hop.to, secureBoot },
+    ...(factory !== undefined && { factory }),
+    ...(platform !== undefined && { platform }),
+  });
 }
 
 /** Whether the Talos that runs installs by one call and reboots by another. */

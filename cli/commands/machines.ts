@@ -1,0 +1,126 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Judged, judgeOffers, type Wish } from "../../components/machine/latitude/plans";
+import { ProblemError } from "../../components/problem";
+import { asProblem } from "../../provider/latitude/check";
+import { realLatitudeDrivers } from "../../provider/latitude/drivers";
+import { table } from "../table";
+
+/** `plinth machines`: what can be rented, and what it costs. */
+export function registerMachines(program: Command): void {
+  const machines = program.command("machines").description("machines that are rented: plans, stock, prices, bills");
+  const vendor = () =>
+    new Option("--provider <provider>", "who rents them").choices(["latitude"]).makeOptionMandatory();
+  machines
+    .command("plans")
+    .description("plans by price, each with why it can be ordered or not")
+    .addOption(vendor())
+    .option("--gpu", "with a GPU")
+    .option("--region <slug>", "at this site, as NYC")
+    .option("--plan <slug>", "this plan, as c3-small-x86")
+    .option("--memory <GB>", "with at least so much memory", wholeNumber)
+    .option("--cores <count>", "with at least so many cores", wholeNumber)
+    .option("--all", "also what does not fit, with the reasons")
+    .action(async ({ gpu, region, plan, memory, cores, all }: PlanOptions) => {
+      const wish: Wish = {
+        ...(gpu === true && { gpu }),
+        ...(region !== undefined && { site: region }),
+        ...(plan !== undefined && { plan }),
+        ...(memory !== undefined && { memoryGB: memory }),
+        ...(cores !== undefined && { cores }),
+      };
+      const offers = await asked((api, signal) => api.offers(signal));
+      const judged = judgeOffers(offers, wish);
+      const fitting = judged.filter(({ against }) => against.length === 0);
+      process.stdout.write(planText(all === true ? judged : fitting, judged));
+    });
+  machines
+    .command("bill")
+    .description("servers of a project that exist, and what it has used in this billing period")
+    .addOption(vendor())
+    .requiredOption("--project <project>", "its id or slug")
+    .action(async ({ project }: { readonly project: string }) => {
+      const [servers, usage] = await Promise.all([
+        asked((api, signal) => api.servers(project, undefined, signal)),
+        asked((api, signal) => api.usage(project, signal)),
+      ]);
+      const rows = servers.map(({ hostname, id, plan, site, billing, status }) => [
+        hostname,
+        id,
+        plan,
+        site,
+        billing,
+        status,
+      ]);
+      const used = usage.map(({ name, hostname, quantity, unit, price }) => [
+        name,
+        hostname ?? "-",
+        `${quantity} ${unit}`,
+        `${price.toFixed(2)} $`,
+      ]);
+      const total = usage.reduce((sum, { price }) => sum + price, 0);
+      process.stdout.write(
+        [
+          ...table([["SERVER", "ID", "PLAN", "REGION", "BILLING", "STATUS"], ...rows]),
+          "",
+          ...table([["PRODUCT", "SERVER", "QUANTITY", "PRICE"], ...used]),
+          `total ${total.toFixed(2)} $`,
+          "",
+        ].join("\n"),
+      );
+    });
+}
+
+interface PlanOptions {
+  readonly gpu?: boolean;
+  readonly region?: string;
+  readonly plan?: string;
+  readonly memory?: number;
+  readonly cores?: number;
+  readonly all?: boolean;
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("write a whole number");
+}
+
+type Api = ReturnType<typeof realLatitudeDrivers.latitude>;
+
+/** One question to the API; what is the user's to mend is told as a problem. */
+async function asked<T>(question: (api: Api, signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(120_000);
+  const api = realLatitudeDrivers.latitude({ config: {}, signal });
+  try {
+    return await question(api, signal);
+  } catch (error) {
+    const problem = asProblem(error);
+    throw problem === undefined ? error : new ProblemError("Latitude.sh cannot be asked:", [problem]);
+  } finally {
+    api.close();
+  }
+}
+
+function planText(shown: readonly Judged[], all: readonly Judged[]): string {
+  const money = (amount: number | undefined) => (amount === undefined ? "-" : amount.toFixed(2));
+  const rows = shown.map(({ offer, against }) => [
+    offer.plan,
+    offer.site,
+    String(offer.cores),
+    `${offer.memoryGB} GB`,
+    offer.drives,
+    offer.gpu ?? "-",
+    money(offer.hour),
+    money(offer.month),
+    against.length === 0 ? "can be ordered" : against.join(", "),
+  ]);
+  if (rows.length === 0) {
+    const [nearest] = all;
+    const hint =
+      nearest === undefined
+        ? ""
+        : `; the nearest, ${nearest.offer.plan} in ${nearest.offer.site}, ${nearest.against.join(" and ")}`;
+    return `nothing fits${hint}. --all shows everything with the reasons.\n`;
+  }
+  const head = ["PLAN", "REGION", "CORES", "MEMORY", "DRIVES", "GPU", "$/HOUR", "$/MONTH", "WHY"];
+  return `${table([head, ...rows]).join("\n")}\n`;
+}

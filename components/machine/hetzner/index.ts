@@ -1,0 +1,1 @@
+export { HetznerMachines } from "./HetznerMachines";

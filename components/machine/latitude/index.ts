@@ -1,0 +1,3 @@
+export { LatitudeMachines } from "./LatitudeMachines";
+export { LatitudeServer, type LatitudeServerArgs } from "./LatitudeServer";
+export { LatitudeVirtualNetwork, type LatitudeVirtualNetworkArgs } from "./LatitudeVirtualNetwork";

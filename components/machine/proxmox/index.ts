@@ -1,0 +1,2 @@
+export { ProxmoxCsiToken, type ProxmoxCsiTokenArgs } from "./ProxmoxCsiToken";
+export { ProxmoxMachines } from "./ProxmoxMachines";

@@ -1,0 +1,1 @@
+export { VultrMachines } from "./VultrMachines";

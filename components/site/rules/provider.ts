@@ -1,0 +1,107 @@
+import { PROVIDERS, type ProviderName, type Traits } from "../../machine/contract";
+import { TRAITS } from "../../machine/providers";
+import type { Problem } from "../../problem";
+import type { Draft, DraftMachine } from "./draft";
+
+/** Providers whose machines need more than the machines' own lines: each has a part of its name in the site file. */
+const WITH_PART = ["latitude", "proxmox", "hetzner", "vultr"] as const satisfies readonly ProviderName[];
+
+/** Host names at a vendor are one label. */
+const LONGEST_LABEL = 63;
+
+/** What the provider needs is said, and nothing that belongs to another one, or that it says itself. */
+export function checkProvider(draft: Draft): Problem[] {
+  const provider = PROVIDERS.find((name) => name === draft.provider);
+  if (provider === undefined) return [];
+  const traits = TRAITS[provider];
+  return [
+    ...WITH_PART.flatMap((part) => partProblem(part, provider, draft.site)),
+    ...(traits.reach === "internet" ? networkProblems(draft, traits) : []),
+    ...gpuProblems(draft),
+    ...draft.machines.flatMap((machine) => machineProblems(machine, provider, traits, draft.site)),
+  ];
+}
+
+/** A schematic that is named by its id cannot have a driver added. */
+function gpuProblems({ machines, talos }: Draft): Problem[] {
+  const keys = machines.filter(({ raw }) => typeof raw.gpus === "number" && raw.gpus > 0).map(({ key }) => key);
+  if (keys.length === 0 || talos.schematic === undefined) return [];
+  const reason = `it is the image of every machine, and ${keys.join(", ")} needs NVIDIA's driver in its own`;
+  return [{ path: "talos.schematic", reason, fix: "write what the image is made of in talos.extensions instead" }];
+}
+
+function partProblem(part: ProviderName, provider: ProviderName, site: Draft["site"]): Problem[] {
+  if (part === provider && site[part] === undefined) {
+    const reason = `is missing with provider: ${provider}`;
+    return [{ path: part, reason, fix: `add it; docs/providers.md shows a site at ${TRAITS[part].title}` }];
+  }
+  if (part !== provider && site[part] !== undefined) {
+    const reason = `stands beside provider: ${provider}`;
+    return [{ path: part, reason, fix: `remove it, or write provider: ${part}` }];
+  }
+  return [];
+}
+
+/** Rented machines have a way to the Internet of their own, and are called there. */
+function networkProblems({ gateway, vip, hasVip, hasEndpoint }: Draft, { title, sharedAddress }: Traits): Problem[] {
+  const problems: Problem[] = [];
+  if (gateway !== undefined) {
+    const reason = `machines at ${title} have a default route of their own`;
+    problems.push({ path: gateway.path, reason, fix: "remove it" });
+  }
+  if (!hasEndpoint) {
+    problems.push({
+      path: "network.endpoint",
+      reason: `is missing: machines at ${title} are called over the Internet`,
+      fix: "write a DNS name that will point at the control planes; the output reach tells their addresses before it is needed",
+    });
+  }
+  if (hasVip && !sharedAddress) {
+    const reason = `control planes at ${title} cannot share an address`;
+    problems.push({
+      path: vip?.path ?? "network.vip",
+      reason,
+      fix: "remove it; network.endpoint or a loadBalancer takes its place",
+    });
+  }
+  return problems;
+}
+
+function machineProblems(
+  { key, mac, raw }: DraftMachine,
+  provider: ProviderName,
+  { title, mac: teller, architectures, billed }: Traits,
+  site: Draft["site"],
+): Problem[] {
+  const problems: Problem[] = [];
+  const add = (field: string, reason: string, fix: string) =>
+    problems.push({ path: `machines.${key}.${field}`, reason, fix });
+  if (teller === "site" && raw.mac === undefined) {
+    add("mac", "is missing", "add it: six hex pairs, as in 52:54:00:12:34:56");
+  }
+  if (teller === "provider" && mac !== undefined) {
+    add("mac", `${title} tells it once the machine is there`, "remove it");
+  }
+  const arch = raw.arch ?? "amd64";
+  if (typeof arch === "string" && ["amd64", "arm64"].includes(arch) && !architectures.some((each) => each === arch)) {
+    add("arch", `${arch} cannot be had at ${title}`, `write ${architectures.join(" or ")}`);
+  }
+  if (raw.size !== undefined && !billed) add("size", `nothing is rented with provider: ${provider}`, "remove it");
+  if (raw.vm !== undefined && provider !== "proxmox") {
+    add(
+      "vm",
+      `there are no virtual machines to make with provider: ${provider}`,
+      "remove it, or write provider: proxmox",
+    );
+  }
+  const label = `${String(site.name)}-${key}`;
+  if (billed && label.length > LONGEST_LABEL) {
+    const fix = `shorten the site's name or the key by ${label.length - LONGEST_LABEL}`;
+    problems.push({
+      path: `machines.${key}`,
+      reason: `its name at ${title} would be longer than ${LONGEST_LABEL} letters`,
+      fix,
+    });
+  }
+  return problems;
+}

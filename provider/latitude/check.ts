@@ -1,0 +1,88 @@
+/** Everything that would keep a server from being ordered, told at preview. */
+import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
+import { orderProblems } from "../../components/machine/latitude/plans";
+import { type Problem, ProblemError } from "../../components/problem";
+import { type Draft, known } from "../draft";
+import type { Change, Context } from "../resource";
+import { type Latitude, LatitudeError } from "./api";
+import type { LatitudeDrivers } from "./drivers";
+import { existing } from "./order";
+
+/** Problems of an order that is still to be made; a server that exists was found good when it was ordered. */
+export async function serverProblems(
+  drivers: LatitudeDrivers,
+  draft: Draft<ServerInputs>,
+  context: Context,
+  accepted?: () => Draft<ServerInputs>,
+): Promise<readonly Problem[]> {
+  const wanted = known<ServerInputs>(draft);
+  if (wanted === undefined) return [];
+  const before = accepted === undefined ? undefined : known<ServerInputs>(accepted());
+  // Of a server that exists the diff says what may change.
+  if (before !== undefined && sameServer(before, wanted)) return [];
+  try {
+    const api = drivers.latitude(context);
+    try {
+      return await orderable(api, wanted, context.signal);
+    } finally {
+      api.close();
+    }
+  } catch (error) {
+    if (error instanceof ProblemError) return error.problems;
+    const problem = asProblem(error);
+    if (problem !== undefined) return [problem];
+    throw error;
+  }
+}
+
+async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSignal): Promise<readonly Problem[]> {
+  const { project } = wanted;
+  if (!(await api.hasProject(project, signal))) {
+    const reason = `the token sees no project "${project}"`;
+    return [{ path: "project", reason, fix: "write its id or slug, or use a token of its team" }];
+  }
+  // An earlier run may have ordered it and died: then there is nothing left to order.
+  if ((await existing(api, wanted, signal)) !== undefined) return [];
+  const problems = [...orderProblems(await api.offers(signal), wanted)];
+  const { limit, used } = await api.quota(signal);
+  if (limit !== undefined && used >= limit) {
+    problems.push({
+      path: "",
+      reason: `the team may have ${limit} servers and has ${used}`,
+      fix: "give one back, or ask Latitude.sh for a higher limit",
+    });
+  }
+  return problems;
+}
+
+const sameServer = (a: ServerInputs, b: ServerInputs): boolean =>
+  a.project === b.project && a.hostname === b.hostname && a.generation === b.generation;
+
+/** What a person can do about a failure that is theirs to mend; `undefined` for the vendor's own trouble. */
+export function asProblem(error: unknown): Problem | undefined {
+  if (!(error instanceof LatitudeError)) return undefined;
+  if (error.kind === "denied") {
+    return {
+      path: "latitude.token",
+      reason: error.message,
+      fix: "use a valid API key whose role may list plans and create, change and delete servers and virtual networks",
+    };
+  }
+  if (error.kind === "unreachable" || error.kind === "foreign") {
+    return { path: "latitude.url", reason: error.message, fix: "leave it out for the public API, or correct it" };
+  }
+  return undefined;
+}
+
+/** Another plan, site, project or name is another server: only somebody who says so gets one. */
+export function refuseAnother(changes: readonly Change[], { hostname, generation = 1 }: ServerInputs): void {
+  const other = changes.map(({ path }) => path).filter((path) => path !== "billing");
+  if (other.length === 0) return;
+  throw new ProblemError(`${hostname} is not replaced:`, [
+    {
+      path: other[0] ?? "",
+      reason: `another ${other.join(" and ")} is another server, and the data of this one would be lost`,
+      fix: `write generation: ${generation + 1} for the machine if another one shall take its place`,
+    },
+  ]);
+}

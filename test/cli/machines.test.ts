@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { FakeLatitude, TOKEN } from "../latitude/fake";
+import { ROOT } from "../support/site";
+
+jest.setTimeout(60_000);
+
+const fake = new FakeLatitude();
+let url: string;
+beforeAll(async () => {
+  url = await fake.listen();
+});
+afterAll(() => fake.close());
+
+function plinth(args: readonly string[], token = TOKEN) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const env = { ...process.env, PLINTH_LATITUDE_URL: url, LATITUDESH_BEARER: token };
+    const command = [path.join(ROOT, "dist/cli/main.js"), "machines", ...args];
+    execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+test("plans come by price, and what does not fit with its reasons", async () => {
+  const { stdout } = await plinth(["plans", "--provider", "latitude", "--gpu", "--region", "NYC"]);
+  const [head, ...rows] = stdout.trim().split("\n");
+  expect(head?.split(/\s{2,}/)).toEqual([
+    "PLAN",
+    "REGION",
+    "CORES",
+    "MEMORY",
+    "DRIVES",
+    "GPU",
+    "$/HOUR",
+    "$/MONTH",
+    "WHY",
+  ]);
+  expect(rows).toHaveLength(1);
+  expect(rows[0]).toMatch(
+    /^g4-rtx6kpro-large +NYC +64 +1024 GB +2 x 480 GB SSD +4 x NVIDIA RTX 6000 Pro +8\.10 .*can be ordered$/,
+  );
+  const all = (await plinth(["plans", "--provider", "latitude", "--gpu", "--region", "NYC", "--all"])).stdout;
+  expect(all).toMatch(/^g3-large-x86 +NYC .*is out of stock$/m);
+  expect(all).toMatch(/^c2-small-x86 +FRA .*is in FRA, has no GPU, is out of stock$/m);
+});
+
+test("when nothing fits the nearest is named", async () => {
+  const { stdout } = await plinth(["plans", "--provider", "latitude", "--gpu", "--region", "FRA"]);
+  expect(stdout).toBe(
+    "nothing fits; the nearest, c3-medium-x86 in FRA, has no GPU. --all shows everything with the reasons.\n",
+  );
+});
+
+test("a bad key is told as one, and is in no output", async () => {
+  const { code, stderr } = await plinth(["plans", "--provider", "latitude"], "ak_wrong-one");
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/latitude\.token: .*The API key is not valid.*use a valid API key/),
+  ]);
+  expect(stderr).not.toContain("ak_wrong-one");
+});
+
+test("the bill shows what exists and what it has cost", async () => {
+  const headers = { authorization: `Bearer ${TOKEN}`, "api-version": "2023-06-01" };
+  const attributes = {
+    project: "home",
+    plan: "c2-small-x86",
+    site: "NYC",
+    hostname: "home-cp-1",
+    operating_system: "ipxe",
+    ipxe: "https://a",
+  };
+  fake.answer({
+    method: "POST",
+    path: "/servers",
+    headers,
+    body: JSON.stringify({ data: { type: "servers", attributes } }),
+  });
+  const { stdout } = await plinth(["bill", "--provider", "latitude", "--project", "home"]);
+  expect(stdout).toMatch(/^home-cp-1 +sv_1 +c2-small-x86 +NYC +hourly +deploying$/m);
+  expect(stdout).toMatch(/^total 0\.63 \$$/m);
+});

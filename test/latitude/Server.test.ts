@@ -1,0 +1,264 @@
+import type { ServerInputs, ServerOutputs } from "../../components/machine/latitude/LatitudeServer";
+import { formatProblem } from "../../components/problem";
+import { type Draft, unknown } from "../../provider/draft";
+import { latitude } from "../../provider/latitude/client";
+import { latitudeServer } from "../../provider/latitude/Server";
+import { conformance } from "../provider/conformance";
+import { listen } from "../provider/context";
+import { TOKEN } from "./fake";
+import { server, World } from "./world";
+
+conformance<ServerInputs, ServerOutputs>("latitude:Server", {
+  make: () => {
+    const world = new World();
+    return Object.assign(world, { resource: world.server });
+  },
+  inputs: server,
+  changed: { ...server, billing: "monthly" },
+  bad: {
+    inputs: { ...server, hostname: "cp_1.home", ipxe: "tftp://10.0.0.1", generation: 0 },
+    paths: ["hostname", "ipxe", "generation"],
+  },
+  secrets: [TOKEN],
+  privileged: ["order", "release"],
+  lose: (world) => {
+    (world as unknown as World).fake.servers.length = 0;
+  },
+});
+
+const draft = (inputs: ServerInputs): Draft<ServerInputs> => inputs as Draft<ServerInputs>;
+const asked = async (inputs: ServerInputs, world = new World()) =>
+  (await world.server.check(draft(inputs), listen().context)).map(formatProblem);
+const made = async (world = new World(), inputs = server) => {
+  const { id, outputs, failures } = await world.server.create(inputs, listen().context);
+  return { world, id, state: { inputs, outputs }, failures };
+};
+
+describe("an order", () => {
+  test("ends in a server with its address, route and links", async () => {
+    const { state } = await made();
+    expect(state.outputs).toMatchObject({
+      serverId: "sv_1",
+      status: "on",
+      address: "198.51.100.11",
+      gateway: "198.51.100.1",
+      prefixLength: 25,
+      publicMac: "aa:bb:cc:00:00:01",
+      privateMac: "aa:bb:cc:00:01:01",
+      rack: "rack_1",
+    });
+  });
+
+  test("whose answer was lost is found, and not made again", async () => {
+    const world = new World();
+    world.fake.fault("lost-answer").fault("late-list");
+    const { failures } = await made(world);
+    expect(failures).toBeUndefined();
+    expect([world.fake.orders, world.fake.servers.length]).toEqual([1, 1]);
+  });
+
+  test("of a run that was killed is found by the next one", async () => {
+    const { world } = await made();
+    const again = await world.server.create(server, listen().context);
+    expect([again.id, world.fake.orders]).toEqual(["sv_1", 1]);
+  });
+
+  test("that no list shows yet is found by what this host has noted", async () => {
+    const world = new World();
+    world.fake.fault("late-list");
+    await made(world);
+    expect((await made(world)).id).toBe("sv_1");
+    expect(world.fake.orders).toBe(1);
+  });
+
+  test("that a stranger's server of the same name would take is refused, with what it is", async () => {
+    const { world } = await made();
+    const other = { ...server, plan: "c3-medium-x86" };
+    await expect(world.server.create(other, listen().context)).rejects.toThrow(
+      /sv_1 is a c2-small-x86 in NYC, not a c3-medium-x86 in NYC \(rename or delete it/,
+    );
+    expect(world.fake.orders).toBe(1);
+  });
+
+  test("is not made while two servers have its name", async () => {
+    const { world } = await made();
+    const [first] = world.fake.servers;
+    if (first !== undefined) world.fake.servers.push({ ...first, id: "sv_9" });
+    await expect(world.server.create(server, listen().context)).rejects.toThrow(/sv_1 and sv_9 of home are all called/);
+  });
+
+  test("that is sold out after the preview makes nothing and says what is left to do", async () => {
+    const world = new World();
+    expect(await asked(server, world)).toEqual([]);
+    world.fake.fault("sold-out");
+    await expect(world.server.create(server, listen().context)).rejects.toThrow(
+      /the last c2-small-x86 in NYC went to somebody else since the preview \(plinth machines plans --provider latitude --region NYC/,
+    );
+    expect(world.fake.servers).toEqual([]);
+  });
+
+  test.each(["busy", "broken"] as const)("waits out an API that is %s", async (fault) => {
+    const world = new World();
+    world.fake.fault(fault, 3);
+    expect((await made(world)).failures).toBeUndefined();
+    expect(world.fake.servers).toHaveLength(1);
+  });
+
+  test("that Latitude.sh cannot deploy is kept, told, and shown as something left to do", async () => {
+    const world = new World();
+    world.fake.fault("failed-deployment");
+    const { state, failures } = await made(world);
+    expect(failures).toEqual([
+      expect.stringMatching(/home-cp-1 \(sv_1\): Latitude.sh could not deploy it.*billed until then/),
+    ]);
+    expect(state.outputs).toMatchObject({ serverId: "sv_1", status: "failed_deployment" });
+    const diff = await world.server.diff(state, draft(server), listen().context);
+    expect(diff).toEqual([{ path: "status", kind: "update", output: true }]);
+  });
+
+  test("that Latitude.sh takes back is told", async () => {
+    const world = new World();
+    world.fake.fault("reaped");
+    expect((await made(world)).failures).toEqual([
+      expect.stringMatching(/took it back: pulumi refresh, then update again/),
+    ]);
+    expect((await world.server.read("sv_1", (await made(world)).state, listen().context))?.outputs.serverId).toBe(
+      "sv_2",
+    );
+  });
+
+  test("that is stuck is given up when the update is cancelled, and the next one goes on with the same server", async () => {
+    const world = new World();
+    world.fake.fault("stuck");
+    const heard = listen();
+    setTimeout(() => heard.abort(), 50);
+    const first = await world.server.create(server, heard.context);
+    expect(first.failures).toEqual([expect.stringContaining("the update was cancelled")]);
+    for (const each of world.fake.servers) each.status = "on";
+    const state = { inputs: server, outputs: first.outputs };
+    const second = await world.server.update(first.id, state, server, listen().context);
+    expect([second.failures, second.outputs.address, world.fake.orders]).toEqual([undefined, "198.51.100.11", 1]);
+  });
+});
+
+describe("a preview refuses", () => {
+  test("an unknown plan and site, with the nearest that there are", async () => {
+    expect(await asked({ ...server, site: "OSL", plan: "c9" })).toEqual([
+      'site: there is no site "OSL" (choose one of DAL, FRA, NYC)',
+      'plan: there is no plan "c9" (in stock: c2-small-x86 in NYC (0.21 $/h), c2-small-x86 in DAL (0.21 $/h), c3-medium-x86 in NYC (0.41 $/h))',
+    ]);
+  });
+
+  test("a site without the plan, and a plan without stock", async () => {
+    expect(await asked({ ...server, plan: "m4-metal-large" })).toEqual([
+      "plan: NYC does not have m4-metal-large (in stock in NYC: g4-rtx6kpro-large (8.10 $/h), c3-medium-x86 (0.41 $/h), c2-small-x86 (0.21 $/h); m4-metal-large is in stock in DAL)",
+    ]);
+    expect(await asked({ ...server, plan: "g3-large-x86", gpu: true })).toEqual([
+      "plan: g3-large-x86 is out of stock in NYC (in stock in NYC with a GPU: g4-rtx6kpro-large (8.10 $/h); g3-large-x86 is in stock in DAL)",
+    ]);
+  });
+
+  test("a GPU of a plan without one", async () => {
+    expect(await asked({ ...server, gpu: true })).toEqual([
+      "gpu: c2-small-x86 has no GPU (in stock in NYC with a GPU: g4-rtx6kpro-large (8.10 $/h))",
+    ]);
+  });
+
+  test("a quota that is used up, a project nobody sees, and a key that is not valid", async () => {
+    const world = new World();
+    world.fake.limit = 0;
+    expect(await asked(server, world)).toEqual([
+      expect.stringContaining("the team may have 0 servers and has 0 (give one back"),
+    ]);
+    expect(await asked({ ...server, project: "elsewhere" })).toEqual([
+      expect.stringContaining('project: the token sees no project "elsewhere"'),
+    ]);
+    const wrong = new World();
+    const drivers = {
+      ...wrong.drivers,
+      latitude: () => latitude(wrong.fake.wire(), "wrong", { signal: listen().context.signal }),
+    };
+    const found = await latitudeServer(drivers).check(draft(server), listen().context);
+    expect(found.map(formatProblem)).toEqual([
+      expect.stringMatching(/^latitude.token: .*not valid.* \(use a valid API key/),
+    ]);
+  });
+
+  test("nothing about a server that was ordered already, though its plan is sold out now", async () => {
+    const { world } = await made(new World(), { ...server, plan: "c3-medium-x86" });
+    const { fake } = world;
+    fake.limit = 1;
+    expect(await asked({ ...server, plan: "c3-medium-x86" }, world)).toEqual([]);
+    const before = fake.requests.length;
+    await world.server.check(draft(server), listen().context, () => draft(server));
+    expect(fake.requests.length).toBe(before);
+    // What may change of it is told by the diff alone.
+    const other = { ...server, plan: "m4-metal-large" };
+    expect(await world.server.check(draft(other), listen().context, () => draft(server))).toEqual([]);
+  });
+});
+
+describe("a server is never replaced", () => {
+  test("for another image: the change is none", async () => {
+    const { world, state } = await made();
+    const other = { ...server, ipxe: server.ipxe.replace("v1.13.9", "v1.14.0"), gpu: true };
+    expect(await world.server.diff(state, draft(other), listen().context)).toEqual([]);
+  });
+
+  test("for another plan or site: that is refused with the way", async () => {
+    const { world, state } = await made();
+    const other = { ...server, plan: "c3-medium-x86", site: "FRA" };
+    await expect(async () => world.server.diff(state, draft(other), listen().context)).rejects.toThrow(
+      /another site and plan is another server.*write generation: 2/,
+    );
+  });
+
+  test("unless somebody raises its generation", async () => {
+    const { world, state } = await made();
+    const other = { ...server, plan: "c3-medium-x86", hostname: "home-cp-1-g2", generation: 2 };
+    const diff = await world.server.diff(state, draft(other), listen().context);
+    expect(diff.map(({ path, replace }) => [path, replace !== undefined])).toEqual([
+      ["plan", true],
+      ["hostname", true],
+      ["generation", true],
+    ]);
+  });
+
+  test("because a value is not known yet", async () => {
+    const { world, state } = await made();
+    const partly = { ...server, ipxe: unknown } as Draft<ServerInputs>;
+    expect(await world.server.diff(state, partly, listen().context)).toEqual([]);
+  });
+});
+
+describe("giving back", () => {
+  const billedAs = async (billing: ServerInputs["billing"]) => {
+    const { world, id, state } = await made(new World(), { ...server, ...(billing && { billing }) });
+    const heard = listen();
+    await world.server.delete(id, state, heard.context);
+    expect(world.fake.servers).toEqual([]);
+    return heard.lines.at(-1);
+  };
+
+  test("says what is still billed", async () => {
+    expect(await billedAs(undefined)).toMatch(/given back: billed by the hour until now/);
+    expect(await billedAs("monthly")).toMatch(/stays paid until 2026-09-01, and nothing is refunded/);
+    expect(await billedAs("yearly")).toMatch(/reserved: the committed term stays paid/);
+  });
+
+  test("waits until a half-deleted server is gone", async () => {
+    const { world, id, state } = await made();
+    world.fake.fault("half-deleted");
+    const heard = listen();
+    await world.server.delete(id, state, heard.context);
+    expect(world.fake.servers).toEqual([]);
+    expect(heard.lines).toContain("home-cp-1 given back: it is still there (disk_erasing)");
+  });
+
+  test("is refused for a locked one", async () => {
+    const { world, id, state } = await made();
+    for (const each of world.fake.servers) each.locked = true;
+    await expect(world.server.delete(id, state, listen().context)).rejects.toThrow(/sv_1 is locked.*unlock it there/);
+    expect(world.fake.servers).toHaveLength(1);
+  });
+});

@@ -1,0 +1,67 @@
+import type {
+  VirtualNetworkInputs,
+  VirtualNetworkOutputs,
+} from "../../components/machine/latitude/LatitudeVirtualNetwork";
+import { conformance } from "../provider/conformance";
+import { listen } from "../provider/context";
+import { TOKEN } from "./fake";
+import { server, World } from "./world";
+
+const inputs: VirtualNetworkInputs = { project: "home", site: "NYC", description: "plinth home", servers: ["sv_1"] };
+
+/** A world with two servers that are on. */
+function rented(): World {
+  const world = new World();
+  const attributes = { ...server, operating_system: "ipxe" };
+  for (const hostname of ["home-cp-1", "home-cp-2"]) {
+    const body = JSON.stringify({ data: { type: "servers", attributes: { ...attributes, hostname } } });
+    const headers = { authorization: `Bearer ${TOKEN}`, "api-version": "2023-06-01" };
+    world.fake.answer({ method: "POST", path: "/servers", headers, body });
+  }
+  return world;
+}
+
+conformance<VirtualNetworkInputs, VirtualNetworkOutputs>("latitude:VirtualNetwork", {
+  make: () => {
+    const world = rented();
+    return Object.assign(world, { resource: world.network });
+  },
+  inputs,
+  changed: { ...inputs, servers: ["sv_1", "sv_2"] },
+  bad: { inputs: { ...inputs, site: "", servers: [""] }, paths: ["site", "servers[0]"] },
+  secrets: [TOKEN],
+  privileged: ["removeNetwork"],
+  lose: (world) => {
+    (world as unknown as World).fake.networks.length = 0;
+  },
+});
+
+test("servers come and go in place, and the VLAN id stays", async () => {
+  const world = rented();
+  const { id, outputs } = await world.network.create(inputs, listen().context);
+  expect(outputs).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_1"] });
+  const other = { ...inputs, servers: ["sv_2"] };
+  const { outputs: after } = await world.network.update(id, { inputs, outputs }, other, listen().context);
+  expect(after).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_2"] });
+  await world.network.delete(id, { inputs: other, outputs: after }, listen().context);
+  expect([world.fake.networks, world.fake.assignments]).toEqual([[], []]);
+});
+
+test("one whose answer was lost is found, and not made again", async () => {
+  const world = rented();
+  world.fake.fault("lost-answer");
+  const { failures } = await world.network.create(inputs, listen().context);
+  expect([failures, world.fake.networks.length]).toEqual([undefined, 1]);
+});
+
+test("a server that does not connect is told, and tried again without a second assignment", async () => {
+  const world = rented();
+  world.fake.fault("unconnected");
+  const heard = listen();
+  setTimeout(() => heard.abort(), 50);
+  const first = await world.network.create(inputs, heard.context);
+  expect(first.failures).toEqual([expect.stringMatching(/virtual network 2003 \(vlan_3\)/)]);
+  for (const each of world.fake.assignments) each.status = "connecting";
+  const second = await world.network.update(first.id, { inputs, outputs: first.outputs }, inputs, listen().context);
+  expect([second.failures, second.outputs.connected, world.fake.assignments.length]).toEqual([undefined, ["sv_1"], 1]);
+});

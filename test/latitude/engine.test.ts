@@ -1,0 +1,78 @@
+/** Rented servers under the real engine, with plinth's compiled provider, at a fake Latitude.sh on loopback. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
+import { type Ended, engineBinary, Project, Running } from "../support/engine";
+import { ROOT } from "../support/site";
+import { FakeLatitude, TOKEN } from "./fake";
+import { server } from "./world";
+
+jest.setTimeout(180_000);
+
+let engine: string;
+let project: Project;
+let fake: FakeLatitude;
+let url: string;
+
+beforeAll(async () => {
+  engine = await engineBinary();
+});
+beforeEach(async () => {
+  project = new Project(engine, join(ROOT, "provider", "bin"));
+  // A look at a server that is not ready yet costs half a minute.
+  fake = new FakeLatitude({ looks: 1 });
+  url = await fake.listen();
+});
+afterEach(async () => {
+  project.remove();
+  await fake.close();
+});
+
+function run(operation: string, servers: Readonly<Record<string, ServerInputs>>, token = TOKEN): Promise<Ended> {
+  const config = { "plinth:latitude.url": url, "plinth:latitude.token": token };
+  const job = { operation, dir: project.dir, env: project.env, config, servers };
+  const host = spawn(process.execPath, [join(__dirname, "fixture", "host.cjs"), JSON.stringify(job)], {
+    env: { ...process.env, ...job.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return new Running(host).ended;
+}
+
+const rack = (edit: Partial<ServerInputs> = {}) => ({
+  "cp-1": { ...server, ...edit },
+  "cp-2": { ...server, hostname: "home-cp-2", ...edit },
+});
+
+test("are ordered once, not replaced for another image, and given back with their bill; the key is nowhere", async () => {
+  expect((await run("preview", rack())).result).toEqual({ changes: { create: 4 } });
+  expect(fake.orders).toBe(0);
+  const up = await run("up", rack());
+  if (up.code !== 0) throw new Error(up.output);
+  expect(up.result?.outputs).toMatchObject({ vid: 2003, connected: ["sv_1", "sv_2"] });
+  expect(fake.orders).toBe(2);
+
+  const image = await run("preview", rack({ ipxe: server.ipxe.replace("v1.13.9", "v1.14.0") }));
+  expect(image.result).toEqual({ changes: { same: 4 } });
+  const plan = await run("preview", rack({ plan: "c3-medium-x86" }));
+  expect(plan.output).toMatch(/another plan is another server.*write generation: 2/);
+
+  const destroy = await run("destroy", {});
+  expect(destroy.output).toMatch(/home-cp-1 \(sv_\d\) is given back: billed by the hour until now/);
+  expect([fake.servers, fake.networks, fake.assignments]).toEqual([[], [], []]);
+  expect([up, image, plan, destroy].map(({ output }) => output).join("") + project.stateText()).not.toContain(TOKEN);
+});
+
+test("that cannot be ordered are refused at preview with the nearest alternatives, and nothing was ordered", async () => {
+  const cases: [Partial<ServerInputs>, string, string][] = [
+    [{ site: "FRA" }, TOKEN, "c2-small-x86 is out of stock in FRA (in stock in FRA: c3-medium-x86 (0.43 $/h)"],
+    [{ gpu: true }, TOKEN, "c2-small-x86 has no GPU (in stock in NYC with a GPU: g4-rtx6kpro-large (8.10 $/h))"],
+    [{}, "ak_wrong-one", "The API key is not valid."],
+  ];
+  for (const [edit, token, message] of cases) {
+    const ended = await run("preview", rack(edit), token);
+    expect([ended.code, ended.output]).toEqual([1, expect.stringContaining(message)]);
+    expect(ended.output).not.toMatch(/\n\s+at .*\.js:\d+/);
+    expect(ended.output).not.toContain(token);
+  }
+  expect(fake.orders).toBe(0);
+});

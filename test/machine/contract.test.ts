@@ -1,0 +1,297 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { PROVIDERS, type ProviderName } from "../../components/machine/contract";
+import { LatitudeServer } from "../../components/machine/latitude/index";
+import { machinesOf, TRAITS } from "../../components/machine/providers";
+import { formatProblem } from "../../components/problem";
+import { checkSite, parseSite } from "../../components/site/parse";
+import { planSite } from "../../components/site/plan";
+import { Site } from "../../components/site/Site";
+import type { SiteFile } from "../../components/site/spec";
+import { type Registered, recordGraph } from "../support/graph";
+import { ROOT } from "../support/site";
+import { answered, PRIVATE, siteAt } from "./sites";
+
+/**
+ * What every provider of machines keeps: the same site file, run against a recording engine that answers as the vendor
+ * would.
+ */
+
+const answers = {
+  resource: answered,
+  call: (token: string, inputs: Record<string, unknown>) =>
+    token === "talos:machine/getConfiguration:getConfiguration"
+      ? { machineConfiguration: `configuration of ${inputs.machineType}` }
+      : { talosConfig: JSON.stringify(inputs.endpoints) },
+};
+
+const graph = async (site: SiteFile, preview = false) =>
+  recordGraph(() => new Site("site", { site }), answers, preview);
+
+/** Files and scripts that machines are made with: another one is another file, and nobody's machine. */
+const IMAGES = new Set([
+  "talos:imageFactory/schematic:Schematic",
+  "proxmoxve:download/fileLegacy:FileLegacy",
+  "vultr:index/startupScript:StartupScript",
+]);
+
+/** Everything that the provider's component made, by name. */
+function madeBy(resources: readonly Registered[]): Map<string, Registered> {
+  const parents = new Set(resources.filter(({ type }) => type.startsWith("plinth:machine:")).map(({ name }) => name));
+  return new Map(
+    resources.filter(({ parent }) => parents.has(parent)).map((each) => [`${each.type} ${each.name}`, each]),
+  );
+}
+
+/** Inputs as anybody may read them. */
+function open(value: unknown): unknown {
+  if (pulumi.runtime.isRpcSecret(value)) return "[secret]";
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(open);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, open(inner)]));
+}
+
+const find = (resources: readonly Registered[], type: string, key: string) => {
+  const found = resources.find((each) => each.type === type && each.name.endsWith(key));
+  if (found === undefined) throw new Error(`no ${type} ${key}`);
+  return found;
+};
+
+const CONFIGURED = "talos:machine/configurationApply:ConfigurationApply";
+const RELEASE = "plinth:talos:ClusterRelease";
+
+interface ReleaseNode {
+  readonly address: string;
+  readonly reach?: string;
+  readonly patches: string;
+}
+
+describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName) => {
+  const traits = TRAITS[provider];
+
+  test("are a sound site, the same five machines as everywhere", () => {
+    const { problems, spec } = checkSite(siteAt(provider));
+    expect(problems.map(formatProblem)).toEqual([]);
+    expect(Object.keys(spec?.machines ?? {})).toHaveLength(5);
+  });
+
+  test("each have an address to be called at, a link that carries their own, and a disk", async () => {
+    const { resources } = await graph(siteAt(provider));
+    const nodes = find(resources, RELEASE, "release").inputs.nodes as Record<string, ReleaseNode>;
+    for (const [key, { address, reach, patches }] of Object.entries(nodes)) {
+      const called = find(resources, CONFIGURED, key).inputs.node;
+      expect(called).toBe(reach ?? address);
+      expect([key, reach !== undefined]).toEqual([key, traits.reach === "internet"]);
+      const text = String(patches);
+      expect(text.includes(address) || text.includes("DHCPv4Config")).toBe(true);
+      expect(text).toContain("diskSelector");
+    }
+    const bootstrap = find(resources, "plinth:talos:Bootstrap", "bootstrap").inputs;
+    expect((bootstrap.reach as object[] | undefined)?.length ?? 0).toBe(traits.reach === "internet" ? 3 : 0);
+  });
+
+  test("install the image of their platform", async () => {
+    const { resources } = await graph(siteAt(provider));
+    const release = find(resources, RELEASE, "release").inputs;
+    const nodes = release.nodes as Record<string, ReleaseNode>;
+    expect(String(nodes["cp-1"]?.patches)).toContain(`/${traits.platform}-installer/`);
+    expect((release.upgrade as { platform?: string } | undefined)?.platform ?? "metal").toBe(traits.platform);
+  });
+
+  test("are never replaced for another image, version or extension", async () => {
+    const before = madeBy((await graph(siteAt(provider))).resources);
+    const changed = siteAt(provider, (site) => {
+      site.talos.version = "v1.13.9";
+      site.talos.extensions = ["siderolabs/iscsi-tools", "siderolabs/qemu-guest-agent"];
+      site.talos.kernelArgs = ["console=ttyS0"];
+    });
+    const after = madeBy((await graph(changed)).resources);
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    for (const [name, machine] of before) {
+      if (IMAGES.has(machine.type)) continue;
+      const inputs = after.get(name)?.inputs ?? {};
+      const differ = Object.keys({ ...machine.inputs, ...inputs }).filter(
+        (key) => JSON.stringify(machine.inputs[key]) !== JSON.stringify(inputs[key]),
+      );
+      // What is used only when a machine is made: ignored from then on, by the engine or by plinth's own resource.
+      const harmless = new Set([...machine.ignoreChanges, ...(HARMLESS[machine.type] ?? [])]);
+      expect([name, differ.filter((key) => !harmless.has(key))]).toEqual([name, []]);
+    }
+  });
+
+  test("come and go alone: one more or less touches no other machine", async () => {
+    const before = madeBy((await graph(siteAt(provider))).resources);
+    const fewer = siteAt(provider, (site) => {
+      delete site.machines["worker-2"];
+    });
+    const after = madeBy((await graph(fewer)).resources);
+    const gone = [...before.keys()].filter((name) => !after.has(name));
+    expect(gone.every((name) => name.includes("worker-2"))).toBe(true);
+    expect(gone.length > 0).toBe(traits.ordered);
+    for (const [name, machine] of after) {
+      const shared = /VirtualNetwork|LoadBalancer/.test(machine.type);
+      if (!shared) expect([name, machine.inputs]).toEqual([name, before.get(name)?.inputs]);
+    }
+  });
+
+  test("show no credential in any input", async () => {
+    const { resources } = await graph(siteAt(provider));
+    for (const { name, inputs } of resources)
+      expect([name, JSON.stringify(open(inputs))]).not.toEqual([name, expect.stringContaining(PRIVATE)]);
+  });
+
+  test("are made only after what their component waits for, as the site's licence", async () => {
+    const Machines = machinesOf(provider);
+    if (Machines === undefined) return;
+    const plan = planSite(parseSite(siteAt(provider)));
+    const machines = plan.nodes.map((node) => ({ node, address: "10.0.3.9" }));
+    const { resources } = await recordGraph(() => {
+      const first = new LatitudeServer("first", {
+        project: "p",
+        site: "NYC",
+        plan: "p",
+        hostname: "h",
+        ipxe: "https://a",
+      });
+      return new Machines("site-machines", { plan, machines }, { dependsOn: [first] });
+    }, answers);
+    const made = [...madeBy(resources).values()].filter(({ type }) => /Server$|VmLegacy|Instance$/.test(type));
+    expect(made.length).toBeGreaterThanOrEqual(5);
+    for (const { name, dependsOn } of made)
+      expect([name, dependsOn]).toEqual([name, expect.arrayContaining(["first"])]);
+  });
+
+  test("are configured only when they are there", async () => {
+    const { resources } = await graph(siteAt(provider));
+    const waits = find(resources, CONFIGURED, "cp-1").dependsOn.filter((name) => name.includes("machines-cp-1"));
+    expect(waits.length > 0).toBe(traits.ordered);
+  });
+
+  test("make the same graph in a first preview, when nothing of them is known", async () => {
+    const names = ({ resources }: { readonly resources: readonly Registered[] }) =>
+      resources.map(({ type, name }) => `${type} ${name}`).sort();
+    expect(names(await graph(siteAt(provider), true))).toEqual(names(await graph(siteAt(provider))));
+  });
+
+  test("are refused without their part, and with a part of another provider", () => {
+    const without = siteAt(provider, (site) => {
+      delete site[provider];
+    });
+    const wrong = siteAt(provider, (site) => {
+      site[provider === "vultr" ? "latitude" : "vultr"] = { region: "ams", size: "vc2-2c-4gb" };
+    });
+    const paths = (site: SiteFile) => checkSite(site).problems.map(({ path }) => path.split(".")[0]);
+    expect(paths(without).includes(provider)).toBe(["latitude", "proxmox", "hetzner", "vultr"].includes(provider));
+    expect(paths(wrong)).toContain(provider === "vultr" ? "latitude" : "vultr");
+  });
+
+  test("have an Ethernet address from who knows it", () => {
+    const other = siteAt(provider, (site) => {
+      if (traits.mac === "site") delete site.machines["cp-1"].mac;
+      else site.machines["cp-1"].mac = "52:54:00:77:00:0b";
+    });
+    const [problem] = checkSite(other).problems.map(formatProblem);
+    expect(problem).toContain(traits.mac === "site" ? "machines.cp-1.mac: is missing" : `${traits.title} tells it`);
+  });
+
+  test("have an architecture that can be had", () => {
+    const arm = siteAt(provider, (site) => {
+      site.machines["worker-1"].arch = "arm64";
+    });
+    expect(checkSite(arm).problems.some(({ path }) => path === "machines.worker-1.arch")).toBe(
+      !traits.architectures.includes("arm64"),
+    );
+  });
+});
+
+/** Inputs whose change replaces nothing, beside those that are ignored. */
+const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+  // Read only when a server is ordered; the resource's own tests prove it.
+  "plinth:latitude:Server": ["ipxe", "gpu"],
+  // The hypervisor is told of the guest agent in place.
+  "proxmoxve:index/vmLegacy:VmLegacy": ["agent"],
+};
+
+const BOOT = {
+  yours: "yours",
+  simulated: "simulated",
+  image: "its image",
+  rescue: "rescue system, once",
+  ipxe: "iPXE, once",
+};
+
+test("the guide's table is what the contract says", () => {
+  const rows = PROVIDERS.map((name) => {
+    const { title, architectures, boot, mac, reach, sharedAddress, power, billed, packages } = TRAITS[name];
+    return [
+      `\`${name}\``,
+      title,
+      architectures.join(", "),
+      BOOT[boot],
+      mac === "site" ? "site file" : "vendor",
+      reach === "own" ? "own address" : "the Internet",
+      sharedAddress ? "yes" : "no",
+      power,
+      billed ? "yes" : "no",
+      packages.map((each) => `\`${each}\``).join(", ") || "-",
+    ];
+  });
+  const head = [
+    "provider",
+    "machines",
+    "arch",
+    "first Talos",
+    "MAC",
+    "called at",
+    "VIP",
+    "power",
+    "billed",
+    "packages",
+  ];
+  const table = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const guide = readFileSync(path.join(ROOT, "docs/providers.md"), "utf8");
+  expect(/<!-- traits -->\n([\s\S]*?)\n<!-- \/traits -->/.exec(guide)?.[1]).toBe(table);
+});
+
+test("rented control planes cannot share an address where nobody announces it, and need a name where they are called", () => {
+  const site = siteAt("hetzner", (file) => {
+    file.network.vip = "10.0.3.10";
+    delete file.hetzner.loadBalancer;
+  });
+  expect(checkSite(site).problems.map(formatProblem)).toEqual([
+    "network.endpoint: is missing: machines at Hetzner Cloud are called over the Internet (write a DNS name that will point at the control planes; the output reach tells their addresses before it is needed)",
+    "network.vip: control planes at Hetzner Cloud cannot share an address (remove it; network.endpoint or a loadBalancer takes its place)",
+  ]);
+});
+
+test("a load balancer of the provider is the endpoint, unless the site has a name for it", async () => {
+  const endpoint = async (site: SiteFile) =>
+    find((await graph(site)).resources, "plinth:talos:Bootstrap", "bootstrap").inputs.endpoint;
+  expect(await endpoint(siteAt("hetzner"))).toBe("https://203.0.113.9:6443");
+  const named = siteAt("vultr", (file) => {
+    file.network.endpoint = "api.example.org";
+  });
+  expect(await endpoint(named)).toBe("https://api.example.org:6443");
+});
+
+test("a machine at Latitude.sh has its own address on the VLAN, the VIP there, and etcd keeps to it", async () => {
+  const { resources } = await graph(siteAt("latitude"));
+  const patches = String(
+    (find(resources, RELEASE, "release").inputs.nodes as Record<string, ReleaseNode>)["cp-1"]?.patches,
+  );
+  expect(patches).toContain("name: net0.2012");
+  expect(patches).toMatch(/10\.0\.3\.11\/24[\s\S]*kind: VLANConfig/);
+  expect(patches).toMatch(/Layer2VIPConfig[\s\S]*link: net0\.2012/);
+  expect(patches).toMatch(/198\.51\.100\.\d+\/25/);
+  expect(patches).toMatch(/advertisedSubnets:\s+- 10\.0\.3\.0\/24/);
+});
+
+test("another size at Latitude.sh is another order only with a higher generation, under another name", async () => {
+  const site = siteAt("latitude", (file) => {
+    file.machines["cp-1"].size = "c3-medium-x86";
+    file.machines["cp-1"].generation = 2;
+  });
+  const server = find((await graph(site)).resources, "plinth:latitude:Server", "cp-1").inputs;
+  expect(server).toMatchObject({ plan: "c3-medium-x86", hostname: "lab-cp-1-g2", generation: 2 });
+});

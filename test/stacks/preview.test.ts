@@ -1,0 +1,122 @@
+/** Every stack that plinth comes with previews without credentials: what is asked of a vendor is answered by a record. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parse } from "yaml";
+import type { PoolInputs } from "../../components/address/IpPool";
+import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
+import { formatProblem } from "../../components/problem";
+import { checkSite } from "../../components/site/parse";
+import { Site } from "../../components/site/Site";
+import { poolResource } from "../../provider/address/real";
+import { realLatitudeDrivers } from "../../provider/latitude/drivers";
+import { latitudeServer } from "../../provider/latitude/Server";
+import { answered } from "../machine/sites";
+import { listen } from "../provider/context";
+import { type Registered, recordGraph } from "../support/graph";
+import { ROOT, siteFile } from "../support/site";
+
+const RECORDED = path.join(ROOT, "stacks/recorded");
+const stacks = readdirSync(path.join(ROOT, "stacks"))
+  .map((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])
+  .filter((name) => name !== undefined);
+
+const state = mkdtempSync(path.join(tmpdir(), "plinth-stacks-"));
+afterAll(() => rmSync(state, { recursive: true, force: true }));
+beforeEach(() => {
+  process.env.PLINTH_STATE_DIR = state;
+  process.env.PLINTH_RECORDED = RECORDED;
+  delete process.env.LATITUDESH_BEARER;
+});
+afterEach(() => {
+  delete process.env.PLINTH_STATE_DIR;
+  delete process.env.PLINTH_RECORDED;
+});
+
+async function preview(stack: string): Promise<readonly Registered[]> {
+  const call = (token: string) =>
+    token === "talos:machine/getConfiguration:getConfiguration" ? { machineConfiguration: "c" } : { talosConfig: "t" };
+  const { resources } = await recordGraph(
+    () => new Site("site", { site: siteFile(stack) }),
+    { resource: answered, call },
+    true,
+  );
+  return resources;
+}
+
+/** What plinth's own provider says to an order, asked as at a first preview. */
+const problemsOf = async (inputs: object) =>
+  (await latitudeServer(realLatitudeDrivers).check(inputs as ServerInputs, listen().context)).map(formatProblem);
+
+test("there are stacks for home, the edge and rented machines, and for the lab", () => {
+  expect(stacks).toEqual(expect.arrayContaining(["edge", "home", "lab", "latitude"]));
+});
+
+test.each(stacks)("%s is a sound site", (stack) => {
+  expect(checkSite(siteFile(stack)).problems.map(formatProblem)).toEqual([]);
+});
+
+test("home: five virtual machines on three hosts, each host with the image, and Cilium when there is a platform", async () => {
+  const resources = await preview("home");
+  const machines = resources.filter(({ type }) => type === "proxmoxve:index/vmLegacy:VmLegacy");
+  expect(machines.map(({ inputs }) => [inputs.name, inputs.nodeName])).toEqual([
+    ["controller-0", "pve1"],
+    ["controller-1", "pve2"],
+    ["controller-2", "pve3"],
+    ["worker-0", "pve2"],
+    ["worker-1", "pve3"],
+  ]);
+  const images = resources.filter(({ type }) => type === "proxmoxve:download/fileLegacy:FileLegacy");
+  expect(images.map(({ inputs }) => inputs.nodeName)).toEqual(["pve1", "pve2", "pve3"]);
+  expect(String(images[0]?.inputs.url)).toMatch(/\/image\/[0-9a-f]{64}\/v1\.13\.9\/nocloud-amd64\.iso$/);
+  expect(images.every(({ retainOnDelete }) => retainOnDelete)).toBe(true);
+});
+
+test("latitude: four orders that the recorded account can carry out, one of them with a GPU", async () => {
+  const orders = (await preview("latitude")).filter(({ type }) => type === "plinth:latitude:Server");
+  expect(orders.map(({ inputs }) => [inputs.hostname, inputs.plan, inputs.gpu ?? false])).toEqual([
+    ["cloud-cp-1", "c2-small-x86", false],
+    ["cloud-cp-2", "c2-small-x86", false],
+    ["cloud-cp-3", "c2-small-x86", false],
+    ["cloud-gpu-1", "g3-large-x86", true],
+  ]);
+  for (const { inputs } of orders) expect(await problemsOf(inputs)).toEqual([]);
+});
+
+test("edge: three small arm64 machines whose addresses NetBox would give next", async () => {
+  const resources = await preview("edge");
+  const [nodes] = resources.filter(({ type }) => type === "plinth:address:Pool");
+  const inputs = nodes?.inputs as unknown as PoolInputs;
+  const heard = listen();
+  expect(await poolResource.check(inputs, heard.context)).toEqual([]);
+  await poolResource.preview(inputs, undefined, heard.context);
+  expect(heard.lines).toEqual([
+    "network.vip, pi-1, pi-2, pi-3: next free, not reserved: 10.30.0.10, 10.30.0.11, 10.30.0.12, 10.30.0.13",
+  ]);
+  const other = { ...inputs, prefix: "10.99.0.0/24" };
+  const [problem] = (await poolResource.check(other, heard.context)).map(formatProblem);
+  expect(problem).toMatch(
+    /^GET \/api\/ipam\/prefixes\/\S+prefix=10\.99\.0\.0\/24\S+: is not in .*netbox\.yaml \(record it there/,
+  );
+});
+
+test("what the record refuses is refused, and what is not in it fails with its date and version", async () => {
+  const [order] = (await preview("latitude")).filter(({ type }) => type === "plinth:latitude:Server");
+  expect(await problemsOf({ ...order?.inputs, site: "FRA" })).toEqual([
+    "plan: c2-small-x86 is out of stock in FRA (in stock: c2-small-x86 in CHI (0.21 $/h), c2-small-x86 in DAL (0.21 $/h), c2-small-x86 in MIA2 (0.21 $/h); c2-small-x86 is in stock in CHI, DAL, LAX, MIA2, NYC)",
+  ]);
+  const [unknown] = await problemsOf({ ...order?.inputs, hostname: "cloud-cp-9" });
+  expect(unknown).toMatch(
+    /^GET \/servers\?filter\[project\]=cloud&filter\[hostname\]=cloud-cp-9.*is not in .*latitude\.yaml/,
+  );
+  await expect(
+    latitudeServer(realLatitudeDrivers).create(order?.inputs as unknown as ServerInputs, listen().context),
+  ).rejects.toThrow(/The recorded answers of latitude \(2026-08-05, API 2023-06-01\) do not do:/);
+});
+
+test("every record says when, of which version and from where it is", () => {
+  for (const file of readdirSync(RECORDED)) {
+    const record = parse(readFileSync(path.join(RECORDED, file), "utf8"));
+    expect([file, Object.keys(record)]).toEqual([file, ["date", "api", "source", "answers"]]);
+  }
+});
