@@ -6,7 +6,7 @@ import { sortedKeys, withValue } from "./values";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
-  /** The chart, where it goes and with what values. Plain. A changed value upgrades this release alone. */
+  /** The chart, where it goes and with what values; the namespace is there already. Plain. A changed value upgrades this release alone. */
   readonly spec: ChartSpec;
   /** Where charts come from instead of their own repositories. @default - `PLINTH_CHARTS_DIR`, else the repository */
   readonly mirror?: ChartMirror;
@@ -28,7 +28,6 @@ export class Chart extends pulumi.ComponentResource {
     super(Chart.__pulumiType, name, { chart: spec.name, version: pin.version, namespace: spec.namespace }, opts);
     // A component's dependencies do not reach its children by themselves.
     const child = { parent: this, dependsOn: opts?.dependsOn ?? [], ...deletedWith(opts) };
-    const namespace = spec.podSecurity === undefined ? [] : [namespaceOf(name, spec, child)];
     const { chart, repository } = chartSource(spec.name, pin, mirror);
     const values = pin.crds.mode === "template-flag" ? withValue(spec.values, pin.crds.flag, false) : spec.values;
     const release = new k8s.helm.v3.Release(
@@ -40,32 +39,17 @@ export class Chart extends pulumi.ComponentResource {
         ...(repository !== undefined && { repositoryOpts: { repo: repository } }),
         namespace: spec.namespace,
         values: sortedKeys(values) as Record<string, unknown>,
-        atomic: true,
-        cleanupOnFail: true,
+        // Data that a failed upgrade has migrated already would be lost to the version that goes back.
+        atomic: pin.irreversible !== true,
+        cleanupOnFail: pin.irreversible !== true,
         skipCrds: pin.crds.mode === "folder",
         timeout: spec.seconds ?? 300,
       },
-      { ...child, dependsOn: pulumi.output(child.dependsOn).apply((all) => [...[all].flat(), ...namespace]) },
+      child,
     );
     this.revision = release.status.apply((status) => String(status?.revision ?? ""));
     this.registerOutputs({ revision: this.revision });
   }
-}
-
-function namespaceOf(name: string, spec: ChartSpec, opts: pulumi.CustomResourceOptions): k8s.core.v1.Namespace {
-  return new k8s.core.v1.Namespace(
-    `${name}-namespace`,
-    {
-      metadata: {
-        name: spec.namespace,
-        labels: {
-          "app.kubernetes.io/managed-by": "plinth",
-          "pod-security.kubernetes.io/enforce": spec.podSecurity ?? "baseline",
-        },
-      },
-    },
-    opts,
-  );
 }
 
 /** An air-gapped site names a folder of archives. */

@@ -13,10 +13,14 @@ export interface GateCheck {
   readonly condition?: string | undefined;
   /** Field that has to hold something, as `status.loadBalancer.ingress`; of a number, more than zero. */
   readonly field?: string | undefined;
+  /** What exactly the field has to hold. @default - anything */
+  readonly equals?: string | undefined;
   /** The object is there. */
   readonly exists?: true | undefined;
   /** Fields of an object that the API has to admit, webhooks and all; it is rehearsed and never made. */
   readonly admits?: { readonly [field: string]: unknown } | undefined;
+  /** Looked at only where this object is there, as what would be upgraded. @default - always */
+  readonly onlyWith?: Pick<GateCheck, "apiVersion" | "kind" | "namespace" | "name"> | undefined;
 }
 
 /** Plain form of the inputs, as plinth's provider sees them. */

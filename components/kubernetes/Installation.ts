@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartMirror, chartPin, versions } from "../release/versions";
+import { Keep } from "../secrets/Keep";
 import { bundledChart, bundledManifest } from "./bundle";
 import { Chart, chartMirror } from "./Chart";
 import { type BundledChart, CrdBundle } from "./CrdBundle";
 import { Gate } from "./Gate";
-import type { Checks, PlatformService } from "./service";
+import { namespaceResource, objectResource } from "./objects";
+import type { Checks, Objects, PlatformService, SecretSpec } from "./service";
 import { sortedKeys } from "./values";
 
 /** What every part of a platform is told about the cluster it goes into. */
@@ -14,6 +17,10 @@ export interface InstallationArgs {
   readonly kubeconfig: pulumi.Input<string>;
   /** Bundle that holds its CRDs already. @default - one of its own */
   readonly crds?: CrdBundle;
+  /** What holds its passwords and keys already. @default - one of its own */
+  readonly keep?: Keep;
+  /** Looks a secret of the stack's configuration up, for a keep of its own. @default - there are none */
+  readonly secret?: (name: string) => pulumi.Output<string> | undefined;
   /** Where charts come from instead of their own repositories. @default - `PLINTH_CHARTS_DIR`, else the repository */
   readonly mirror?: ChartMirror;
   /** Kubernetes version that charts are rendered for. Plain. @default - Helm's own */
@@ -24,21 +31,17 @@ export interface InstallationArgs {
 export type ServiceArgs<T> = T & { readonly installation: InstallationArgs };
 
 /**
- * One part of the platform in the cluster, in order: what has to be there, its CRDs, its chart, the webhook that admits
- * its objects, the objects, and the gate behind which everything that needs it begins.
+ * One part of the platform in the cluster, in order: its namespace and Secrets, what has to be there, its CRDs, the
+ * work that guards what it holds, its chart, the webhook that admits its objects, the objects, and the gate behind which
+ * everything that needs it begins.
  */
 export class Installation extends pulumi.ComponentResource {
   /** Opens when the part works; what needs it depends on it. */
   readonly gate: Gate;
 
   constructor(name: string, service: PlatformService, args: InstallationArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { version } = chartPin(service.chart.name);
-    super(
-      service.type,
-      name,
-      { chart: service.chart.name, version, needs: service.needs, provides: service.provides },
-      opts,
-    );
+    super(service.type, name, factsOf(service), opts);
+    const { kubeconfig } = args;
     const mirror = args.mirror ?? chartMirror();
     const ends = opts?.deletedWith === undefined ? {} : { deletedWith: opts.deletedWith };
     const after = (...resources: readonly pulumi.Resource[]) => ({
@@ -46,38 +49,71 @@ export class Installation extends pulumi.ComponentResource {
       dependsOn: pulumi.output(opts?.dependsOn ?? []).apply((all) => [...[all].flat(), ...resources]),
       ...ends,
     });
-    const look = (
-      key: string,
-      checks: Checks | undefined,
-      trigger: pulumi.Output<string> | undefined,
-      options: object,
-    ) =>
-      checks === undefined || Object.keys(checks).length === 0
+    const look = (key: string, checks: Checks = {}, trigger: pulumi.Input<string> | undefined, options: object) =>
+      Object.keys(checks).length === 0
         ? []
-        : [new Gate(`${name}-${key}`, { kubeconfig: args.kubeconfig, checks, ...(trigger && { trigger }) }, options)];
+        : [new Gate(`${name}-${key}`, { kubeconfig, checks, ...(trigger && { trigger }) }, options)];
+    const make = (objects: Objects = {}, options: object) =>
+      Object.entries(objects).map(([key, object]) => objectResource(`${name}-${key}`, object, options));
 
+    const namespace = service.namespace ? [namespaceResource(`${name}-namespace`, service.namespace, after())] : [];
     const entry = look("entry", service.entry, undefined, after());
+    const keep = args.keep ?? ownKeep(name, service, args, this);
+    const secrets = Object.entries(service.secrets ?? {}).flatMap(([key, secret]) =>
+      secret.optional === true && keep?.has(secret) !== true
+        ? []
+        : [secretResource(`${name}-${key}`, secret, keep?.texts(secret), after(...namespace, ...entry))],
+    );
     const crds = args.crds ?? ownBundle(name, service, args, mirror, after());
-    const made = (objects: PlatformService["objects"], ...behind: readonly pulumi.Resource[]) =>
-      Object.entries(objects ?? {}).map(
-        ([key, { apiVersion, kind, metadata, ...fields }]) =>
-          new k8s.apiextensions.CustomResource(
-            `${name}-${key}`,
-            { apiVersion, kind, metadata: { ...metadata }, ...sortedKeys(fields) },
-            after(...behind),
-          ),
-      );
-    const before = [...entry, ...(crds === undefined ? [] : [crds]), ...made(service.first, ...entry)];
-    const chart = new Chart(`${name}-chart`, { spec: service.chart, mirror }, after(...before));
-    const ready = look("ready", service.ready, chart.revision, after(chart));
-    const objects = made(service.objects, chart, ...ready);
+    const first = make(service.first, after(...namespace, ...entry));
+    const before = [...namespace, ...secrets, ...entry, ...first, ...(crds === undefined ? [] : [crds])];
+    const guards = make(service.guard?.objects, after(...before));
+    const done = look("guard", service.guard?.done, digestOf(service.guard?.objects), after(...guards));
+    const guarded = [...before, ...done];
+    const chart = service.chart && new Chart(`${name}-chart`, { spec: service.chart, mirror }, after(...guarded));
+    const installed = chart === undefined ? guarded : [chart];
+    const trigger = chart?.revision ?? digestOf(service.objects);
+    const ready = look("ready", service.ready, trigger, after(...installed));
+    const objects = make(service.objects, after(...installed, ...ready));
     this.gate = new Gate(
       `${name}-exit`,
-      { kubeconfig: args.kubeconfig, checks: service.exit, trigger: chart.revision },
-      after(chart, ...ready, ...objects),
+      { kubeconfig, checks: service.exit, trigger },
+      after(...installed, ...ready, ...objects),
     );
     this.registerOutputs({});
   }
+}
+
+function factsOf({ chart, needs, provides }: PlatformService): object {
+  const pinned = chart === undefined ? {} : { chart: chart.name, version: chartPin(chart.name).version };
+  return { ...pinned, needs, provides };
+}
+
+/** Changes with the objects: whoever looked at the old ones looks again. */
+function digestOf(objects: Objects = {}): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sortedKeys(objects)))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function secretResource(
+  name: string,
+  { namespace, name: own, type = "Opaque", labels = {} }: SecretSpec,
+  stringData: pulumi.Input<Record<string, string>> = {},
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  return new k8s.core.v1.Secret(name, { metadata: { name: own, namespace, labels }, type, stringData }, opts);
+}
+
+function ownKeep(
+  name: string,
+  { keep, secrets }: PlatformService,
+  { secret }: InstallationArgs,
+  parent: pulumi.Resource,
+): Keep | undefined {
+  if (keep === undefined && secrets === undefined) return undefined;
+  return new Keep(`${name}-keep`, { keep: keep ?? {}, ...(secret && { secret }) }, { parent });
 }
 
 function ownBundle(
@@ -104,10 +140,10 @@ export function bundledCharts(
 ): Readonly<Record<string, BundledChart>> {
   const { charts } = versions();
   const entries = services.flatMap(({ chart, manifests = [] }): [string, BundledChart][] => {
-    const pin = charts[chart.name];
-    const bundled = pin && bundledChart(chart, pin, mirror);
+    const pin = chart && charts[chart.name];
+    const bundled = chart && pin && bundledChart(chart, pin, mirror);
     return [
-      ...(bundled === undefined ? [] : [[chart.name, bundled] as [string, BundledChart]]),
+      ...(chart === undefined || bundled === undefined ? [] : [[chart.name, bundled] as [string, BundledChart]]),
       ...manifests.map((manifest): [string, BundledChart] => [manifest, bundledManifest(manifest, mirror)]),
     ];
   });

@@ -9,6 +9,8 @@ export interface EdgeSettings {
   readonly fallback?: string;
   /** Port that is listened on. @default 443 */
   readonly port?: number;
+  /** Addresses that are listened on. @default - all of the host */
+  readonly addresses?: readonly string[];
   /** Whether the site is told the sender's address by the PROXY protocol; it has to expect that. @default false */
   readonly proxyProtocol?: boolean;
 }
@@ -28,11 +30,14 @@ const CLOSED = "closed";
  * Configuration of nginx' stream module for such a host: TLS is not ended there, so that certificates stay in the
  * cluster. It goes beside `http {}` in nginx.conf, as a file that is included there.
  */
-export function edgeConfig({ routes, fallback, port = 443, proxyProtocol = false }: EdgeSettings): string {
+export function edgeConfig(settings: EdgeSettings): string {
+  const { routes, fallback, port = 443, addresses = ["0.0.0.0", "::"], proxyProtocol = false } = settings;
   const keys = Object.keys(routes).sort();
   return [
     "# Made by plinth: TLS is passed through by its server name, and ended in the cluster.",
     "stream {",
+    // With the default nginx refuses to start as soon as one name is long.
+    "    map_hash_bucket_size 512;",
     "    map $ssl_preread_server_name $plinth_edge {",
     "        hostnames;",
     ...keys.flatMap((key) =>
@@ -44,8 +49,7 @@ export function edgeConfig({ routes, fallback, port = 443, proxyProtocol = false
     // Nobody listens on the discard port: the connection ends at once, without a certificate of anybody.
     ...upstream(...((fallback === undefined ? [CLOSED, "127.0.0.1:9"] : ["fallback", fallback]) as [string, string])),
     "    server {",
-    `        listen ${port};`,
-    `        listen [::]:${port};`,
+    ...addresses.map((address) => `        listen ${address.includes(":") ? `[${address}]` : address}:${port};`),
     "        ssl_preread on;",
     "        preread_timeout 5s;",
     "        proxy_connect_timeout 5s;",

@@ -3,6 +3,7 @@ import { chartMirror } from "../kubernetes/Chart";
 import { CrdBundle } from "../kubernetes/CrdBundle";
 import { bundledCharts, Installation } from "../kubernetes/Installation";
 import { dependenciesOf } from "../kubernetes/phase";
+import { Keep, mergedKeep } from "../secrets/Keep";
 import type { PlatformPlan } from "./plan";
 
 /** Inputs of {@link Platform}. */
@@ -11,6 +12,8 @@ export interface PlatformArgs {
   readonly plan: PlatformPlan;
   /** Admin kubeconfig (secret), for CRDs and gates. A renewed one changes nothing. */
   readonly kubeconfig: pulumi.Input<string>;
+  /** Looks a secret of the stack's configuration up. @default - there are none */
+  readonly secret?: (name: string) => pulumi.Output<string> | undefined;
   /** Kubernetes version that charts are rendered for. Plain. */
   readonly kubernetesVersion: string;
 }
@@ -27,7 +30,7 @@ export class Platform extends pulumi.ComponentResource {
   readonly services: { readonly [name: string]: Installation };
 
   constructor(name: string, args: PlatformArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { plan, kubeconfig, kubernetesVersion } = args;
+    const { plan, kubeconfig, kubernetesVersion, secret } = args;
     super(Platform.__pulumiType, name, { profile: plan.profile, services: plan.services.length }, opts);
     const ends = opts?.deletedWith === undefined ? {} : { deletedWith: opts.deletedWith };
     const before = pulumi.output(opts?.dependsOn ?? []).apply((all) => [all].flat());
@@ -44,6 +47,14 @@ export class Platform extends pulumi.ComponentResource {
           )
         : undefined;
 
+    const keep = plan.services.some((service) => service.keep !== undefined || service.secrets !== undefined)
+      ? new Keep(
+          `${name}-keep`,
+          { keep: mergedKeep(plan.services.map((service) => service.keep)), ...(secret && { secret }) },
+          { parent: this },
+        )
+      : undefined;
+
     const made = new Map<string, Installation>();
     for (const service of inOrder(plan)) {
       const gates = dependenciesOf(service, plan.services).flatMap((needed) => made.get(needed)?.gate ?? []);
@@ -52,7 +63,7 @@ export class Platform extends pulumi.ComponentResource {
         new Installation(
           `${name}-${service.name}`,
           service,
-          { kubeconfig, kubernetesVersion, mirror, ...(crds && { crds }) },
+          { kubeconfig, kubernetesVersion, mirror, ...(crds && { crds }), ...(keep && { keep }) },
           { parent: this, dependsOn: before.apply((all) => [...all, ...gates]), ...ends },
         ),
       );

@@ -1,23 +1,14 @@
-import { type Phase, planPhases, type Service } from "../kubernetes/phase";
+import { type Phase, planPhases } from "../kubernetes/phase";
 import type { PlatformService, Profile } from "../kubernetes/service";
-import { nvidiaService } from "../machine/gpu/service";
-import { ciliumService } from "../network/service/cilium";
-import { ingressNginxService } from "../network/service/ingress";
-import { metalLbService } from "../network/service/metallb";
+import { stackSecrets } from "../secrets/stack";
+import { defaultIssuer, dnsServices } from "./area/dns";
+import { exposeServices } from "./area/expose";
+import { machinesServices } from "./area/machines";
+import { networkServices } from "./area/network";
+import { secretsServices } from "./area/secrets";
+import { storageServices } from "./area/storage";
+import { builtIn, type PlatformSite } from "./site";
 import type { PlatformSpec } from "./spec";
-
-/** What a platform is told about the site it goes into. */
-export interface PlatformSite {
-  /** Who brings the pod network. */
-  readonly cni: "flannel" | "none";
-  /** Host names of every node. */
-  readonly nodes: readonly string[];
-  /** Whether ordinary pods run on control planes alone. */
-  readonly onlyControlPlanes: boolean;
-  readonly ipv6: boolean;
-  /** Whether any node has a GPU that pods shall use. */
-  readonly gpu: boolean;
-}
 
 /** The platform of a site: what is installed, and in which order. */
 export interface PlatformPlan {
@@ -30,31 +21,16 @@ export interface PlatformPlan {
   readonly brings: "network" | "nothing";
 }
 
-/** The services a section asks for; a section that asks for nothing still has its network. */
+/** The services a section asks for. */
 export function platformServices(spec: PlatformSpec, site: PlatformSite): readonly PlatformService[] {
-  const { profile, cilium, metallb, nvidia, "ingress-nginx": ingress } = spec;
-  const services: PlatformService[] = [];
-  if (site.cni === "none") {
-    const { hubble, gateway = false, values = {} } = cilium ?? {};
-    const own = { profile, nodes: site.nodes, ipv6: site.ipv6, gateway, values };
-    services.push(ciliumService({ ...own, ...(hubble !== undefined && { hubble }) }));
-  }
-  if (metallb !== undefined) {
-    const { asn, ...rest } = metallb;
-    const own = { ...rest, profile, controlPlanes: site.onlyControlPlanes };
-    services.push(metalLbService({ ...own, ...(asn !== undefined && { asn }) }));
-  }
-  if (site.gpu) services.push(nvidiaService(nvidia ?? {}));
-  if (ingress !== undefined) {
-    const { pool, values } = ingress;
-    services.push(ingressNginxService({ profile, values, ...(pool !== undefined && { pool }) }));
-  }
-  return services;
-}
-
-/** What the cluster brings by itself. */
-export function builtIn({ cni }: PlatformSite): readonly Service[] {
-  return cni === "flannel" ? [{ name: "flannel", needs: [], provides: ["network"] }] : [];
+  return [
+    ...networkServices(spec, site),
+    ...machinesServices(spec, site),
+    ...storageServices(spec, site),
+    ...secretsServices(spec, site),
+    ...dnsServices(spec, site),
+    ...exposeServices(spec, defaultIssuer(spec)),
+  ];
 }
 
 /** The plan of a checked section. */
@@ -70,4 +46,27 @@ export function planPlatform(spec: PlatformSpec, site: PlatformSite): PlatformPl
     phases,
     brings: base.length > 0 ? "network" : "nothing",
   };
+}
+
+/** A secret of the stack's configuration that the platform cannot do without. */
+export interface NeededSecret {
+  readonly secret: string;
+  /** Where the site file asks for what needs it first. */
+  readonly path: string;
+  /** Names of all services that need it. */
+  readonly users: readonly string[];
+}
+
+/** Every secret of the stack's configuration that these services cannot do without. */
+export function neededSecrets(services: readonly PlatformService[]): readonly NeededSecret[] {
+  const found = new Map<string, NeededSecret>();
+  for (const { name, path = `platform.${name}`, secrets = {} } of services) {
+    for (const spec of Object.values(secrets).filter(({ optional }) => optional !== true)) {
+      for (const secret of stackSecrets(spec)) {
+        const known = found.get(secret);
+        found.set(secret, { secret, path: known?.path ?? path, users: [...(known?.users ?? []), name] });
+      }
+    }
+  }
+  return [...found.values()];
 }

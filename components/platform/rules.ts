@@ -1,12 +1,17 @@
-import { single } from "../address/cidr";
 import { planPhases } from "../kubernetes/phase";
 import type { PlatformService } from "../kubernetes/service";
 import { unknownValues, type Values } from "../kubernetes/values";
-import { loadBalancerProblems, type TakenRange } from "../network/service/metallb";
+import { givenAddressProblems } from "../network/service/metallb";
 import type { Problem } from "../problem";
 import { knownValues } from "../release/values";
 import type { Draft } from "../site/rules/draft";
-import { builtIn, type PlatformSite, platformServices } from "./plan";
+import { dnsProblems } from "./area/dns";
+import { exposeProblems } from "./area/expose";
+import { networkProblems } from "./area/network";
+import { secretsProblems } from "./area/secrets";
+import { storageProblems } from "./area/storage";
+import { platformServices } from "./plan";
+import { builtIn, machineFacts, type PlatformSite } from "./site";
 import { type PlatformSpec, platformSchema } from "./spec";
 
 /** What is wrong with a platform between its fields and those of the site. Silent while its own fields are unsound. */
@@ -14,64 +19,44 @@ export function checkPlatform(draft: Draft): Problem[] {
   const { data: spec } = platformSchema.safeParse(draft.platform);
   if (spec === undefined) return [];
   const site: PlatformSite = {
+    profile: spec.profile,
+    name: draft.name,
+    domain: draft.domain,
     cni: draft.kubernetes.cni === "none" ? "none" : "flannel",
-    nodes: draft.machines.map(({ hostname }) => hostname),
-    onlyControlPlanes: draft.machines.every(({ role }) => role === "controlplane"),
+    ...machineFacts(
+      draft.machines.map(({ key, hostname, role }) => ({ key, hostname, controlPlane: role === "controlplane" })),
+      draft.kubernetes.scheduleOnControlPlanes === true,
+    ),
     ipv6: draft.cidr?.value.family === 6,
     gpu: draft.machines.some(({ raw }) => typeof raw.gpus === "number" && raw.gpus > 0),
+    backup: draft.backup !== undefined,
   };
   const services = platformServices(spec, site);
   return [
-    ...checkCni(spec, site),
-    ...checkLoadBalancer(spec, draft),
-    ...services.flatMap((service) => checkValues(service, spec)),
+    ...networkProblems(spec, site, draft),
+    ...secretsProblems(spec),
+    ...storageProblems(spec, draft),
+    ...dnsProblems(spec, site),
+    ...addressProblems(spec),
+    ...exposeProblems(spec, site, Object.keys(spec["cert-manager"]?.issuers ?? {})),
+    ...services.flatMap((service) => valueProblems(service, spec)),
     ...(planPhases([...builtIn(site), ...services]).problems ?? []),
   ];
 }
 
-function checkCni({ cilium }: PlatformSpec, { cni }: PlatformSite): Problem[] {
-  if (cilium === undefined || cni === "none") return [];
-  return [
-    {
-      path: "platform.cilium",
-      reason: "stands beside kubernetes.cni: flannel, and a cluster has one pod network",
-      fix: "write kubernetes.cni: none, or remove it",
-    },
+/** Addresses that parts of several areas want of the same pools. */
+function addressProblems({ metallb, "ingress-nginx": ingress, powerdns }: PlatformSpec): Problem[] {
+  const wanted = [
+    { path: "platform.ingress-nginx.address", address: ingress?.address },
+    { path: "platform.powerdns.address", address: powerdns?.address },
   ];
+  const given = wanted.flatMap(({ path, address }) => (address === undefined ? [] : [{ path, address }]));
+  return metallb === undefined ? [] : givenAddressProblems(given, metallb.pools);
 }
 
-function checkLoadBalancer({ metallb, "ingress-nginx": ingress }: PlatformSpec, draft: Draft): Problem[] {
-  const problems: Problem[] = [];
-  if (metallb !== undefined) {
-    const { asn, ...rest } = metallb;
-    const network = typeof draft.network.cidr === "string" ? draft.network.cidr : undefined;
-    const settings = { ...rest, ...(asn !== undefined && { asn }) };
-    problems.push(...loadBalancerProblems(settings, draft.cidr && network, takenIn(draft)));
-  }
-  const pool = ingress?.pool;
-  const pools = Object.keys(metallb?.pools ?? {});
-  if (pool !== undefined && metallb !== undefined && !pools.includes(pool)) {
-    problems.push({
-      path: "platform.ingress-nginx.pool",
-      reason: `there is no pool "${pool}" of MetalLB`,
-      fix: `use one of ${pools.join(", ")}, or add it under platform.metallb.pools`,
-    });
-  }
-  return problems;
-}
-
-/** Every address and range that somebody else has. */
-function takenIn({ vip, gateway, nameservers, machines, pools }: Draft): readonly TakenRange[] {
-  const addresses = [vip, gateway, ...nameservers, ...machines.map(({ address }) => address)];
-  return [
-    ...addresses.flatMap((address) => (address ? [{ path: address.path, range: single(address.value) }] : [])),
-    ...pools.flatMap(({ extent }) => (extent ? [{ path: extent.path, range: extent.value }] : [])),
-  ];
-}
-
-function checkValues({ name, chart }: PlatformService, spec: PlatformSpec): Problem[] {
+function valueProblems({ name, chart }: PlatformService, spec: PlatformSpec): Problem[] {
   const section = Object.entries(spec).find(([key]) => key === name)?.[1];
   const own = typeof section === "object" && "values" in section ? (section.values as Values) : {};
-  const known = knownValues(chart.name);
+  const known = chart && knownValues(chart.name);
   return known === undefined ? [] : unknownValues(own, known.keys, `platform.${name}.values`);
 }

@@ -28,6 +28,7 @@ const chart = z.strictObject({
   version: chartVersion,
   digest: digest.optional(),
   crds,
+  irreversible: z.literal(true).optional(),
   module: goModule.optional(),
   images: z.array(image),
 });

@@ -13,6 +13,7 @@ import { LicenceCheck } from "../licensing/LicenceCheck";
 import type { MachineLinks } from "../machine/contract";
 import { machinesOf } from "../machine/providers";
 import { Platform } from "../platform/Platform";
+import { neededSecrets } from "../platform/plan";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
@@ -193,7 +194,12 @@ export class Site extends pulumi.ComponentResource {
     if (plan.platform !== undefined) {
       this.platform = new Platform(
         `${name}-platform`,
-        { plan: plan.platform, kubeconfig: this.kubeconfig, kubernetesVersion: plan.kubernetes.version },
+        {
+          plan: plan.platform,
+          kubeconfig: this.kubeconfig,
+          kubernetesVersion: plan.kubernetes.version,
+          ...(args.secret && { secret: args.secret }),
+        },
         {
           ...inside,
           // A network that has to be installed first cannot wait for nodes that are Ready.
@@ -318,6 +324,14 @@ function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<stri
         fix: `pulumi config set --secret secrets:${name}, with a long passphrase that is kept elsewhere too`,
       });
     }
+  }
+  for (const { secret: name, path, users } of neededSecrets(plan.platform?.services ?? [])) {
+    if (secret?.(name) !== undefined) continue;
+    problems.push({
+      path,
+      reason: `${users.join(", ")}: this stack has no secret "${name}"`,
+      fix: `pulumi config set --secret secrets:${name}`,
+    });
   }
   const adopted = plan.nodes.filter((node) => node.adopted === true).map(({ key }) => key);
   if (adopted.length > 0 && secret?.(BUNDLE) === undefined) {

@@ -52,6 +52,9 @@ export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): Nod
     cni: kubernetes.cni,
     // Cilium takes its place; the two together would fight over every Service.
     ...(plan.platform?.services.some(({ name }) => name === "cilium") && { kubeProxy: false }),
+    directories: (plan.platform?.services ?? []).flatMap(({ directory }) =>
+      directory?.nodes.includes(node.hostname) ? [directory.name] : [],
+    ),
     allowSchedulingOnControlPlanes: kubernetes.scheduleOnControlPlanes,
     ...(node.encryption !== undefined && {
       encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),

@@ -3,7 +3,8 @@ import type { Backup } from "../backup/spec";
 import type { LicenceSpec } from "../licensing/spec";
 import { TRAITS } from "../machine/providers";
 import type { Maintenance } from "../maintenance/spec";
-import { type PlatformPlan, type PlatformSite, planPlatform } from "../platform/plan";
+import { type PlatformPlan, planPlatform } from "../platform/plan";
+import { machineFacts, type PlatformSite } from "../platform/site";
 import type { MachineType } from "../talos/ClusterRelease";
 import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
@@ -128,7 +129,7 @@ export function planSite(spec: SiteSpec): SitePlan {
   const { vip, endpoint: name, ...network } = spec.network;
   const { platform: kind } = TRAITS[spec.provider];
   const endpoint = { ...planEndpoint(vip, nodes), ...(name !== undefined && { name }) };
-  const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, nodes));
+  const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, spec.platform.profile, nodes));
   return {
     name: spec.name,
     domain: spec.domain,
@@ -164,11 +165,18 @@ export function planSite(spec: SiteSpec): SitePlan {
   };
 }
 
-function platformSite({ kubernetes, network }: SiteSpec, nodes: readonly NodePlan[]): PlatformSite {
+function platformSite(spec: SiteSpec, profile: PlatformSite["profile"], nodes: readonly NodePlan[]): PlatformSite {
+  const { kubernetes, network, name, domain, backup } = spec;
   return {
+    profile,
+    name,
+    domain,
+    backup: backup !== undefined,
     cni: kubernetes.cni,
-    nodes: nodes.map(({ hostname }) => hostname),
-    onlyControlPlanes: nodes.every(({ type }) => type === "controlplane"),
+    ...machineFacts(
+      nodes.map(({ key, hostname, type }) => ({ key, hostname, controlPlane: type === "controlplane" })),
+      kubernetes.scheduleOnControlPlanes,
+    ),
     ipv6: network.cidr.includes(":"),
     gpu: nodes.some(({ gpus = 0 }) => gpus > 0),
   };

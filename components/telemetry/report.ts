@@ -41,7 +41,7 @@ export type Report = z.output<typeof reportSchema>;
 /** What a site tells on a day. Pure. */
 export function reportOf(plan: SitePlan, installation: string, now: Date): Report {
   const { nodes, platform } = plan;
-  const charts = (platform?.services ?? []).map(({ chart }) => chart.name);
+  const charts = (platform?.services ?? []).flatMap(({ chart }) => chart?.name ?? []);
   const known = Object.keys(versions().charts);
   const features: readonly Feature[] = countUse(plan).features;
   return {

@@ -44,11 +44,11 @@ export function pulumiHome(instance: Instance): string {
 
 /** What the stack program imports: each SDK asks for the plugin of exactly its own version. */
 function required(): { name: string; version: string }[] {
-  const kubernetes: { version: string } = require("@pulumi/kubernetes/package.json");
-  return [
-    { name: "kubernetes", version: kubernetes.version },
-    { name: "talos", version: TALOS_PLUGIN.version },
-  ];
+  const sdk = (name: string) => {
+    const { version }: { version: string } = require(`@pulumi/${name}/package.json`);
+    return { name, version };
+  };
+  return [sdk("kubernetes"), sdk("random"), { name: "talos", version: TALOS_PLUGIN.version }, sdk("tls")];
 }
 
 /** The engine wants a real folder, not a link to one; its files may be hard links. */

@@ -42,6 +42,7 @@ import { rule as oneOwner } from "./ownership/one-owner";
 import { rule as providerKeepsItsCluster } from "./ownership/provider-keeps-its-cluster";
 import { rule as backupDeclared } from "./safety/backup-declared";
 import { rule as dataProtected } from "./safety/data-protected";
+import { rule as licenceKept } from "./safety/licence-kept";
 import { rule as maintenanceDeclared } from "./safety/maintenance-declared";
 import { rule as packSettings } from "./safety/pack-settings";
 import { rule as permissionsUsedUp } from "./safety/permissions-used-up";
@@ -110,6 +111,7 @@ export const engineRules: readonly Rule[] = [
   providerKeepsItsCluster,
   backupDeclared,
   dataProtected,
+  licenceKept,
   maintenanceDeclared,
   packSettings,
   permissionsUsedUp,

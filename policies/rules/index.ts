@@ -10,6 +10,7 @@ import { engineRules } from "./engine";
 import { rule as dataKept } from "./safety/data-kept";
 import { rule as dataNotDestroyed } from "./safety/data-not-destroyed";
 import { rule as fewAtOnce } from "./safety/few-at-once";
+import { rule as licenceGood } from "./safety/licence-good";
 import { rule as madeWhole } from "./safety/made-whole";
 import { rule as nothingPending } from "./safety/nothing-pending";
 import { rule as protectionKept } from "./safety/protection-kept";
@@ -34,6 +35,7 @@ export const rules: readonly Rule[] = [
   dataKept,
   dataNotDestroyed,
   fewAtOnce,
+  licenceGood,
   madeWhole,
   nothingPending,
   protectionKept,

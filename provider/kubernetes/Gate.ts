@@ -33,8 +33,17 @@ export function gate(drivers: PlatformDrivers): Resource<GateInputs, GateOutputs
           name: z.string().min(1),
           condition: z.string().min(1).optional(),
           field: z.string().min(1).optional(),
+          equals: z.string().min(1).optional(),
           exists: z.literal(true).optional(),
           admits: z.record(z.string(), z.unknown()).optional(),
+          onlyWith: z
+            .strictObject({
+              apiVersion: z.string().min(1),
+              kind: z.string().min(1),
+              namespace: z.string().min(1).optional(),
+              name: z.string().min(1),
+            })
+            .optional(),
         }),
       ),
       seconds: z.int().min(1).max(3600).optional(),
@@ -65,6 +74,9 @@ function problems(inputs: Draft<GateInputs>): readonly Problem[] {
   if (inputs === unknown) return [];
   return knownEntries(inputs.checks).flatMap(([what, check]) => {
     const ways = WAYS.filter((way) => check[way] !== undefined);
+    if (check.equals !== undefined && check.field === undefined) {
+      return [{ path: propertyPath("checks", what), reason: "has equals without a field", fix: "name the field" }];
+    }
     if (ways.length === 1) return [];
     return [
       {
@@ -122,15 +134,28 @@ async function look(objects: Objects, checks: GateInputs["checks"], context: Con
 }
 
 async function lookAt(objects: Objects, check: GateCheck, signal: AbortSignal): Promise<string | undefined> {
-  const { apiVersion, kind, namespace, name, condition, field, admits } = check;
-  const place = namespace === undefined ? {} : { namespace };
+  const { apiVersion, kind, name, condition, field, equals, admits, onlyWith } = check;
+  if (onlyWith !== undefined && (await objects.get(keyOf(onlyWith), signal)) === undefined) return undefined;
+  const place = placeOf(check);
   if (admits !== undefined)
     return admitted(objects, { ...admits, apiVersion, kind, metadata: { ...place, name } }, signal);
   const object = await objects.get({ apiVersion, kind, ...place, name }, signal);
   if (object === undefined) return `there is no ${kind} ${name}`;
   if (condition !== undefined) return unmet(object, condition);
-  if (field !== undefined && isEmpty(at(object, field))) return `${kind} ${name} has no ${field} yet`;
-  return undefined;
+  if (field === undefined) return undefined;
+  const found = at(object, field);
+  if (isEmpty(found)) return `${kind} ${name} has no ${field} yet`;
+  return equals === undefined || found === equals
+    ? undefined
+    : `${field} of ${kind} ${name} is ${String(found)}, not ${equals}`;
+}
+
+function keyOf(check: NonNullable<GateCheck["onlyWith"]>) {
+  return { apiVersion: check.apiVersion, kind: check.kind, ...placeOf(check), name: check.name };
+}
+
+function placeOf({ namespace }: Pick<GateCheck, "namespace">): { namespace?: string } {
+  return namespace === undefined ? {} : { namespace };
 }
 
 /** The API server asks every webhook as it would for the real thing. A refusal by rule is an answer, too. */

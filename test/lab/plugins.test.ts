@@ -44,9 +44,11 @@ const placed = () => {
 test("stand-ins take the place of plugins that the user does not have", () => {
   expect(installPlugins(instance, tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
     "kubernetes stand-in",
+    "random stand-in",
     "talos stand-in",
+    "tls stand-in",
   ]);
-  expect(placed()).toEqual({ kubernetes: "stand-in", talos: "stand-in" });
+  expect(placed()).toEqual({ kubernetes: "stand-in", random: "stand-in", talos: "stand-in", tls: "stand-in" });
 });
 
 test("an installed official plugin of the wanted version wins, whole, and gives way when it is gone", () => {
@@ -54,9 +56,11 @@ test("an installed official plugin of the wanted version wins, whole, and gives 
   official(`resource-talos-v${version}`);
   expect(installPlugins(instance, tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
     "kubernetes stand-in",
+    "random stand-in",
     "talos official",
+    "tls stand-in",
   ]);
-  expect(placed()).toEqual({ kubernetes: "stand-in", talos: "official pulumi-resource-talos" });
+  expect(placed()).toMatchObject({ kubernetes: "stand-in", talos: "official pulumi-resource-talos" });
   expect(readdirSync(join(pulumiHome(instance), "plugins", `resource-talos-v${version}`)).sort()).toEqual([
     "LICENSE",
     "pulumi-resource-talos",
@@ -68,7 +72,7 @@ test("an installed official plugin of the wanted version wins, whole, and gives 
 
 test("one of another version does not", () => {
   official("resource-talos-v0.0.1");
-  expect(installPlugins(instance, tools, env).map(({ kind }) => kind)).toEqual(["stand-in", "stand-in"]);
+  expect(installPlugins(instance, tools, env).map(({ kind }) => kind)).toEqual(Array(4).fill("stand-in"));
 });
 
 test("the summary says which ran", () => {
@@ -88,5 +92,7 @@ test("the summary says which ran", () => {
     memoryMiB: 1,
   });
   expect(text).toMatch(new RegExp(`^real: .*, plugin talos v${version}$`, "m"));
-  expect(text).toMatch(/^stood in for: +kubernetes v\S+ \(install the official plugins and they are used\)$/m);
+  expect(text).toMatch(
+    /^stood in for: +kubernetes v\S+, random v\S+, tls v\S+ \(install the official plugins and they are used\)$/m,
+  );
 });

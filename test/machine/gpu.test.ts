@@ -43,7 +43,7 @@ test("the platform gets the device plugin behind the network, with its RuntimeCl
   const { platform } = plan();
   const service = platform?.services.find(({ name }) => name === "nvidia-device-plugin");
   expect(service?.first).toMatchObject({ "runtime-class": { kind: "RuntimeClass", handler: "nvidia" } });
-  expect(service?.chart.values).toMatchObject({ runtimeClassName: "nvidia" });
+  expect(service?.chart?.values).toMatchObject({ runtimeClassName: "nvidia" });
   const without = siteAt("latitude", (site) => {
     site.platform = {};
   });

@@ -14,6 +14,7 @@ test("passes TLS through by its server name, and ends nothing on the host", () =
     edgeConfig(settings),
   ).toBe(`# Made by plinth: TLS is passed through by its server name, and ended in the cluster.
 stream {
+    map_hash_bucket_size 512;
     map $ssl_preread_server_name $plinth_edge {
         hostnames;
         *.home.example.org plinth_r_home;
@@ -31,7 +32,7 @@ stream {
         server 127.0.0.1:9;
     }
     server {
-        listen 443;
+        listen 0.0.0.0:443;
         listen [::]:443;
         ssl_preread on;
         preread_timeout 5s;
@@ -45,7 +46,12 @@ stream {
 
 test("an unknown name goes to what served before, when there is something", () => {
   const config = edgeConfig({ ...settings, fallback: "127.0.0.1:8443", port: 8444, proxyProtocol: true });
-  for (const line of ["default plinth_fallback;", "server 127.0.0.1:8443;", "listen 8444;", "proxy_protocol on;"]) {
+  for (const line of [
+    "default plinth_fallback;",
+    "server 127.0.0.1:8443;",
+    "listen 0.0.0.0:8444;",
+    "proxy_protocol on;",
+  ]) {
     expect(config).toContain(line);
   }
 });

@@ -1,8 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cilium } from "../../components/network/Cilium";
 import { Platform } from "../../components/platform/Platform";
+import { SealedSecrets } from "../../components/secrets/SealedSecrets";
+import { Vault } from "../../components/secrets/Vault";
 import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
+import { Longhorn } from "../../components/storage/Longhorn";
 import { type Registered, recordGraph } from "../support/graph";
 import { siteFile } from "../support/site";
 
@@ -42,7 +45,7 @@ test("every service is a component with a chart, its objects and its gates", asy
       "p-cilium <- plinth:kubernetes:Gate p-cilium-exit",
       "p <- plinth:network:MetalLb p-metallb",
       "p-metallb <- plinth:kubernetes:Chart p-metallb-chart",
-      "p-metallb-chart <- kubernetes:core/v1:Namespace p-metallb-chart-namespace",
+      "p-metallb <- kubernetes:core/v1:Namespace p-metallb-namespace",
       "p-metallb-chart <- kubernetes:helm.sh/v3:Release p-metallb-chart-release",
       "p-metallb <- plinth:kubernetes:Gate p-metallb-ready",
       "p-metallb <- kubernetes:metallb.io/v1beta1:IPAddressPool p-metallb-pool-lan",
@@ -50,7 +53,7 @@ test("every service is a component with a chart, its objects and its gates", asy
       "p-metallb <- plinth:kubernetes:Gate p-metallb-exit",
       "p <- plinth:network:IngressNginx p-ingress-nginx",
       "p-ingress-nginx <- plinth:kubernetes:Chart p-ingress-nginx-chart",
-      "p-ingress-nginx-chart <- kubernetes:core/v1:Namespace p-ingress-nginx-chart-namespace",
+      "p-ingress-nginx <- kubernetes:core/v1:Namespace p-ingress-nginx-namespace",
       "p-ingress-nginx-chart <- kubernetes:helm.sh/v3:Release p-ingress-nginx-chart-release",
       "p-ingress-nginx <- plinth:kubernetes:Gate p-ingress-nginx-exit",
     ].sort(),
@@ -62,7 +65,7 @@ test("CRDs come before every chart, a chart before its objects, a gate before wh
   const waits = (name: string) => byName(resources, name).dependsOn;
   expect(waits("p-cilium-chart-release")).toEqual(expect.arrayContaining(["p-crds", "p-cilium-entry"]));
   expect(waits("p-metallb-chart-release")).toEqual(
-    expect.arrayContaining(["p-crds", "p-cilium-exit", "p-metallb-chart-namespace"]),
+    expect.arrayContaining(["p-crds", "p-cilium-exit", "p-metallb-namespace"]),
   );
   expect(waits("p-metallb-pool-lan")).toEqual(expect.arrayContaining(["p-metallb-ready", "p-metallb-chart-release"]));
   expect(waits("p-metallb-exit")).toEqual(
@@ -111,14 +114,86 @@ test("a changed value changes one release and nothing else", async () => {
   expect(changed.map(({ name }) => name)).toEqual(["p-metallb-chart-release"]);
 });
 
+describe("a part with Secrets", () => {
+  const section = {
+    "sealed-secrets": {},
+    "local-path": {},
+    vault: {},
+    "cert-manager": { issuers: { own: {} } },
+  };
+
+  test("finds what is kept for it: protected, and there before its chart", async () => {
+    const resources = await graph(section);
+    const kept = resources.filter(({ parent, custom }) => parent === "p-keep" && custom);
+    expect(kept.map(({ name, protect, deletedWith }) => [name, protect, deletedWith]).sort()).toEqual([
+      ["p-keep-ca-own", true, ""],
+      ["p-keep-ca-own-certificate", true, ""],
+      ["p-keep-sealed-secrets", true, ""],
+      ["p-keep-sealed-secrets-certificate", true, ""],
+    ]);
+    expect(byName(resources, "p-sealed-secrets-chart-release").dependsOn).toContain("p-sealed-secrets-key");
+    expect(byName(resources, "p-issuers-issuer-own").dependsOn).toEqual(
+      expect.arrayContaining(["p-issuers-ca-own", "p-cert-manager-exit"]),
+    );
+  });
+
+  test("leaves out what the stack may have and has not", async () => {
+    const names = (await graph(section)).map(({ name }) => name);
+    expect(names).not.toContain("p-vault-unseal");
+    expect(names).toContain("p-vault-chart-release");
+  });
+
+  test("is guarded: the snapshot is over before its operator changes", async () => {
+    const resources = await graph(section);
+    const waits = (name: string) => byName(resources, name).dependsOn;
+    expect(waits("p-vault-guard")).toEqual(expect.arrayContaining(["p-vault-snapshot", "p-vault-snapshot-volume"]));
+    expect(waits("p-vault-chart-release")).toContain("p-vault-guard");
+    expect(waits("p-vault-vault")).toContain("p-vault-chart-release");
+    expect(byName(resources, "p-vault-account").type).toBe("kubernetes:core/v1:ServiceAccount");
+  });
+
+  test("shows no text of a Secret to anybody", async () => {
+    for (const { name, inputs: sent } of (await graph(section)).filter(
+      ({ type }) => type === "kubernetes:core/v1:Secret",
+    )) {
+      expect([name, JSON.stringify(sent.stringData)]).toEqual([
+        name,
+        expect.stringContaining("1b47061264138c4ac30d75fd1eb44270"),
+      ]);
+    }
+  });
+});
+
 test("privileged pods are allowed only where a service needs them", async () => {
   const resources = await graph();
   const level = (name: string) =>
     (inputs(resources, name).metadata as { labels: Record<string, string> }).labels[
       "pod-security.kubernetes.io/enforce"
     ];
-  expect(level("p-metallb-chart-namespace")).toBe("privileged");
-  expect(level("p-ingress-nginx-chart-namespace")).toBe("baseline");
+  expect(level("p-metallb-namespace")).toBe("privileged");
+  expect(level("p-ingress-nginx-namespace")).toBe("baseline");
+});
+
+test("a release whose upgrade cannot be taken back stays as it is when it fails, behind a backup", async () => {
+  const { resources } = await recordGraph(
+    () => new Longhorn("l", { nodes: ["worker-1"], installation: { kubeconfig: "k" } }),
+    answers,
+  );
+  expect(inputs(resources, "l-chart-release")).toMatchObject({ atomic: false, cleanupOnFail: false, timeout: 900 });
+  expect(byName(resources, "l-chart-release").dependsOn).toContain("l-guard");
+});
+
+test("a component alone keeps what it needs by itself, and has the stack's secrets looked up", async () => {
+  const { resources } = await recordGraph(() => {
+    new SealedSecrets("s", { installation: { kubeconfig: "k" } });
+    new Vault("v", {
+      installation: { kubeconfig: "k", secret: (name) => pulumi.secret(JSON.stringify({ "vault-root": name })) },
+    });
+  }, answers);
+  expect(byName(resources, "s-keep-sealed-secrets").protect).toBe(true);
+  expect(pulumi.runtime.unwrapRpcSecret(inputs(resources, "v-unseal").stringData)).toEqual({
+    "vault-root": "vault-unseal-keys",
+  });
 });
 
 test("a component alone brings its own CRDs and passes its dependencies on", async () => {

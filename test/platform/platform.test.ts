@@ -1,3 +1,4 @@
+import { neededSecrets } from "../../components/platform/plan";
 import { formatProblem } from "../../components/problem";
 import { nodeModel } from "../../components/site/nodes";
 import { checkSite, parseSite } from "../../components/site/parse";
@@ -14,11 +15,64 @@ const problems = (platform: unknown, edit?: (site: ReturnType<typeof siteFile>) 
   checkSite(home(platform, edit)).problems.map(formatProblem);
 const plan = (platform: unknown) => planSite(parseSite(home(platform)));
 
+const git = { host: "git.home.example.org", to: "git/gitea-http:3000" };
+const everything = {
+  metallb,
+  "ingress-nginx": {},
+  "local-path": {},
+  seaweedfs: {},
+  "sealed-secrets": {},
+  vault: {},
+  "external-secrets": { generated: { git: { namespaces: ["git"] } } },
+  reloader: {},
+  powerdns: {
+    address: "10.0.3.5",
+    zones: { "home.example.org": { nameservers: { "ns1.home.example.org": "10.0.3.5" } } },
+  },
+  "cert-manager": { issuers: { public: { acme: { email: "a@example.org", solver: "powerdns" } } } },
+  "external-dns": {},
+  expose: { git },
+};
+
 describe("the platform of a site file", () => {
   test("is ordered by needs: network, addresses, ingress", () => {
     const { platform } = plan({ metallb, "ingress-nginx": { pool: "lan" } });
     expect(platform?.phases.map(({ services }) => services)).toEqual([["cilium"], ["metallb"], ["ingress-nginx"]]);
     expect(platform?.phases.map(({ exit }) => exit)).toEqual([["network"], ["load-balancer"], ["ingress"]]);
+  });
+
+  test("everything at once has an order in which nothing waits in a circle", () => {
+    const { platform } = plan(everything);
+    expect(platform?.phases.map(({ services }) => services.join(" "))).toEqual([
+      "cilium",
+      "cert-manager local-path metallb reloader sealed-secrets",
+      "ingress-nginx powerdns seaweedfs vault",
+      "dns-solver external-dns external-secrets",
+      "issuers",
+      "expose-git",
+    ]);
+  });
+
+  test("a part that keeps data on a machine has its folder there, and on no other machine", () => {
+    const site = plan({ "local-path": { machines: ["worker-1"] } });
+    const folders = site.nodes.map((node) => [node.key, nodeModel(site, node, { address: "10.0.1.10" }).directories]);
+    expect(folders).toEqual([
+      ["controller-0", []],
+      ["controller-1", []],
+      ["controller-2", []],
+      ["worker-0", []],
+      ["worker-1", ["local-path"]],
+    ]);
+    expect(
+      plan({ "local-path": {} }).platform?.services.find(({ name }) => name === "local-path")?.directory?.nodes,
+    ).toEqual(["worker-0", "worker-1"]);
+  });
+
+  test("names every secret of the stack that it cannot do without, and who wants it", () => {
+    const secrets = neededSecrets(
+      plan({ ...everything, expose: { git: { ...git, auth: { basic: "users" } } } }).platform?.services ?? [],
+    );
+    expect(secrets).toEqual([{ secret: "users", path: "platform.expose.git", users: ["expose-git"] }]);
   });
 
   test("without a section there is none, and kube-proxy stays", () => {
@@ -93,6 +147,103 @@ describe("a platform that cannot be is refused with every problem at once", () =
       }),
     ).toEqual([
       "platform.cilium: stands beside kubernetes.cni: flannel, and a cluster has one pod network (write kubernetes.cni: none, or remove it)",
+    ]);
+  });
+
+  test("a host outside the domain, one host twice, an issuer that is not there", () => {
+    const expose = {
+      a: { ...git, host: "git.example.com" },
+      b: { ...git, tls: "publc" },
+      c: git,
+    };
+    expect(problems({ ...everything, expose })).toEqual([
+      "platform.expose.a.host: git.example.com lies outside the site's domain home.example.org (use home.example.org or a name below it)",
+      'platform.expose.b.tls: there is no issuer "publc" (use one of public)',
+      "platform.expose.c.host: git.home.example.org is already led to by platform.expose.b (give one of them another host)",
+    ]);
+  });
+
+  test("an issuer without credentials, a default that is not there, certificates that nobody issues", () => {
+    expect(
+      problems({
+        "cert-manager": {
+          issuers: { public: { acme: { email: "a@example.org", solver: "powerdns" } } },
+          default: "private",
+        },
+      }),
+    ).toEqual([
+      "platform.cert-manager.issuers.public.acme.solver: has no credentials: it would write into PowerDNS, and this site has none (add platform.powerdns, or write solver: http01)",
+      'platform.cert-manager.default: there is no issuer "private" (use one of public)',
+      "platform.cert-manager.issuers: issuers needs dns-solver, which nothing of this site provides (add a service that provides dns-solver, or remove issuers)",
+    ]);
+    expect(problems({ metallb, "ingress-nginx": {}, "cert-manager": {}, expose: { git } })).toEqual([
+      "platform.expose.git: expose-git needs certificates, which nothing of this site provides (add a service that provides certificates, or remove expose-git)",
+    ]);
+  });
+
+  test("two storages for claims that name no class, a machine without the folder, missing extensions", () => {
+    expect(problems({ "local-path": { machines: ["worker-9"] }, longhorn: {} })).toEqual([
+      "talos.extensions: siderolabs/iscsi-tools, siderolabs/util-linux-tools missing: Longhorn mounts its volumes with them (add them; machines that run already get them with the next upgrade)",
+      'platform.local-path.machines[0]: there is no machine "worker-9" that could have the folder for its volumes (use controller-0, controller-1, controller-2, worker-0, worker-1)',
+      "platform.longhorn: storage is provided by local-path and by longhorn (keep one of the two)",
+    ]);
+    expect(
+      problems({ "local-path": { default: false }, longhorn: {} }, (site) => {
+        site.talos.extensions.push("siderolabs/iscsi-tools", "siderolabs/util-linux-tools");
+      }),
+    ).toEqual([]);
+  });
+
+  test("Proxmox volumes for machines that do not say where they run", () => {
+    const proxmox = {
+      url: "https://pve.example.org:8006/api2/json",
+      region: "home",
+      tokenId: "csi@pve!csi",
+      classes: { fast: { storage: "local-zfs" } },
+    };
+    const labelled = (region: string) => (site: ReturnType<typeof siteFile>) => {
+      for (const machine of Object.values<{ labels?: object }>(site.machines)) {
+        machine.labels = { "topology.kubernetes.io/region": region, "topology.kubernetes.io/zone": "pve-1" };
+      }
+    };
+    expect(problems({ "proxmox-csi": proxmox })).toHaveLength(10);
+    expect(problems({ "proxmox-csi": proxmox })[1]).toBe(
+      "machines.controller-0.labels: topology.kubernetes.io/zone missing, by which Proxmox CSI finds its host (write topology.kubernetes.io/zone with the name of the Proxmox node that it runs on)",
+    );
+    expect(problems({ "proxmox-csi": proxmox }, labelled("away"))[0]).toBe(
+      "machines.controller-0.labels: topology.kubernetes.io/region is away, and platform.proxmox-csi.region is home (write topology.kubernetes.io/region: home)",
+    );
+    expect(problems({ "proxmox-csi": proxmox }, labelled("home"))).toEqual([]);
+  });
+
+  test("routes that are no networks: the router would refuse to start", () => {
+    expect(problems({ tailscale: { routes: ["10.0.3.4/28", "10.0.3.0/27"] } })).toEqual([
+      "platform.tailscale.routes[0]: 10.0.3.4/28 has host bits set (write 10.0.3.0/28)",
+    ]);
+    const { platform } = plan({ tailscale: { routes: ["10.0.3.0/27"] } });
+    expect(neededSecrets(platform?.services ?? []).map(({ secret }) => secret)).toEqual([
+      "tailscale-client-id",
+      "tailscale-client-secret",
+    ]);
+  });
+
+  test("a generated password without Vault, a zone outside the domain, an address of no pool", () => {
+    expect(problems({ "external-secrets": everything["external-secrets"] })).toEqual([
+      "platform.external-secrets.generated.git: has nowhere to live: this site has no Vault (add platform.vault, or remove it)",
+    ]);
+    const powerdns = {
+      address: "10.0.9.9",
+      zones: { "example.com": { nameservers: { "ns1.example.com": "10.0.9.9" } } },
+    };
+    expect(problems({ metallb, "local-path": {}, powerdns })).toEqual([
+      "platform.powerdns.zones.example.com: lies outside the site's domain home.example.org (use home.example.org or a name below it)",
+      "platform.powerdns.address: 10.0.9.9 lies in no pool of MetalLB (choose an address of platform.metallb.pools, or add a pool that has it)",
+    ]);
+  });
+
+  test("one address for two services", () => {
+    expect(problems({ ...everything, "ingress-nginx": { address: everything.powerdns.address } })).toEqual([
+      "platform.powerdns.address: 10.0.3.5 is already platform.ingress-nginx.address (choose another one)",
     ]);
   });
 

@@ -68,6 +68,35 @@ describe("Gate", () => {
     expect(fake.recorder.changes).toEqual([]);
   });
 
+  test("a field may have to hold one value and no other", async () => {
+    const fake = platform();
+    const backup = { apiVersion: "longhorn.io/v1beta2", kind: "SystemBackup", namespace: "longhorn-system", name: "b" };
+    fake.put({ ...backup, metadata: { name: "b", namespace: "longhorn-system" } });
+    fake.status.set("SystemBackup/b", { state: "Generating" });
+    const checks = { "the backup is taken": { ...backup, field: "status.state", equals: "Ready" } };
+    expect((await open(fake, checks)).failures).toEqual([
+      "after 1 s there is still missing: the backup is taken (status.state of SystemBackup b is Generating, not Ready)",
+    ]);
+    fake.status.set("SystemBackup/b", { state: "Ready" });
+    expect((await open(fake, checks)).failures).toBeUndefined();
+  });
+
+  test("what comes with something else is asked for only where that is there", async () => {
+    const fake = platform();
+    const onlyWith = {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      namespace: "longhorn-system",
+      name: "longhorn-manager",
+    };
+    const checks = { "the backup is there": { ...service, name: "missing", exists: true as const, onlyWith } };
+    expect((await open(fake, checks)).failures).toBeUndefined();
+    fake.put({ ...onlyWith, metadata: { name: onlyWith.name, namespace: onlyWith.namespace } });
+    expect((await open(fake, checks)).failures).toEqual([
+      "after 1 s there is still missing: the backup is there (there is no Service missing)",
+    ]);
+  });
+
   test("opens as soon as the last thing appears", async () => {
     const fake = platform();
     fake.status.delete("ClusterIssuer/letsencrypt");

@@ -74,6 +74,8 @@ beforeAll(async () => {
         plinth: `file:${archive}`,
         "@pulumi/pulumi": devDependencies["@pulumi/pulumi"],
         "@pulumi/kubernetes": devDependencies["@pulumi/kubernetes"],
+        "@pulumi/random": devDependencies["@pulumi/random"],
+        "@pulumi/tls": devDependencies["@pulumi/tls"],
       },
     }),
   );

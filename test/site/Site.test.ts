@@ -229,6 +229,37 @@ describe("a passphrase that the site file names", () => {
   });
 });
 
+describe("a secret that the platform wants of the stack", () => {
+  const site = (): SiteFile => {
+    const file = siteFile("home");
+    file.platform = { tailscale: { routes: ["10.0.3.0/27"] } };
+    return file;
+  };
+
+  test("reaches the part that names it, and nobody can read it", async () => {
+    const { resources } = await recordGraph(
+      () =>
+        new Site("site", {
+          site: site(),
+          secret: (key) => (key.startsWith("tailscale-") ? pulumi.output(`the ${key}`) : undefined),
+        }),
+      answers,
+    );
+    const { stringData } = byName(resources, "site-platform-tailscale-oauth").inputs;
+    expect(pulumi.runtime.isRpcSecret(stringData)).toBe(true);
+    expect(pulumi.runtime.unwrapRpcSecret(stringData)).toEqual({
+      client_id: "the tailscale-client-id",
+      client_secret: "the tailscale-client-secret",
+    });
+  });
+
+  test("and that the stack has not is refused with the parts that need it", async () => {
+    await expect(recordGraph(() => new Site("site", { site: site() }), answers)).rejects.toThrow(
+      /platform\.tailscale: tailscale: this stack has no secret "tailscale-client-id" \(pulumi config set --secret secrets:tailscale-client-id\)/,
+    );
+  });
+});
+
 describe("machines that ran before plinth", () => {
   const site = (): SiteFile => {
     const file = siteFile();

@@ -9,6 +9,8 @@ export interface Documented {
   readonly file: string;
   readonly settings: string;
   readonly settingsFile: string;
+  /** Further files that hold interfaces of its settings. */
+  readonly more: readonly string[];
 }
 
 interface Field {
@@ -21,19 +23,19 @@ interface Field {
 
 /** The page of a component as Markdown. */
 export function referencePage(documented: Documented): string {
-  const { component, file, settings, settingsFile } = documented;
+  const { component, file, settings, settingsFile, more } = documented;
   const source = parsed(settingsFile);
-  const interfaces = source.statements.filter(ts.isInterfaceDeclaration);
+  const interfaces = [source, ...more.map(parsed)].flatMap((each) => each.statements.filter(ts.isInterfaceDeclaration));
   const main = interfaces.find(({ name }) => name.text === settings);
   if (main === undefined) throw new Error(`${settingsFile} has no interface ${settings}`);
-  const others = interfaces.filter((each) => each !== main && mentioned(main, each, source));
+  const others = interfaces.filter((each) => each !== main && mentioned(main, each));
   return [
     `# ${component}`,
     "",
     textOf(parsed(file).statements.find((each) => ts.isClassDeclaration(each) && each.name?.text === component)),
     "",
-    ...table(main, source),
-    ...others.flatMap((each) => ["", `## ${each.name.text}`, "", textOf(each), "", ...table(each, source)]),
+    ...table(main),
+    ...others.flatMap((each) => ["", `## ${each.name.text}`, "", textOf(each), "", ...table(each)]),
     "",
     `Made from ${settingsFile} by \`RECORD_DOCS=1 npx jest test/docs/reference\`.`,
     "",
@@ -45,12 +47,12 @@ function parsed(file: string): ts.SourceFile {
   return ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
 }
 
-function mentioned(main: ts.InterfaceDeclaration, each: ts.InterfaceDeclaration, source: ts.SourceFile): boolean {
-  return main.members.some((member) => new RegExp(`\\b${each.name.text}\\b`).test(member.getText(source)));
+function mentioned(main: ts.InterfaceDeclaration, each: ts.InterfaceDeclaration): boolean {
+  return main.members.some((member) => new RegExp(`\\b${each.name.text}\\b`).test(member.getText()));
 }
 
-function table(declared: ts.InterfaceDeclaration, source: ts.SourceFile): readonly string[] {
-  const rows = declared.members.filter(ts.isPropertySignature).map((member) => fieldOf(member, source));
+function table(declared: ts.InterfaceDeclaration): readonly string[] {
+  const rows = declared.members.filter(ts.isPropertySignature).map(fieldOf);
   return [
     "| field | type | meaning | default |",
     "|---|---|---|---|",
@@ -60,10 +62,10 @@ function table(declared: ts.InterfaceDeclaration, source: ts.SourceFile): readon
   ];
 }
 
-function fieldOf(member: ts.PropertySignature, source: ts.SourceFile): Field {
+function fieldOf(member: ts.PropertySignature): Field {
   const tags = ts.getJSDocTags(member);
   const fallback = tags.find(({ tagName }) => tagName.text === "default");
-  const name = member.name.getText(source);
+  const name = member.name.getText();
   const text = textOf(member);
   if (text === "") throw new Error(`${name} says nothing about itself`);
   const optional = member.questionToken !== undefined;
@@ -71,7 +73,7 @@ function fieldOf(member: ts.PropertySignature, source: ts.SourceFile): Field {
     name,
     optional,
     text,
-    type: (member.type?.getText(source) ?? "").replace(/readonly /g, "").replace(/\s+/g, " "),
+    type: (member.type?.getText() ?? "").replace(/readonly /g, "").replace(/\s+/g, " "),
     fallback: optional ? (ts.getTextOfJSDocComment(fallback?.comment) ?? "").replace(/^- /, "") : "required",
   };
 }
@@ -79,7 +81,7 @@ function fieldOf(member: ts.PropertySignature, source: ts.SourceFile): Field {
 function textOf(node: ts.Node | undefined): string {
   const [doc] = node === undefined ? [] : ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
   return (ts.getTextOfJSDocComment(doc?.comment) ?? "")
-    .replace(/\n(?!\n)/g, " ")
+    .replace(/(?<!\n)\n(?!\n)/g, " ")
     .replace(/ {2,}/g, " ")
     .trim();
 }

@@ -1,13 +1,37 @@
+import { certManagerService } from "../../components/dns/service/certmanager";
+import { dnsSolverService } from "../../components/dns/service/dnssolver";
+import { externalDnsService } from "../../components/dns/service/externaldns";
+import { issuersService } from "../../components/dns/service/issuers";
+import { powerDnsService } from "../../components/dns/service/powerdns";
 import type { PlatformService, Profile } from "../../components/kubernetes/service";
 import { ciliumService } from "../../components/network/service/cilium";
+import { exposeService } from "../../components/network/service/expose";
 import { ingressNginxService } from "../../components/network/service/ingress";
 import { metalLbService } from "../../components/network/service/metallb";
+import { tailscaleRoutesService } from "../../components/network/service/tailscale";
+import { externalSecretsService } from "../../components/secrets/service/externalsecrets";
+import { reloaderService } from "../../components/secrets/service/reloader";
+import { sealedSecretsService } from "../../components/secrets/service/sealedsecrets";
+import { vaultService } from "../../components/secrets/service/vault";
+import { localPathService } from "../../components/storage/service/localpath";
+import { longhornService } from "../../components/storage/service/longhorn";
+import { proxmoxCsiService } from "../../components/storage/service/proxmoxcsi";
+import { seaweedFsService } from "../../components/storage/service/seaweedfs";
 
 const PROFILES: readonly Profile[] = ["minimal", "standard", "production"];
 
 /** Every part of the platform, in every profile and with every setting that leads to other values. */
 export function everyService(): readonly PlatformService[] {
   return PROFILES.flatMap((profile) => [
+    ...network(profile),
+    ...storage(profile),
+    ...secrets(profile),
+    ...dns(profile),
+  ]);
+}
+
+function network(profile: Profile): readonly PlatformService[] {
+  return [
     ciliumService({ profile, nodes: ["cp-1", "worker-1"], gateway: profile !== "minimal", hubble: true }),
     metalLbService({
       profile,
@@ -16,5 +40,47 @@ export function everyService(): readonly PlatformService[] {
       peers: { router: { address: "10.0.0.1", asn: 64513 } },
     }),
     ingressNginxService({ profile, pool: "lan" }),
-  ]);
+    tailscaleRoutesService({ profile, routes: ["10.0.3.0/27"], hostname: "home" }),
+  ];
+}
+
+function dns(profile: Profile): readonly PlatformService[] {
+  const domain = "home.example.org";
+  return [
+    certManagerService({ profile }),
+    powerDnsService({ zones: { [domain]: { nameservers: { [`ns1.${domain}`]: "10.0.3.3" } } }, address: "10.0.3.3" }),
+    dnsSolverService({ domain }),
+    issuersService({ domain, issuers: { own: {}, public: { acme: { email: "a@example.org", solver: "powerdns" } } } }),
+    externalDnsService({ zones: [domain], owner: domain }),
+    exposeService("git", {
+      host: `git.${domain}`,
+      to: { namespace: "git", name: "gitea-http", port: 3000 },
+      tls: "public",
+      auth: { basic: "git-users" },
+    }),
+  ];
+}
+
+function storage(profile: Profile): readonly PlatformService[] {
+  const nodes = ["worker-1", "worker-2"];
+  return [
+    localPathService({ nodes }),
+    longhornService({ profile, nodes, v2: true, backupTarget: "s3://b@home/", backupSecret: "longhorn" }),
+    proxmoxCsiService({
+      url: "https://pve.example.org:8006/api2/json",
+      region: "home",
+      tokenId: "csi@pve!csi",
+      classes: { fast: { storage: "local-zfs" }, bulk: { storage: "tank", filesystem: "xfs", reclaim: "Retain" } },
+    }),
+    seaweedFsService({ profile }),
+  ];
+}
+
+function secrets(profile: Profile): readonly PlatformService[] {
+  return [
+    sealedSecretsService({}),
+    vaultService({ profile }),
+    externalSecretsService({ profile, vault: true, generated: { git: { namespaces: ["git"], generation: 2 } } }),
+    reloaderService({ profile }),
+  ];
 }

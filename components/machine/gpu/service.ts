@@ -25,10 +25,10 @@ export function nvidiaService({ values = {} }: NvidiaSettings): PlatformService 
         handler: "nvidia",
       },
     },
+    namespace: { name: NAMESPACE, podSecurity: "privileged" },
     chart: {
       name: "nvidia-device-plugin",
       namespace: NAMESPACE,
-      podSecurity: "privileged",
       values: mergeValues({ runtimeClassName: "nvidia" }, values),
     },
     exit: {

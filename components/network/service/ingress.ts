@@ -7,6 +7,8 @@ export interface IngressNginxSettings {
   readonly profile?: Profile;
   /** MetalLB pool that gives its address. In place; the address changes. @default - any pool */
   readonly pool?: string;
+  /** Address that it is reached at, of a MetalLB pool. In place. @default - any of the pool */
+  readonly address?: string;
   /** Values of the chart over these settings. A key that the chart does not know is refused. @default {} */
   readonly values?: Values;
 }
@@ -18,6 +20,7 @@ const REPLICAS = { minimal: 1, standard: 2, production: 3 } as const;
 export function ingressNginxService({
   profile = "standard",
   pool,
+  address,
   values = {},
 }: IngressNginxSettings): PlatformService {
   return {
@@ -26,10 +29,10 @@ export function ingressNginxService({
     needs: ["network", "load-balancer"],
     provides: ["ingress"],
     warnings: ["ingress-nginx: upstream ended its maintenance in March 2026; new services should use the Gateway API"],
+    namespace: { name: NAMESPACE, podSecurity: "baseline" },
     chart: {
       name: "ingress-nginx",
       namespace: NAMESPACE,
-      podSecurity: "baseline",
       values: mergeValues(
         {
           controller: {
@@ -38,7 +41,10 @@ export function ingressNginxService({
             service: {
               // The sender's own address reaches the services.
               externalTrafficPolicy: "Local",
-              annotations: pool === undefined ? {} : { "metallb.io/address-pool": pool },
+              annotations: {
+                ...(pool !== undefined && { "metallb.io/address-pool": pool }),
+                ...(address !== undefined && { "metallb.io/loadBalancerIPs": address }),
+              },
             },
             ...(profile === "production" && {
               topologySpreadConstraints: [

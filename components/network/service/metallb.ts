@@ -49,10 +49,10 @@ export function metalLbService(settings: MetalLbSettings): PlatformService {
     name: "metallb",
     needs: ["network"],
     provides: ["load-balancer"],
+    namespace: { name: NAMESPACE, podSecurity: "privileged" },
     chart: {
       name: "metallb",
       namespace: NAMESPACE,
-      podSecurity: "privileged",
       values: mergeValues(
         {
           // Without BGP the routing daemons would only cost memory on every node.
@@ -160,4 +160,31 @@ export function loadBalancerProblems(
     problems.push({ path: `${path}.peers`, reason: `is empty, and ${where}`, fix: "name the routers to be told" });
   }
   return problems;
+}
+
+/** An address of a pool that the site file gives to a Service. */
+export interface GivenAddress {
+  readonly path: string;
+  readonly address: string;
+}
+
+/** Addresses that no pool has, or that two Services would have. */
+export function givenAddressProblems(given: readonly GivenAddress[], pools: MetalLbSettings["pools"]): Problem[] {
+  const ranges = Object.values(pools).flatMap(({ range }) => parseRange(range, "").value ?? []);
+  return given.flatMap(({ path, address }, index): Problem[] => {
+    const own = parseRange(address, "").value;
+    const holder = given.slice(0, index).find((other) => other.address === address)?.path;
+    return [
+      ...(own === undefined || ranges.some((range) => overlaps(range, own))
+        ? []
+        : [
+            {
+              path,
+              reason: `${address} lies in no pool of MetalLB`,
+              fix: "choose an address of platform.metallb.pools, or add a pool that has it",
+            },
+          ]),
+      ...(holder === undefined ? [] : [{ path, reason: `${address} is already ${holder}`, fix: "choose another one" }]),
+    ];
+  });
 }

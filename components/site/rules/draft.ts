@@ -32,6 +32,10 @@ export interface Draft {
   /** The whole file as written. */
   readonly site: Record<string, unknown>;
   readonly provider: unknown;
+  /** Empty if there is none. */
+  readonly name: string;
+  /** Empty if there is none. */
+  readonly domain: string;
   readonly cidr?: Located<Cidr>;
   readonly networks: readonly Located<Cidr>[];
   readonly gateway?: Located<Address>;
@@ -98,6 +102,8 @@ export function readDraft(raw: unknown): Draft {
   return {
     site,
     provider: site.provider ?? "metal",
+    name: typeof site.name === "string" ? site.name : "",
+    domain: typeof site.domain === "string" ? site.domain : "",
     ...(cidr && { cidr }),
     networks: [cidr, pods, services].filter((network) => network !== undefined),
     ...(gateway && { gateway }),

@@ -25,6 +25,8 @@ function machine(model: NodeModel, has: Has): ConfigDocument {
           kubelet: {
             extraArgs: model.kubelet?.extraArgs,
             extraConfig: kubeletExtraConfig(model),
+            // The kubelet runs in a container and sees no folder of the host that it is not given.
+            extraMounts: has("1.12") ? undefined : model.directories?.map(mounted),
             nodeIP: { validSubnets: model.kubelet?.nodeSubnets },
           },
           nodeAnnotations: model.annotations,
@@ -34,6 +36,11 @@ function machine(model: NodeModel, has: Has): ConfigDocument {
           kernel: { modules: model.kernelModules?.map((name) => ({ name })) },
         }),
   };
+}
+
+function mounted(name: string): ConfigDocument {
+  const path = `/var/mnt/${name}`;
+  return { destination: path, source: path, type: "bind", options: ["bind", "rshared", "rw"] };
 }
 
 function cluster(model: NodeModel): ConfigDocument {

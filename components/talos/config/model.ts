@@ -61,6 +61,8 @@ export interface NodeModel {
   readonly sysctls?: Readonly<Record<string, string>>;
   /** Kernel modules that are loaded beside those Talos loads by itself. @default - none */
   readonly kernelModules?: readonly string[];
+  /** Folders below /var/mnt, by name, that volumes of pods may lie in; the kubelet sees them. @default - none */
+  readonly directories?: readonly string[];
   /** Disk encryption of the system volumes. @default - not encrypted */
   readonly encryption?: { readonly state?: VolumeKeys; readonly ephemeral?: VolumeKeys };
 }

@@ -4,11 +4,14 @@ import { configDocument } from "./network";
 import type { Has } from "./render";
 import type { ConfigDocument } from "./yaml";
 
-/** Disk encryption, environment, kernel parameters and installation as documents, each from the contract that has it. */
+/** Disk encryption, folders for volumes, environment, kernel parameters and installation as documents, each from the contract that has it. */
 export function systemDocuments(model: NodeModel, has: Has): readonly ConfigDocument[] {
   return [
     ...volume("STATE", model.encryption?.state, has),
     ...volume("EPHEMERAL", model.encryption?.ephemeral, has),
+    ...(has("1.12")
+      ? (model.directories ?? []).map((name) => configDocument("UserVolumeConfig", { name, volumeType: "directory" }))
+      : []),
     ...(has("1.13") && isAny(model.environment)
       ? [configDocument("EnvironmentConfig", { variables: model.environment })]
       : []),

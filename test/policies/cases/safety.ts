@@ -1,3 +1,4 @@
+import { LICENCE } from "../../../policies/look/licence";
 import { lab, object, resource, stateOf, step, UNKNOWN } from "../drafts";
 import type { Cases } from "../harness";
 import { RELEASE, release, SERVICE } from "../objects";
@@ -35,6 +36,9 @@ const packCase = (what: Record<string, unknown>): Pick<Cases, "rule" | "settings
   rule: "pack-settings",
   settings: what,
 });
+
+const licence = (verdict: string, options: object = {}, notAfter = "2027-11-21T00:00:00Z") =>
+  resource(LICENCE, "licence", {}, { outputs: { verdict, granted: { notAfter } }, ...options });
 
 export const safetyCases: readonly Cases[] = [
   {
@@ -217,5 +221,35 @@ export const safetyCases: readonly Cases[] = [
     irrelevant: [SERVICE],
     extras: [windows({ windows: [{}, {}], hooks: [] })],
     unknown: [[windows(UNKNOWN), "undecided"]],
+  },
+  {
+    rule: "licence-kept",
+    compliant: [licence("valid", { protect: true })],
+    violating: [[licence("valid"), /^protect: it is not set/]],
+    irrelevant: [SERVICE],
+    extras: [licence("expired", { protect: true, retainOnDelete: true })],
+    unknown: [[licence("valid", { protect: true, inputs: { text: UNKNOWN } }), "silent"]],
+  },
+  {
+    rule: "licence-good",
+    settings: { days: 30, today: "2026-11-21" },
+    compliant: [stateOf([licence("valid")])],
+    violating: [
+      [stateOf([licence("expired")]), /^licence: the last verdict is expired/],
+      [stateOf([licence("grace")]), /^licence: the last verdict is grace/],
+      [stateOf([licence("valid", {}, "2026-12-21T00:00:00Z")]), /^licence: it ends in 30 days/],
+    ],
+    irrelevant: [stateOf([SERVICE])],
+    extras: [stateOf([licence("valid", {}, "2026-12-22T00:00:00Z"), SERVICE])],
+    unknown: [[stateOf([licence("valid", { inputs: { text: UNKNOWN } })]), "silent"]],
+  },
+  {
+    rule: "licence-good",
+    settings: { days: 30 },
+    compliant: [stateOf([licence("valid", {}, "2999-01-01T00:00:00Z")])],
+    violating: [[stateOf([licence("valid", {}, "2020-01-01T00:00:00Z")]), /^licence: it ends in -\d+ days/]],
+    irrelevant: [],
+    extras: [],
+    unknown: [],
   },
 ];

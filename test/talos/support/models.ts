@@ -45,6 +45,7 @@ export const MODELS: Readonly<Record<string, NodeModel>> = {
     install: { disk: { serial: "S4EVNX0M*", model: "Samsung SSD 970*" } },
     labels: { "node-role.example/storage": "true" },
     taints: { dedicated: "storage:NoSchedule" },
+    directories: ["local-path", "longhorn"],
     encryption: {
       state: [{ kind: "tpm" }, { kind: "nodeId" }],
       ephemeral: [

@@ -1,0 +1,2 @@
+/** What holds the memory of a licence. */
+export const LICENCE = "plinth:licensing:Licence";
