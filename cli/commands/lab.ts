@@ -3,7 +3,7 @@ import { Argument, type Command, Option } from "commander";
 import { ProblemError } from "../../components/problem";
 import { DEFAULT_INSTANCE, Instance } from "../../lab/instance/instance";
 import { type Interruption, interruptible } from "../../lab/interrupt";
-import { FAULTS } from "../../lab/rack/faults";
+import { CONTROLLER_FAULTS, FAULTS } from "../../lab/rack/faults";
 import { Ticker } from "../../lab/ticker";
 
 /** `plinth lab …`: a rack on your own machine. The engine's modules are loaded only by commands that need them. */
@@ -86,16 +86,21 @@ export function registerLab(program: Command): void {
     );
 
   withInstance(lab.command("fault"))
-    .description("break a machine in a named way, or mend it with `none`")
-    .argument("<machine>", "key of the machine")
-    .addArgument(new Argument("<fault>", "what breaks").choices([...Object.keys(FAULTS), "none"]))
+    .description("break a machine or a controller in a named way, or mend it with `none`")
+    .argument("<machine>", "key of the machine, or controller/NAME as status names it")
+    .addArgument(
+      new Argument("<fault>", "what breaks").choices([
+        ...new Set([...Object.keys(FAULTS), ...Object.keys(CONTROLLER_FAULTS)]),
+        "none",
+      ]),
+    )
     .argument("[seconds]", "how long, for the faults that take it")
     .action(async (machine, fault, seconds, _, command) => {
-      const { breakMachine } = await import("../../lab/rack/faults.js");
-      console.log(await breakMachine(instanceOf(command), machine, fault, seconds));
+      const { breakPart } = await import("../../lab/rack/faults.js");
+      console.log(await breakPart(instanceOf(command), machine, fault, seconds));
     });
 
-  for (const tool of ["kubectl", "talosctl"] as const) {
+  for (const tool of ["kubectl", "talosctl", "helm"] as const) {
     withInstance(lab.command(tool))
       .description(`run ${tool} against the lab's cluster`)
       .argument("[args...]", `arguments of ${tool}`)

@@ -127,6 +127,12 @@ export function registerLicence(program: Command): void {
     .option("--kubeconfig <file>", "cluster to ask (default: the one this runs in)")
     .option("--push <url>", "URL that gets the metrics, as http://pushgateway:9091/metrics/job/plinth-licence")
     .action(async ({ folder, kubeconfig, push }: Inside) => {
+      if (kubeconfig === undefined && process.env.KUBERNETES_SERVICE_HOST === undefined) {
+        const fix = "name the cluster's kubeconfig";
+        throw new ProblemError("Nothing was judged:", [
+          { path: "--kubeconfig", reason: "is not given, and this runs in no cluster", fix },
+        ]);
+      }
       const api = objects(kubeconfig === undefined ? undefined : readText(kubeconfig));
       const { verdict, metrics } = await checkInside(api, folder, new Date(), AbortSignal.timeout(60_000));
       console.log(`${verdict.state}: ${verdict.reason}`);

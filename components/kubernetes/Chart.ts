@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartMirror, chartPin, chartSource } from "../release/versions";
@@ -52,9 +53,11 @@ export class Chart extends pulumi.ComponentResource {
   }
 }
 
-/** An air-gapped site names a folder of archives. */
+/** An air-gapped site names a folder of archives, and a file with the digests of those it has packed itself. */
 export function chartMirror(env: NodeJS.ProcessEnv = process.env): ChartMirror {
-  return env.PLINTH_CHARTS_DIR === undefined ? {} : { folder: env.PLINTH_CHARTS_DIR };
+  const { PLINTH_CHARTS_DIR: folder, PLINTH_CHARTS_DIGESTS: digests } = env;
+  if (folder === undefined) return {};
+  return { folder, ...(digests !== undefined && { digests: JSON.parse(readFileSync(digests, "utf8")) }) };
 }
 
 function deletedWith(opts?: pulumi.ComponentResourceOptions): pulumi.CustomResourceOptions {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ChartMirror, type ChartPin, chartSource, versions } from "../release/versions";
+import { archiveName, type ChartMirror, type ChartPin, chartSource, versions } from "../release/versions";
 import type { BundledChart } from "./CrdBundle";
 import type { ChartSpec } from "./service";
 
@@ -10,11 +10,12 @@ export function bundledChart(
   mirror: ChartMirror,
 ): BundledChart | undefined {
   const applied = pin.crds.mode === "folder" || pin.crds.mode === "template-flag";
-  if (!applied && pin.digest === undefined) return undefined;
+  const digest = mirror.digests?.[archiveName(name, pin.version)] ?? pin.digest;
+  if (!applied && digest === undefined) return undefined;
   return {
     ...chartSource(name, pin, mirror),
     version: pin.version,
-    ...(pin.digest !== undefined && { digest: pin.digest }),
+    ...(digest !== undefined && { digest }),
     mode: pin.crds.mode === "folder" || pin.crds.mode === "template-flag" ? pin.crds.mode : "none",
     ...(pin.crds.mode === "template-flag" && { flag: pin.crds.flag }),
     release: { name, namespace },
@@ -25,10 +26,11 @@ export function bundledChart(
 export function bundledManifest(name: string, mirror: ChartMirror): BundledChart {
   const manifest = versions().manifests[name];
   if (manifest === undefined) throw new Error(`versions.yaml pins no manifest ${name}`);
-  const { url, version, digest } = manifest;
+  const { url, version } = manifest;
+  const file = `${name}-${version}.yaml`;
+  const digest = mirror.digests?.[file] ?? manifest.digest;
   return {
-    chart:
-      mirror.folder === undefined ? url.replace("{version}", version) : join(mirror.folder, `${name}-${version}.yaml`),
+    chart: mirror.folder === undefined ? url.replace("{version}", version) : join(mirror.folder, file),
     version,
     ...(digest !== undefined && { digest }),
     mode: "manifest",

@@ -93,6 +93,11 @@ function entry<T>(table: Readonly<Record<string, T>>, name: string, what: string
 export interface ChartMirror {
   /** Folder of archives `<name>-<version>.tgz`. */
   readonly folder?: string;
+  /**
+   * `sha256:…` of archives in the folder that were packed anew, by file name: their bytes are not the published ones.
+   * @default - the digests of versions.yaml count
+   */
+  readonly digests?: Readonly<Record<string, string>>;
   /** Registry that holds every chart under its own name, as `oci://registry.local/charts`. */
   readonly registry?: string;
 }

@@ -30,7 +30,7 @@ export interface Patch {
   readonly by: string;
 }
 
-/** Everything the lab needs that can be built from Go modules, quickest and most needed first. */
+/** Everything a lab needs that can be built from Go modules, quickest and most needed first. */
 export const recipes = {
   pulumi: {
     name: "pulumi",
@@ -92,10 +92,32 @@ export const recipes = {
     ownSources: false,
     spaceGiB: 4,
   },
+  helm: {
+    name: "helm",
+    folder: join("lab", "tools", "helm"),
+    binaries: { helm: "helm.sh/helm/v3/cmd/helm" },
+    stamps: (pinned) => {
+      // The Kubernetes that charts are rendered for when nobody says another; without it helm takes v1.20.
+      const minor = version(pinned, "k8s.io/client-go").split(".")[1] ?? "";
+      const stamps: Record<string, string> = {
+        "helm.sh/helm/v3/internal/version.version": version(pinned, "helm.sh/helm/v3"),
+      };
+      for (const where of ["helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules"]) {
+        stamps[`${where}.k8sVersionMajor`] = "1";
+        stamps[`${where}.k8sVersionMinor`] = minor;
+      }
+      return stamps;
+    },
+    ownSources: false,
+    spaceGiB: 2,
+  },
 } satisfies Record<string, Recipe>;
 
 /** Name of a {@link recipes} entry. */
 export type RecipeName = keyof typeof recipes;
+
+/** What every lab needs. Helm is only built for a site with a platform. */
+export const everyLab: readonly RecipeName[] = (Object.keys(recipes) as RecipeName[]).filter((name) => name !== "helm");
 
 function version(pinned: ReadonlyMap<string, string>, module: string): string {
   const found = pinned.get(module);

@@ -9,7 +9,7 @@ import type { Ticker } from "../ticker";
 import { compile, isComplete } from "./compile";
 import { findGo, type Go } from "./go";
 import { cacheKey } from "./key";
-import { type Recipe, type RecipeName, recipes, requirements } from "./recipes";
+import { everyLab, type Recipe, type RecipeName, recipes, requirements } from "./recipes";
 
 /** A binary the lab runs, and where it came from. */
 export interface Tool {
@@ -25,7 +25,7 @@ export type Tools = Readonly<Record<string, Tool>>;
 
 /**
  * A tool that the user may already have: any of the same line (same major for the engine, same minor for talosctl)
- * that is not older than the pinned one is as good as a built one.
+ * that is not older than the pinned one is as good as a built one; of helm any that plinth itself takes.
  */
 const installed: Partial<Record<RecipeName, { module: string; args: string[]; range: (pinned: string) => string }>> = {
   pulumi: { module: "github.com/pulumi/pulumi/pkg/v3", args: ["version"], range: (pinned) => `^${pinned}` },
@@ -34,10 +34,11 @@ const installed: Partial<Record<RecipeName, { module: string; args: string[]; ra
     args: ["version", "--client", "--short"],
     range: (pinned) => `~${pinned}`,
   },
+  helm: { module: "helm.sh/helm/v3", args: ["version", "--template", "{{.Version}}"], range: () => ">=3.17.0 <4" },
 };
 
-/** Makes sure that every tool of the lab exists, building what is missing, and says where each is. */
-export async function ensureTools(ticker: Ticker, signal?: AbortSignal, names = allRecipes): Promise<Tools> {
+/** Makes sure that tools exist, building what is missing, and says where each is. */
+export async function ensureTools(ticker: Ticker, signal?: AbortSignal, names = everyLab): Promise<Tools> {
   const tools: Record<string, Tool> = {};
   let go: Go | undefined;
   for (const name of names) {
@@ -52,8 +53,6 @@ export async function ensureTools(ticker: Ticker, signal?: AbortSignal, names = 
   }
   return tools;
 }
-
-const allRecipes = Object.keys(recipes) as RecipeName[];
 
 /** Builds a recipe unless it is built already, and says where its binaries are. */
 export async function ensureBuilt(recipe: Recipe, go: Go, ticker: Ticker, signal?: AbortSignal): Promise<Tools> {

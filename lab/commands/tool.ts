@@ -5,13 +5,23 @@ import type { Instance } from "../instance/instance";
 import { readIngredients } from "../status/ingredients";
 import { command } from "../status/summary";
 
-/** Runs kubectl or talosctl with the instance's access files; returns its exit code. */
+/** Runs kubectl, talosctl or helm with the instance's access files; returns its exit code. */
 export async function runTool(
   instance: Instance,
-  name: "kubectl" | "talosctl",
+  name: "kubectl" | "talosctl" | "helm",
   args: readonly string[],
 ): Promise<number> {
-  const tool = readIngredients(instance)?.tools[name];
+  const tools = readIngredients(instance)?.tools;
+  const tool = tools?.[name];
+  if (tools !== undefined && tool === undefined) {
+    throw new ProblemError(`There is no ${name}.`, [
+      {
+        path: instance.name,
+        reason: "this lab instance has no platform",
+        fix: `bring one up with: ${command({ instance: instance.name }, "up --site stacks/Pulumi.lab-platform.yaml")}`,
+      },
+    ]);
+  }
   if (tool === undefined || !existsSync(instance.kubeconfig)) {
     const fix = `bring it up with: ${command({ instance: instance.name }, "up")}`;
     throw new ProblemError("There is no cluster to speak to.", [

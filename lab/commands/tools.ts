@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { recipes } from "../build/recipes";
+import { everyLab, type RecipeName, recipes } from "../build/recipes";
 import { ensureTools, type Tool } from "../build/tools";
 import { ensureVersions, kubernetesVersions, ruleVersions, type Versions } from "../build/versions";
 import type { Ticker } from "../ticker";
@@ -13,7 +13,8 @@ export async function buildTools(
   signal: AbortSignal,
   module: string | undefined,
 ): Promise<string | undefined> {
-  const tools = await ensureTools(ticker, signal);
+  const asked = module !== undefined && module in recipes ? [module as RecipeName] : [];
+  const tools = await ensureTools(ticker, signal, [...new Set([...everyLab, ...asked])]);
   if (module === undefined) return undefined;
   const versioned = (wanted: Versions) => ensureVersions(wanted, tools, ticker, signal);
   if (module === "talos") {

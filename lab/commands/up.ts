@@ -4,6 +4,7 @@ import { recoverStack } from "../../cli/commands/recover";
 import { refuse } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import { ensureTools, type Tools } from "../build/tools";
+import { ensureCharts, offerCharts } from "../charts/charts";
 import { type EngineOptions, openStack, readState } from "../engine/engine";
 import { installPlugins } from "../engine/plugins";
 import type { Report } from "../engine/report";
@@ -27,7 +28,7 @@ export interface Ready {
   readonly plan: SitePlan;
   readonly tools: Tools;
   readonly ingredients: Ingredients;
-  /** Where the engine finds the instance's NetBox and boot server, when the site has them. */
+  /** Where the engine finds the instance's NetBox, boot server and helm, when the site needs them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -66,19 +67,27 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   // A wrong site file is refused before anything is built or started.
   const declared = await prepare(instance, options.stackFile);
   const tools = await ensureTools(ticker, signal);
-  const ingredients = { tools, plugins: installPlugins(instance, tools) };
+  const charts = await ensureCharts(instance, declared, ticker, signal);
+  if (charts !== undefined) offerCharts(charts);
+  const plugins = installPlugins(instance, tools);
+  const ingredients =
+    charts === undefined
+      ? { tools, plugins }
+      : { tools: { ...tools, helm: charts.helm }, plugins, charts: charts.origins };
   writeIngredients(instance, ingredients);
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
   const boot = await startBootServer(instance, plan);
   if (machines) {
     const rack = await rackTools(instance, plan, tools, ticker, signal);
-    await switchOn(instance, plan, { tools: rack, boot }, options);
+    const withMaterials = { ...rack, ...(charts !== undefined && { materials: charts.materials }) };
+    await switchOn(instance, plan, { tools: withMaterials, boot }, options);
   }
   signal.throwIfAborted();
   const env = {
     ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
     ...boot?.env,
+    ...(charts !== undefined && { PLINTH_HELM: charts.helm.path }),
   };
   return { plan, tools, ingredients, env };
 }

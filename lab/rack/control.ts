@@ -28,6 +28,17 @@ const statusSchema = z.object({
         endpoint: z.string().default(""),
         quorum: z.boolean().default(false),
         apiservers: z.array(z.unknown()).nullish(),
+        controllers: z
+          .array(
+            z.object({
+              name: z.string(),
+              does: z.string(),
+              pods: z.number(),
+              ready: z.number(),
+              fault: z.string().optional(),
+            }),
+          )
+          .default([]),
       }),
     )
     .nullish(),
@@ -66,6 +77,11 @@ export class RackControl {
   async mend(machine: string, fault?: string): Promise<void> {
     const one = fault === undefined ? "" : `/${encodeURIComponent(fault)}`;
     await this.call("DELETE", `/machines/${encodeURIComponent(machine)}/faults${one}`);
+  }
+
+  /** Breaks the program in a controller's pods, or mends it with an empty fault. */
+  async breakController(controller: string, fault: string): Promise<void> {
+    await this.call("PUT", `/controllers/${encodeURIComponent(controller)}/fault`, { fault });
   }
 
   /** Makes the running rack what a rig file says; returns when every machine that is on can be reached. */

@@ -21,13 +21,45 @@ export const FAULTS: Readonly<Record<string, { readonly does: string; readonly s
   "duplicate-address": { does: "has left an old Node with its address" },
 };
 
-/** Breaks a machine, or mends it with `none`; returns what to say about it. */
-export async function breakMachine(
-  instance: Instance,
-  machine: string,
-  fault: string,
-  seconds?: string,
-): Promise<string> {
+/** Ways the program in a controller's pods can break. */
+export const CONTROLLER_FAULTS: Readonly<Record<string, string>> = {
+  crash: "ends as soon as it starts: its pods are not ready",
+  hang: "does nothing: its pods are ready, its ports accept and never answer",
+};
+
+const CONTROLLER = "controller/";
+
+/** Breaks a machine or `controller/NAME`, or mends it with `none`; returns what to say about it. */
+export function breakPart(instance: Instance, part: string, fault: string, seconds?: string): Promise<string> {
+  return part.startsWith(CONTROLLER)
+    ? breakController(instance, part.slice(CONTROLLER.length), fault)
+    : breakMachine(instance, part, fault, seconds);
+}
+
+async function breakController(instance: Instance, controller: string, fault: string): Promise<string> {
+  const control = rackControl(instance);
+  const known = ((await control.status()).clusters ?? []).flatMap(({ controllers }) => controllers);
+  const problems = [];
+  if (!known.some(({ name }) => name === controller)) {
+    const names = known.map(({ name }) => `${CONTROLLER}${name}`).join(", ");
+    problems.push({
+      path: "machine",
+      reason: `no pod of this lab runs a controller ${controller}`,
+      fix: names === "" ? "bring up a site with a platform first" : `name one of ${names}`,
+    });
+  }
+  const does = CONTROLLER_FAULTS[fault];
+  if (does === undefined && fault !== "none") {
+    const names = [...Object.keys(CONTROLLER_FAULTS), "none"].join(", ");
+    problems.push({ path: "fault", reason: `a controller has no fault ${fault}`, fix: `name one of ${names}` });
+  }
+  if (problems.length > 0) throw new ProblemError("Nothing was broken.", problems);
+  await control.breakController(controller, fault === "none" ? "" : fault);
+  if (does === undefined) return `${controller} is whole again`;
+  return `${controller} ${does} (mend it with: npm run lab -- fault ${CONTROLLER}${controller} none)`;
+}
+
+async function breakMachine(instance: Instance, machine: string, fault: string, seconds?: string): Promise<string> {
   const control = rackControl(instance);
   const known = (await control.status()).machines.map(({ name }) => name);
   const problems = [];

@@ -19,6 +19,8 @@ const READY_SECONDS = 60;
 interface RackFile {
   readonly dir: string;
   readonly tools: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  /** What programs in pods need of the software they stand for. @default - nothing */
+  readonly materials?: Readonly<Record<string, string>>;
   readonly bootSeconds: number;
   readonly machines: readonly Machine[];
 }
@@ -30,6 +32,8 @@ export type RackChange = "already running" | "changed" | "started" | "restarted"
 export interface RackTools {
   readonly common: Tools;
   readonly versioned: VersionedTools;
+  /** What programs in pods need of the software they stand for: program → folder. @default - nothing */
+  readonly materials?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -137,7 +141,7 @@ export async function rackTools(
 function render(
   instance: Instance,
   plan: SitePlan,
-  { common, versioned }: RackTools,
+  { common, versioned, materials }: RackTools,
   netboot: string | undefined,
 ): string {
   const present = previousRack(instance)?.machines ?? [];
@@ -156,6 +160,7 @@ function render(
       kwok: toolPath(common, "kwok"),
       talos: byVersion("talos"),
     },
+    ...(materials !== undefined && { materials }),
     bootSeconds: 1,
     machines: [...rackFor(plan, present, netboot), ...leaving(plan, present)],
   };

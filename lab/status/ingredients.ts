@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Tools } from "../build/tools";
+import type { ChartOrigin } from "../charts/charts";
 import type { Plugin } from "../engine/plugins";
 import { type Instance, writeAtomically } from "../instance/instance";
 
@@ -7,6 +8,8 @@ import { type Instance, writeAtomically } from "../instance/instance";
 export interface Ingredients {
   readonly tools: Tools;
   readonly plugins: readonly Plugin[];
+  /** Charts of its platform. @default - it has none */
+  readonly charts?: readonly ChartOrigin[];
 }
 
 /** Remembers the ingredients for `lab status`. */

@@ -1,4 +1,5 @@
 import type { Tools } from "../build/tools";
+import type { ChartOrigin } from "../charts/charts";
 import type { LabStatus } from "./status";
 
 /** What runs, what is real, what is simulated, and where to look: the end of `lab up`, and `lab status`. */
@@ -51,9 +52,9 @@ function clusterLines({ clusters, nodes }: LabStatus): string[] {
   });
 }
 
-function ingredientLines({ ingredients, machines, unimplemented, netbox }: LabStatus): string[] {
+function ingredientLines({ ingredients, machines, clusters, unimplemented, netbox }: LabStatus): string[] {
   if (ingredients === undefined) return [];
-  const { tools, plugins } = ingredients;
+  const { tools, plugins, charts = [] } = ingredients;
   const official = plugins
     .filter(({ kind }) => kind === "official")
     .map(({ name, version }) => `plugin ${name} v${version}`);
@@ -73,8 +74,34 @@ function ingredientLines({ ingredients, machines, unimplemented, netbox }: LabSt
     `real:          ${[...real.map((name) => toolText(tools, name)), ...official].join(", ")}`,
     `simulated:     ${machines.length} Talos machines (rig; their etcd members and the rules for their configurations are real), pods (${toolText(tools, "kwok")})${netbox === undefined ? "" : `, NetBox (${netbox})`}`,
     `stood in for:  ${standins.length === 0 ? "nothing" : `${standins.join(", ")} (install the official plugins and they are used)`}`,
+    ...chartLines(charts),
+    ...controllerLines(clusters),
     `unimplemented: ${calls.length === 0 ? "nothing that was asked for" : calls.join(", ")}`,
   ];
+}
+
+function chartLines(charts: readonly ChartOrigin[]): string[] {
+  const origins = [
+    ["yours", "yours"],
+    ["module", "real, out of Go modules"],
+    ["stand-in", "stood in for"],
+  ] as const;
+  const groups = origins.flatMap(([from, words]) => {
+    const names = charts.filter((chart) => chart.from === from).map(({ name, version }) => `${name} ${version}`);
+    return names.length === 0 ? [] : [`${words}: ${names.join(", ")}`];
+  });
+  return groups.length === 0 ? [] : [`charts:        ${groups.join("; ")}`];
+}
+
+/** The programs that do in pods what others wait for. */
+function controllerLines(clusters: LabStatus["clusters"]): string[] {
+  const lines = clusters.flatMap(({ controllers }) =>
+    controllers.map(({ name, does, pods, ready, fault }) => {
+      const broken = fault === undefined ? "" : `; broken: ${fault}`;
+      return `  ${name} (${ready} of ${pods} pods ready${broken}): ${does}`;
+    }),
+  );
+  return lines.length === 0 ? [] : ["controllers:   simulated, with the rights of their service accounts", ...lines];
 }
 
 function toolText(tools: Tools, name: string): string {

@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Command } from "commander";
 import { parse } from "yaml";
+import { registerLicence } from "../../cli/commands/licence";
 import { checkInside } from "../../cli/licence/inside";
 import { metricsText, pushMetrics } from "../../cli/licence/metrics";
 import { LICENCE_STATES } from "../../components/licensing/verdict";
@@ -116,6 +118,14 @@ test("metrics say how it stands, and no name of anybody", async () => {
   expect(metrics).toContain('plinth_licence_limit{what="nodes"} 5\n');
   expect(metrics).not.toMatch(/acme|cp-1|uuid/i);
   expect(metrics.match(/^plinth_licence_verdict/gm)).toHaveLength(LICENCE_STATES.length);
+});
+
+test("outside of a cluster it says what is missing", async () => {
+  const program = new Command();
+  registerLicence(program);
+  await expect(program.parseAsync(["licence", "check", "--folder", folder], { from: "user" })).rejects.toThrow(
+    /--kubeconfig: is not given, and this runs in no cluster \(name the cluster's kubeconfig\)/,
+  );
 });
 
 test("metrics go to a Pushgateway; one that refuses is told of", async () => {

@@ -54,9 +54,10 @@ export class StackFile {
   private readonly folder = mkdtempSync(path.join(tmpdir(), "plinth-site-"));
   readonly path = path.join(this.folder, "Pulumi.lab.yaml");
   // biome-ignore lint/suspicious/noExplicitAny: tests edit it as a person edits text
-  private content: any = parse(readFileSync(path.join(ROOT, "stacks/Pulumi.lab.yaml"), "utf8"));
+  private content: any;
 
-  constructor() {
+  constructor(env = "lab") {
+    this.content = parse(readFileSync(path.join(ROOT, `stacks/Pulumi.${env}.yaml`), "utf8"));
     this.save();
   }
 

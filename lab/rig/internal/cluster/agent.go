@@ -69,6 +69,7 @@ func (r *Registry) Start(s *machine.Session, tools *spec.Toolbox, st state.State
 		a.goRun(func() { a.Etcd.run(ctx, a.peers) })
 		a.goRun(func() { a.watchHealth(ctx) })
 		a.goRun(func() { a.followConfig(ctx) })
+		a.goRun(func() { a.serveEgress(ctx) })
 	}
 
 	return a

@@ -29,6 +29,8 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		return nil, err
 	}
 
+	documents[egressFile] = egressDocument(s)
+
 	args := map[string][]string{
 		"admission-control-config-file":      in("admission.yaml"),
 		"advertise-address":                  {s.Spec.Address},
@@ -45,6 +47,7 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		"enable-admission-plugins":           {"NodeRestriction"},
 		"enable-bootstrap-token-auth":        {"true"},
 		"encryption-provider-config":         in("encryption.yaml"),
+		"egress-selector-config-file":        in(egressFile),
 		"etcd-cafile":                        in("etcd-ca.crt"),
 		"etcd-certfile":                      in("etcd-client.crt"),
 		"etcd-keyfile":                       in("etcd-client.key"),
@@ -82,6 +85,7 @@ func apiServerCommand(s *machine.Session, cfg config.Provider, path, etcd string
 		"etcd-servers", "client-ca-file", "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file",
 		"encryption-provider-config", "etcd-cafile", "etcd-certfile", "etcd-keyfile", "kubelet-client-certificate", "kubelet-client-key",
 		"service-account-key-file", "service-account-signing-key-file", "tls-cert-file", "tls-private-key-file", "authorization-config",
+		"egress-selector-config-file",
 	}
 
 	if err = merge(args, cfg.K8sAPIServerConfig().ExtraArgs(), additive, denied); err != nil {

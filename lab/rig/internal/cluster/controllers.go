@@ -16,13 +16,20 @@ import (
 	"plinth.dev/lab/rig/internal/pki"
 	"plinth.dev/lab/rig/internal/process"
 	"plinth.dev/lab/rig/internal/settings"
+	"plinth.dev/lab/rig/internal/workload"
 )
 
 // smallEnvironment keeps the helpers of a cluster small.
 var smallEnvironment = []string{"GOGC=40", "GOMEMLIMIT=128MiB", "GOMAXPROCS=2"}
 
 //go:embed stages.yaml
-var stages []byte
+var stages string
+
+// podStages are the stages with the images that programs stand for: their pods get ready, and their Jobs
+// done, by the program.
+func podStages() []byte {
+	return []byte(strings.ReplaceAll(stages, "@PROGRAMS@", workload.ImagePattern()))
+}
 
 func controllerManagerCommand(s *machine.Session, cfg config.Provider, path string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kube-controller-manager")
@@ -126,10 +133,10 @@ func schedulerCommand(s *machine.Session, cfg config.Provider, path string) (*pr
 // Nodes themselves are kept by their machines.
 func kwokCommand(s *machine.Session, cfg config.Provider, path string) (*process.Command, error) {
 	dir := filepath.Join(s.RunDir(), "kwok")
-	inputs := fingerprint(string(settings.KubernetesCA(cfg).Crt), string(stages))
+	inputs := fingerprint(string(settings.KubernetesCA(cfg).Crt), string(podStages()))
 
 	err := writeOnce(dir, inputs, func() (files, error) {
-		out := files{"stages.yaml": stages}
+		out := files{"stages.yaml": podStages()}
 
 		return out, addKubeconfig(out, s, cfg, pki.Leaf{Name: "runtime", Organizations: []string{"system:masters"}, Usage: pki.ClientAuth})
 	})

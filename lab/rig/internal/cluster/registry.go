@@ -22,11 +22,17 @@ type Registry struct {
 	holders map[string]*Agent
 
 	forwards map[string]*forward
+
+	workloads map[string]*workloads
+	materials func(program string) string
 }
 
-// NewRegistry returns an empty registry; Run must be called.
-func NewRegistry(hub *machine.Hub) *Registry {
-	return &Registry{hub: hub, holders: map[string]*Agent{}, forwards: map[string]*forward{}}
+// NewRegistry returns an empty registry; Run must be called. materials are what programs in pods need of
+// the software they stand for.
+func NewRegistry(hub *machine.Hub, materials func(program string) string) *Registry {
+	return &Registry{
+		hub: hub, holders: map[string]*Agent{}, forwards: map[string]*forward{}, workloads: map[string]*workloads{}, materials: materials,
+	}
 }
 
 // Run follows the machines until ctx ends.
@@ -36,6 +42,7 @@ func (r *Registry) Run(ctx context.Context) {
 
 		r.elect()
 		r.forward()
+		r.followWorkloads(ctx)
 
 		select {
 		case <-ctx.Done():
@@ -45,6 +52,10 @@ func (r *Registry) Run(ctx context.Context) {
 
 	for _, f := range r.forwards {
 		f.close()
+	}
+
+	for _, w := range r.workloads {
+		w.stop()
 	}
 }
 

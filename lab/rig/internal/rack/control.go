@@ -56,6 +56,7 @@ func (r *Rack) serveControl(ctx context.Context, socket net.Listener) error {
 		r.with(func(ctx context.Context, m *machine.Machine, _ []byte) error { return r.removeFaults(ctx, m, kind) })(w, request)
 	})
 
+	mux.HandleFunc("PUT /controllers/{name}/fault", r.breakController)
 	mux.HandleFunc("PUT /rig", r.reload)
 
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}

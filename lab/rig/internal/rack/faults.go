@@ -2,13 +2,17 @@ package rack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 
 	"plinth.dev/lab/rig/internal/cluster"
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
+	"plinth.dev/lab/rig/internal/workload"
 )
 
 // addFault breaks a machine. Most faults are only looked up by whoever they concern; some act.
@@ -66,6 +70,30 @@ func (r *Rack) removeFaults(ctx context.Context, m *machine.Machine, kind fault.
 	}
 
 	return errors.Join(append(problems, r.keepFaults(m))...)
+}
+
+// breakController gives a program in pods a fault, or takes it away with an empty one, in every cluster.
+func (r *Rack) breakController(w http.ResponseWriter, request *http.Request) {
+	var body struct {
+		Fault workload.Fault `json:"fault"`
+	}
+
+	raw, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxRequest))
+	if err == nil {
+		err = json.Unmarshal(raw, &body)
+	}
+
+	if err == nil {
+		err = r.registry.BreakController(request.PathValue("name"), body.Fault)
+	}
+
+	if err != nil {
+		answer(w, http.StatusBadRequest, failure(err))
+
+		return
+	}
+
+	answer(w, http.StatusOK, r.Status())
 }
 
 func (r *Rack) keepFaults(m *machine.Machine) error {

@@ -36,8 +36,9 @@ type Rack struct {
 // New opens the machines' disks; nothing runs yet.
 func New(rig *spec.Rig) (*Rack, error) {
 	hub := machine.NewHub()
-	registry := cluster.NewRegistry(hub)
 	tools := spec.NewToolbox(rig.Tools)
+	tools.Supply(rig.Materials)
+	registry := cluster.NewRegistry(hub, tools.Material)
 	judges := rules.New(tools)
 	r := &Rack{spec: rig, hub: hub, registry: registry, api: talosapi.New(hub, registry, judges), rules: judges, tools: tools}
 

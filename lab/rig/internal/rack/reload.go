@@ -80,6 +80,7 @@ func (r *Rack) Reload(ctx context.Context, next *spec.Rig) error {
 	defer r.mu.Unlock()
 
 	r.tools.Replace(next.Tools)
+	r.tools.Supply(next.Materials)
 
 	for _, m := range r.hub.Machines() {
 		if !slices.ContainsFunc(next.Machines, func(wanted spec.Machine) bool { return reflect.DeepEqual(wanted, m.Spec) }) {

@@ -8,6 +8,7 @@ import (
 	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/machine"
 	"plinth.dev/lab/rig/internal/settings"
+	"plinth.dev/lab/rig/internal/workload"
 )
 
 // Status is the answer of GET /status.
@@ -50,6 +51,8 @@ type ClusterStatus struct {
 	APIServers []string `json:"apiservers"`
 	// Holder is the machine that has the virtual address.
 	Holder string `json:"holder"`
+	// Controllers are the programs in its pods.
+	Controllers []workload.Status `json:"controllers"`
 }
 
 // Call is a method that was asked for and is not implemented.
@@ -136,7 +139,7 @@ func (r *Rack) clusters() []ClusterStatus {
 
 		seen[id] = true
 		cfg := a.Config()
-		status := ClusterStatus{Name: settings.ClusterName(cfg), Endpoint: settings.Endpoint(cfg).String(), APIServers: []string{}}
+		status := ClusterStatus{Name: settings.ClusterName(cfg), Endpoint: settings.Endpoint(cfg).String(), APIServers: []string{}, Controllers: []workload.Status{}}
 
 		for _, member := range r.registry.Cluster(id) {
 			status.Quorum = status.Quorum || hasQuorum(member)
@@ -148,6 +151,10 @@ func (r *Rack) clusters() []ClusterStatus {
 
 		if holder := r.registry.Holder(id); holder != nil {
 			status.Holder = holder.Spec.Name
+		}
+
+		if runtime := r.registry.Workloads(id); runtime != nil {
+			status.Controllers = runtime.Status()
 		}
 
 		list = append(list, status)

@@ -23,6 +23,8 @@ type Rig struct {
 	Dir string `json:"dir"`
 	// Tools are the programs machines run.
 	Tools Tools `json:"tools"`
+	// Materials are folders and files that programs in pods need of the software they stand for, by program.
+	Materials map[string]string `json:"materials,omitempty"`
 	// BootSeconds is how long firmware and kernel take; the default is 1.
 	BootSeconds float64   `json:"bootSeconds"`
 	Machines    []Machine `json:"machines"`

@@ -74,10 +74,11 @@ func (t Tools) Identify(ctx context.Context) error {
 	return nil
 }
 
-// Toolbox is the tools of a running rig; new ones can be put into it.
+// Toolbox is the tools and materials of a running rig; new ones can be put into it.
 type Toolbox struct {
-	mu    sync.RWMutex
-	tools Tools
+	mu        sync.RWMutex
+	tools     Tools
+	materials map[string]string
 }
 
 // NewToolbox holds the tools of a rig file.
@@ -89,6 +90,22 @@ func (t *Toolbox) Replace(tools Tools) {
 	defer t.mu.Unlock()
 
 	t.tools = tools
+}
+
+// Supply changes the materials.
+func (t *Toolbox) Supply(materials map[string]string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.materials = materials
+}
+
+// Material is the path of what a program needs of its software; empty when there is nothing.
+func (t *Toolbox) Material(program string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	return t.materials[program]
 }
 
 // Has says whether there is any version of the program.

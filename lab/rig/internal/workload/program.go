@@ -1,0 +1,85 @@
+// Package workload is what happens inside pods. Nearly all pods only look as if they ran. Where others
+// wait for what the software in them does - a webhook that answers, an address that is given out, a CRD
+// that is registered - a program stands for that software: by its image, configured by its pod, and with
+// no more rights than the pod's service account has.
+package workload
+
+import (
+	"context"
+	"regexp"
+	"strings"
+)
+
+// Program stands for the software of one image.
+type Program struct {
+	// Name is how a person speaks of it, as metallb-controller.
+	Name string
+	// Image is the end of the image's repository, so that a mirror's images are known too.
+	Image string
+	// Does says what of the software there is.
+	Does string
+	// Run works until ctx ends, or until the work of a Job is done. An error is a crash.
+	Run func(ctx context.Context, pod *Pod) error
+}
+
+// Programs are the known ones.
+var Programs = []*Program{
+	{
+		Name: "cilium-operator", Image: "cilium/operator-generic", Run: ciliumOperator,
+		Does: "registers Cilium's CRDs, accepts its GatewayClasses",
+	},
+	{
+		Name: "cilium-agent", Image: "cilium/cilium", Run: ciliumAgent,
+		Does: "waits for the CRDs, writes a CiliumNode",
+	},
+	{
+		Name: "cert-manager", Image: "jetstack/cert-manager-controller", Run: certManagerController,
+		Does: "signs Certificates by ClusterIssuers of the site's own, follows Ingresses",
+	},
+	{
+		Name: "cert-manager-cainjector", Image: "jetstack/cert-manager-cainjector", Run: certManagerInjector,
+		Does: "writes the webhook's authority where the API server looks for it",
+	},
+	{
+		Name: "cert-manager-webhook", Image: "jetstack/cert-manager-webhook", Run: certManagerWebhook,
+		Does: "serves the webhook",
+	},
+	{
+		Name: "metallb-controller", Image: "metallb/controller", Run: metallbController,
+		Does: "gives addresses to Services, serves the webhook",
+	},
+	{
+		Name: "ingress-nginx-controller", Image: "ingress-nginx/controller", Run: ingressController,
+		Does: "serves the webhook, writes the address into Ingresses",
+	},
+	{
+		Name: "kube-webhook-certgen", Image: "ingress-nginx/kube-webhook-certgen", Run: webhookCertgen,
+		Does: "makes the webhook's certificate, writes its authority into the webhook",
+	},
+}
+
+// ProgramFor is the program that stands for an image, or nil.
+func ProgramFor(image string) *Program {
+	repository, _, _ := strings.Cut(image, "@")
+	if colon := strings.LastIndex(repository, ":"); colon > strings.LastIndex(repository, "/") {
+		repository = repository[:colon]
+	}
+
+	for _, program := range Programs {
+		if repository == program.Image || strings.HasSuffix(repository, "/"+program.Image) {
+			return program
+		}
+	}
+
+	return nil
+}
+
+// ImagePattern matches the images of all programs: pods with one of them are not ready by themselves.
+func ImagePattern() string {
+	images := make([]string, len(Programs))
+	for i, program := range Programs {
+		images[i] = regexp.QuoteMeta(program.Image)
+	}
+
+	return "(^|/)(" + strings.Join(images, "|") + ")(:[^/]*)?(@.*)?$"
+}
