@@ -82,8 +82,9 @@ export class Operators {
       return refused(all);
     }
     if (event !== undefined) {
-      if (parsed.data.configuration !== undefined) await configurations.store(parsed.data.configuration);
-      await ledger.record(event);
+      const record = () => ledger.record(event);
+      if (parsed.data.configuration === undefined) await record();
+      else await configurations.store(parsed.data.configuration, record);
       log.write({ event: "grant", mac, uuid, from, action, generation });
     }
     return this.tellOf(mac);
