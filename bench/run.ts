@@ -14,6 +14,7 @@ import { Instance } from "../lab/instance/instance";
 import { prepare } from "../lab/instance/prepare";
 import { seconds, Ticker } from "../lab/ticker";
 import { measureAddresses } from "./address";
+import { measureBoot } from "./boot";
 import { echoingKubernetes, POLICY_RESOURCES, platformProgram } from "./policies";
 import { median, type Row, round } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
@@ -37,7 +38,7 @@ async function main(): Promise<void> {
     for (const machines of wanted.length > 0 ? sizes : SIZES)
       rows.push(...(await measureSite(machines, tools, work, ticker)));
     if (wanted.length === 0 || wanted.includes("policies")) rows.push(...(await measurePolicies(tools, work, ticker)));
-    if (wanted.length === 0) rows.push(...(await measureAddresses(ticker)));
+    if (wanted.length === 0) rows.push(...(await measureAddresses(ticker)), ...(await measureBoot(ticker)));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });

@@ -11,6 +11,8 @@ const FETCH = 15 * 60_000;
 const MOST_TOKENS = 4096;
 
 export class Configurations {
+  /** Digests of configurations whose permission is not recorded yet. */
+  private readonly arriving = new Set<string>();
   private readonly tokens = new Map<string, { readonly hash: string; readonly mac: string; readonly until: number }>();
 
   /** `url` is how machines reach the TLS listener; without one no configuration is served. */
@@ -21,17 +23,19 @@ export class Configurations {
     private readonly now: () => number,
   ) {}
 
-  get possible(): boolean {
-    return this.url !== undefined;
-  }
-
-  /** Keeps the configuration of a permission, by its digest. */
-  async store(text: string): Promise<void> {
+  /** Keeps the configuration of a permission, by its digest; nobody tidies it away until `recorded` has ended. */
+  async store(text: string, recorded: () => Promise<void>): Promise<void> {
     const hash = digest(text);
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const draft = join(this.folder, `${hash}.${randomBytes(4).toString("hex")}`);
-    await writeFile(draft, text, { mode: 0o600, flush: true });
-    await rename(draft, join(this.folder, `${hash}.yaml`));
+    this.arriving.add(hash);
+    try {
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      const draft = join(this.folder, `${hash}.${randomBytes(4).toString("hex")}`);
+      await writeFile(draft, text, { mode: 0o600, flush: true });
+      await rename(draft, join(this.folder, `${hash}.yaml`));
+      await recorded();
+    } finally {
+      this.arriving.delete(hash);
+    }
   }
 
   /** URL for one fetch by the installer that this permission is answered with; `undefined` if there is nothing to fetch. */
@@ -46,6 +50,16 @@ export class Configurations {
     return `${this.url}/configuration/${token}`;
   }
 
+  /** Where machines fetch, over TLS; `undefined` if nothing is served. */
+  get place(): string | undefined {
+    return this.url;
+  }
+
+  /** A configuration by its digest. */
+  async read(hash: string): Promise<string | undefined> {
+    return readFile(join(this.folder, `${hash}.yaml`), "utf8").catch(() => undefined);
+  }
+
   /** The configuration, the first time somebody comes with the token. */
   async fetch(token: string, from: string): Promise<Answer> {
     const offered = this.tokens.get(token);
@@ -54,18 +68,21 @@ export class Configurations {
       this.log.write({ event: "refused", from, because: "configuration-token" });
       return notFound;
     }
-    const body = await readFile(join(this.folder, `${offered.hash}.yaml`), "utf8").catch(() => undefined);
+    const body = await this.read(offered.hash);
     if (body === undefined) return notFound;
     this.log.write({ event: "configuration", mac: offered.mac, from });
     return { status: 200, type: "application/yaml", body };
   }
 
   /** Removes what no open permission needs: a machine configuration holds the secrets of its cluster. */
-  async tidy(records: readonly MachineBoot[]): Promise<void> {
-    const open = records.filter(({ phase }) => phase !== "ended");
-    const needed = new Set(open.map(({ permission }) => `${permission.configuration}.yaml`));
-    const files = await readdir(this.folder).catch(() => []);
-    for (const file of files) if (!needed.has(file)) await rm(join(this.folder, file), { force: true });
+  async tidy(records: () => readonly MachineBoot[]): Promise<void> {
+    for (const file of await readdir(this.folder).catch(() => [])) {
+      const [hash = ""] = file.split(".");
+      // Looked at again for each file: a permission may arrive between two.
+      const open = records().filter(({ phase }) => phase !== "ended");
+      const needed = file === `${hash}.yaml` && open.some(({ permission }) => permission.configuration === hash);
+      if (!needed && !this.arriving.has(hash)) await rm(join(this.folder, file), { force: true });
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The side of the boot server that operators and plinth's provider see: permissions, and what became of them. */
 import { createHash, type KeyObject, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { endBy, grant, type MachineBoot } from "../components/boot/intent";
+import { endBy, enrol, grant, type MachineBoot, type Permission } from "../components/boot/intent";
 import { PermissionRefused, verifyPermission } from "../components/boot/permission";
 import type { Problem } from "../components/problem";
 import { type Answer, json, notFound, plain, type Question } from "./answer";
@@ -24,6 +24,7 @@ export interface OperatorSide {
 }
 
 const grantBody = z.strictObject({ permission: z.string().max(65_536), configuration: z.string().exactOptional() });
+const ENROL = /^\/enrol\/([0-9a-f]{64})\?uuid=([0-9A-Fa-f-]{36})$/;
 const MACHINE = /^\/api\/machines\/([0-9a-f]{2}(?::[0-9a-f]{2}){5})$/;
 
 export class Operators {
@@ -37,6 +38,10 @@ export class Operators {
     if (method === "GET") {
       const token = /^\/configuration\/([0-9a-f]{64})$/.exec(url)?.[1];
       if (token !== undefined) return this.side.configurations.fetch(token, from);
+      const [, enrolment, uuid] = ENROL.exec(url) ?? [];
+      if (enrolment !== undefined && uuid !== undefined) {
+        return this.inTurn(() => this.enrol(enrolment, uuid.toLowerCase(), from));
+      }
       if (url === "/metrics") return plain(this.metrics());
     }
     if (!this.isKnown(question.authorization)) {
@@ -44,7 +49,8 @@ export class Operators {
       return json({ problems: [{ path: "", reason: "the token is wrong", fix: "give the boot server's token" }] }, 401);
     }
     if (method === "GET" && url === "/api/server") {
-      return json({ session: this.side.session, configurations: this.side.configurations.possible });
+      const { session, configurations } = this.side;
+      return json({ session, ...(configurations.place !== undefined && { configurationUrl: configurations.place }) });
     }
     if (method === "GET" && url === "/api/machines") return json({ machines: this.side.ledger.all().map(machineOf) });
     if (method === "POST" && url === "/api/permissions") return this.inTurn(() => this.grant(question));
@@ -69,18 +75,35 @@ export class Operators {
     }
     const { mac, uuid, action, generation } = permission;
     const { problems, event } = grant(ledger.get(mac), permission, now());
-    const more = configurationProblems(permission.configuration, parsed.data.configuration, configurations.possible);
+    const more = configurationProblems(permission, parsed.data.configuration, configurations.place !== undefined);
     const all = [...problems, ...more];
     if (all.length > 0) {
       log.write({ event: "refused", mac, uuid, from, because: "permission", reason: all[0]?.reason });
       return refused(all);
     }
     if (event !== undefined) {
-      if (parsed.data.configuration !== undefined) await configurations.store(parsed.data.configuration);
-      await ledger.record(event);
+      const record = () => ledger.record(event);
+      if (parsed.data.configuration === undefined) await record();
+      else await configurations.store(parsed.data.configuration, record);
       log.write({ event: "grant", mac, uuid, from, action, generation });
     }
     return this.tellOf(mac);
+  }
+
+  /** A machine from other media shows its token, and gets its configuration, once. */
+  private async enrol(token: string, uuid: string, from: string): Promise<Answer> {
+    const { ledger, log, configurations, now } = this.side;
+    const shown = digest(token);
+    const record = ledger.all().find(({ permission }) => permission.enrolment === shown);
+    const allowed = enrol(record, shown, uuid, now());
+    const body = allowed && (await configurations.read(allowed.permission.configuration ?? ""));
+    if (allowed === undefined || body === undefined) {
+      log.write({ event: "refused", from, uuid, because: "enrolment", ...(record && { mac: record.permission.mac }) });
+      return notFound;
+    }
+    await ledger.record(allowed.event);
+    log.write({ event: "configuration", mac: allowed.permission.mac, uuid, from, because: "enrolment" });
+    return { status: 200, type: "application/yaml", body };
   }
 
   private async revoke(mac: string, from: string): Promise<Answer> {
@@ -121,8 +144,12 @@ function machineOf({ permission, phase, asked, end }: MachineBoot) {
   return { mac, uuid, action, generation, issued, expires, phase, asked, ...(end !== undefined && { end }) };
 }
 
-function configurationProblems(hash: string | undefined, text: string | undefined, possible: boolean): Problem[] {
-  if (hash === undefined && text === undefined) return [];
+function configurationProblems(permission: Permission, text: string | undefined, possible: boolean): Problem[] {
+  const { configuration: hash, enrolment } = permission;
+  if (hash === undefined && text === undefined) {
+    if (enrolment === undefined) return [];
+    return [wrong("enrolment", "there is no configuration to hand out", "send one with the permission")];
+  }
   if (!possible) {
     return [
       wrong(

@@ -55,7 +55,7 @@ export class Watch {
     // One that was not asked for yet may well run: it is to be installed anew after somebody resets it.
     const leased = ledger.all().filter(({ phase }) => phase === "leased");
     await eachBounded(leased, AT_ONCE, (record) => this.prove(record));
-    await configurations.tidy(ledger.all());
+    await configurations.tidy(() => ledger.all());
   }
 
   private async prove({ permission }: MachineBoot): Promise<void> {

@@ -8,6 +8,7 @@ export const resources: Resources = new Map([
   ["plinth:talos:Bootstrap", async () => (await import("./talos/real.js")).bootstrapResource],
   ["plinth:talos:ClusterRelease", async () => (await import("./talos/real.js")).clusterReleaseResource],
   ["plinth:boot:Intent", async () => (await import("./boot/real.js")).intentResource],
+  ["plinth:hardware:Match", async () => (await import("./hardware/real.js")).matchResource],
   ["plinth:licensing:Licence", async () => (await import("./licensing/real.js")).licenceResource],
   ["plinth:kubernetes:CrdBundle", async () => (await import("./kubernetes/real.js")).crdBundleResource],
   ["plinth:kubernetes:Gate", async () => (await import("./kubernetes/real.js")).gateResource],

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { type Manifest, newestFirst } from "../../components/backup/snapshot";
 import { ProblemError } from "../../components/problem";
@@ -19,6 +18,7 @@ import { type SnapshotContext, takeSnapshot } from "../../provider/snapshot/take
 import { leaseName } from "../../provider/talos/leasename";
 import { talosctl } from "../../provider/talosctl/client";
 import { parseTalosconfig } from "../../provider/talosctl/talosconfig";
+import { confirm } from "../confirm";
 
 interface Access {
   readonly talosconfig: string;
@@ -144,23 +144,6 @@ function choose(wanted: string, found: readonly Manifest[], store: Store): Manif
   if (chosen !== undefined) return chosen;
   const fix = found.length === 0 ? "there is none of this site" : `take latest, or one of plinth etcd list`;
   throw new ProblemError("Nothing was changed.", [{ path: wanted, reason: `is not in ${store.where}`, fix }]);
-}
-
-async function confirm(name: string): Promise<void> {
-  if (!process.stdin.isTTY) {
-    const fix = "run it where somebody can answer, or add --yes";
-    throw new ProblemError("Nothing was changed.", [{ path: "", reason: "nobody is there to confirm", fix }]);
-  }
-  const reader = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const answer = await reader.question(`Type ${name} to go on: `);
-    if (answer.trim() === name) return;
-  } finally {
-    reader.close();
-  }
-  throw new ProblemError("Nothing was changed.", [
-    { path: "", reason: "it was not confirmed", fix: `type the site's name, ${name}` },
-  ]);
 }
 
 /** Alone on this host, with progress on standard error; Ctrl-C ends it between two steps. */

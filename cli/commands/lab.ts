@@ -66,6 +66,16 @@ export function registerLab(program: Command): void {
       }),
     );
 
+  withInstance(lab.command("rebuild"))
+    .description("rehearse `plinth rebuild`: wipe the machines and build the same cluster again")
+    .option("--yes", "do not ask")
+    .action((_, command) =>
+      working(command, "lab rebuild", async (instance, options) => {
+        const { rebuildLab } = await import("../../lab/commands/rebuild.js");
+        await rebuildLab(instance, { ...options, sure: command.opts().yes === true });
+      }),
+    );
+
   withInstance(lab.command("reset"))
     .description("remove the instance, its machines' disks and its state")
     .action((_, command) =>

@@ -30,8 +30,8 @@ export interface IntentInputs {
   readonly proof?: Proof;
   /** Machine configuration that the installer fetches (secret). @default - none: plinth pushes it */
   readonly configuration?: string;
-  /** Private Ed25519 key whose public part the boot server trusts, PEM (secret). */
-  readonly signingKey: string;
+  /** Whether a machine that boots from media may fetch its configuration, once, with {@link IntentOutputs.enrolment}. @default false */
+  readonly enrol?: boolean;
 }
 
 /** Outputs beside the inputs. */
@@ -42,6 +42,8 @@ export interface IntentOutputs {
   readonly phase: "ended" | "forgotten" | "granted" | "leased" | "none";
   /** Why it ended; empty while it has not. */
   readonly end: End | "";
+  /** Kernel argument of this one machine's media with which it enrols (secret). @default - the intent asks for none */
+  readonly enrolment?: string;
 }
 
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
@@ -53,7 +55,7 @@ export type BootIntentArgs = Inputs<IntentInputs>;
  * What one machine may boot over the network, and how often. Nothing it says reinstalls a machine that has a system:
  * an installer halts there, and only `wipe` empties a disk, once a generation.
  *
- * The boot server is that of the provider's configuration, `plinth:bootServer`. Deleting it lets the machine boot from
+ * The boot server and the key that signs are those of the provider's configuration, `plinth:bootServer`. Deleting it lets the machine boot from
  * disk.
  */
 export class BootIntent extends pulumi.CustomResource {
@@ -63,13 +65,12 @@ export class BootIntent extends pulumi.CustomResource {
   declare readonly accepted: pulumi.Output<IntentOutputs["accepted"]>;
   declare readonly phase: pulumi.Output<IntentOutputs["phase"]>;
   declare readonly end: pulumi.Output<IntentOutputs["end"]>;
+  declare readonly enrolment: pulumi.Output<IntentOutputs["enrolment"]>;
 
   constructor(name: string, args: BootIntentArgs, opts?: pulumi.CustomResourceOptions) {
-    const secrets = {
-      signingKey: pulumi.secret(args.signingKey),
-      ...(args.configuration !== undefined && { configuration: pulumi.secret(args.configuration) }),
-    };
-    const outputs = { accepted: undefined, phase: undefined, end: undefined };
-    super(BootIntent.__pulumiType, name, { ...args, ...secrets, ...outputs }, pluginOptions(opts));
+    const secrets = { ...(args.configuration !== undefined && { configuration: pulumi.secret(args.configuration) }) };
+    const outputs = { accepted: undefined, phase: undefined, end: undefined, enrolment: undefined };
+    const options = pulumi.mergeOptions({ additionalSecretOutputs: ["enrolment"] }, opts);
+    super(BootIntent.__pulumiType, name, { ...args, ...secrets, ...outputs }, pluginOptions(options));
   }
 }

@@ -52,6 +52,11 @@ export interface Permission {
   readonly proof?: Proof;
   /** SHA-256 in hex of the machine configuration that an installer may fetch once. @default - none is served */
   readonly configuration?: string;
+  /**
+   * SHA-256 in hex of a token; a machine that shows it gets the configuration without a network boot, and joins.
+   * @default - only a network boot leads to it
+   */
+  readonly enrolment?: string;
 }
 
 /** Why a permission ended. */
@@ -128,6 +133,23 @@ export function confirmWipe(
   if (record?.phase !== "granted" || record.permission.action !== "wipe") return undefined;
   const { permission } = record;
   if (now >= permission.expires || now < permission.issued - SKEW) return undefined;
+  return { permission, event: { kind: "ended", mac: permission.mac, end: "used" } };
+}
+
+/**
+ * The step that hands a machine from other media its configuration; `undefined` when it is allowed no more. `shown` is
+ * the SHA-256 of the token. The end is recorded first: the answer may be lost, it is not given twice.
+ */
+export function enrol(
+  record: MachineBoot | undefined,
+  shown: string,
+  uuid: string,
+  now: number,
+): { readonly permission: Permission; readonly event: BootEvent } | undefined {
+  if (record === undefined || record.phase === "ended") return undefined;
+  const { permission } = record;
+  const fits = permission.enrolment === shown && permission.uuid === uuid && permission.action === "install";
+  if (!fits || now >= permission.expires || now < permission.issued - SKEW) return undefined;
   return { permission, event: { kind: "ended", mac: permission.mac, end: "used" } };
 }
 

@@ -1,5 +1,5 @@
 /** A permission as it travels: signed with Ed25519, for one boot server that runs. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Permission } from "./intent";
@@ -33,6 +33,8 @@ export const bootProof = z.strictObject({ address: z.union([z.ipv4(), z.ipv6()])
 export const bootAction = z.enum(["install", "rescue", "wipe"]);
 export const diskBoot = z.enum(["404", "exit", "sanboot"]);
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 const claims = z.object({
   mac: bootMac,
   uuid: bootUuid,
@@ -41,10 +43,8 @@ const claims = z.object({
   image: bootImage,
   diskBoot,
   proof: bootProof.exactOptional(),
-  configuration: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .exactOptional(),
+  configuration: sha256.exactOptional(),
+  enrolment: sha256.exactOptional(),
   iat: z.int(),
   exp: z.int(),
 });
@@ -62,6 +62,15 @@ export async function signPermission(permission: Permission, session: string, ke
     .setIssuedAt(Math.floor(issued / 1000))
     .setExpirationTime(Math.floor(expires / 1000))
     .sign(secret);
+}
+
+/**
+ * The token with which a machine enrols: whoever has the signing key finds the same one again, nobody else any. It is
+ * good for one generation.
+ */
+export function enrolmentToken({ mac, generation }: Pick<Permission, "generation" | "mac">, key: string): string {
+  const secret = privateKey(key).export({ type: "pkcs8", format: "der" });
+  return createHmac("sha256", secret).update(`plinth enrolment\n${mac}\n${generation}`).digest("hex");
 }
 
 /** Why a permission is not accepted, without a word of its content. */

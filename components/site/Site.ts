@@ -2,7 +2,9 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { parseBundle, type SecretsBundle } from "../adopt/bundle";
+import { BootIntent } from "../boot/BootIntent";
 import { pluginProblems } from "../discovery";
+import { HardwareMatch } from "../hardware/HardwareMatch";
 import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
@@ -115,6 +117,13 @@ export class Site extends pulumi.ComponentResource {
       ),
     );
 
+    const matches = new Map(
+      nodes.flatMap(({ node: { key, generation, hardware }, address }) => {
+        if (hardware === undefined) return [];
+        const args = { machine: key, address, ...hardware, ...(generation !== undefined && { generation }) };
+        return [[key, new HardwareMatch(`${name}-hardware-${key}`, args, { parent: this, ...covered })] as const];
+      }),
+    );
     this.cluster = new TalosCluster(
       name,
       {
@@ -126,14 +135,13 @@ export class Site extends pulumi.ComponentResource {
         endpoint: this.endpoint,
         ...(bundle !== undefined && { bundle: pulumi.secret(bundle).apply(checkedBundle) }),
         nodes: Object.fromEntries(
-          nodes.map(({ node, address }) => [
-            node.key,
-            talosNode(plan, node, {
-              ...{ address, passphrases },
-              ...(plan.endpoint.vip && { vip: host }),
-              ...rented?.machines.get(node.key),
-            }),
-          ]),
+          nodes.map(({ node, address }) => {
+            const machine = rented?.machines.get(node.key);
+            const match = matches.get(node.key);
+            const around = { address, passphrases, ...(plan.endpoint.vip && { vip: host }), ...machine };
+            const ready = [...(machine?.ready ?? []), ...(match === undefined ? [] : [match])];
+            return [node.key, talosNode(plan, node, { ...around, ...(ready.length > 0 && { ready }) })];
+          }),
         ),
         onDestroy: plan.talos.onDestroy,
         allow: plan.talos.allow,
@@ -144,6 +152,17 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this, ...covered },
     );
+    for (const { node, address } of nodes) {
+      if (node.boot === undefined) continue;
+      const { key, mac, boot, generation = 1 } = node;
+      const proof = pulumi.output({ address, ca: this.cluster.talosCa });
+      // The cluster's first configuration waits for the machine: it need not wait for the permission as well.
+      new BootIntent(
+        `${name}-boot-${key}`,
+        { machine: key, mac, generation, ...boot, proof },
+        { parent: this, ...covered },
+      );
+    }
     this.kubeconfig = this.cluster.kubeconfig;
     this.talosconfig = this.cluster.talosconfig;
 

@@ -10,7 +10,9 @@ import { encryptionWarnings } from "../talos/config/encryption";
 import type { Contract } from "../talos/releases";
 import { normaliseVersion } from "../talos/version";
 import type { Telemetry } from "../telemetry/spec";
+import { type BootPlan, planBoot } from "./boot";
 import { nodeEncryption } from "./encryption";
+import { type HardwarePlan, planHardware } from "./hardware";
 import { type ImagePlan, planImage } from "./images";
 import { type AddressPlan, planPools } from "./pools";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
@@ -28,6 +30,10 @@ export interface NodePlan {
   readonly disk: MachineSpec["disk"];
   readonly arch: MachineSpec["arch"];
   readonly failureDomain?: string;
+  /** What it may boot over the network. */
+  readonly boot?: BootPlan;
+  /** What it is compared with before it is installed. */
+  readonly hardware?: HardwarePlan;
   /** What is rented for it. @default - that of the provider's part */
   readonly size?: string;
   /** What its virtual machine has otherwise than the provider's part says. */
@@ -108,8 +114,16 @@ export function planSite(spec: SiteSpec): SitePlan {
   const version = normaliseVersion(spec.talos.version) ?? spec.talos.version;
   const nodes = Object.entries(spec.machines)
     .map(([key, machine]) => {
-      const image = (machine.gpus ?? 0) > 0 ? { image: planImage(spec, true) } : {};
-      return { ...planNode(key, machine, spec.talos.encryption), ...image };
+      const own = (machine.gpus ?? 0) > 0 ? planImage(spec, true) : undefined;
+      const { schematic } = own ?? planImage(spec);
+      const boot = planBoot(machine, spec, { schematic: schematic.id, version });
+      const hardware = planHardware(machine, spec);
+      return {
+        ...planNode(key, machine, spec.talos.encryption),
+        ...(own !== undefined && { image: own }),
+        ...(boot !== undefined && { boot }),
+        ...(hardware !== undefined && { hardware }),
+      };
     })
     .sort(byRoleAndKey);
   const { vip, endpoint: name, ...network } = spec.network;
@@ -192,6 +206,9 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     adopted,
     gpus,
     tpm: _,
+    boot: __,
+    hardware: ___,
+    allowHardware: ____,
     mac = "",
     size,
     vm,

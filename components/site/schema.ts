@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { extensionsSchema, profileSchema } from "../hardware/profile";
 import { siteSchema } from "./spec";
 
 /** A secret as the engine writes it into a stack file, or as a person does before that. */
@@ -58,4 +59,14 @@ export function stackSchema(): Record<string, unknown> {
 /** Text of schema/stack.schema.json. */
 export function stackSchemaText(): string {
   return `${JSON.stringify(stackSchema(), null, 2)}\n`;
+}
+
+/** Schemas of the data files that plinth comes with, by name, as text. */
+export function dataSchemas(): Readonly<Record<string, string>> {
+  const text = (title: string, schema: z.ZodType) =>
+    `${JSON.stringify({ ...z.toJSONSchema(schema, { target: "draft-07", io: "input" }), title }, null, 2)}\n`;
+  return {
+    hardware: text("Hardware profile of plinth", profileSchema),
+    extensions: text("Catalogue of system extensions", extensionsSchema),
+  };
 }

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { backupSchema } from "../backup/spec";
 import { PUBLIC_FACTORY } from "../boot/assets";
+import { bootSchema, machineBootSchema } from "../boot/spec";
+import { DIFFERENCES } from "../hardware/check";
+import { profileNames } from "../hardware/profile";
 import { licenceSchema } from "../licensing/spec";
 import { PROVIDERS } from "../machine/contract";
 import { hetznerSchema } from "../machine/hetzner/spec";
@@ -317,6 +320,17 @@ const machine = z.strictObject({
     .describe(
       "Disk encryption of this machine instead of talos.encryption; {} for none. To begin or end it loses its data: it is installed anew.",
     ),
+  hardware: z
+    .enum(profileNames())
+    .optional()
+    .describe(
+      "Hardware profile: what the machine is, and so what its image needs. One that differs is not installed. Default: the machine is not compared. Nothing changes.",
+    ),
+  allowHardware: z
+    .array(z.enum(DIFFERENCES))
+    .optional()
+    .describe("Differences from the profile that are accepted at installation. Default: none. Nothing changes."),
+  boot: machineBootSchema.optional(),
   failureDomain: name
     .optional()
     .describe(
@@ -344,6 +358,7 @@ export const siteSchema = z.strictObject({
   pools: z.record(z.string(), pool).default({}).describe("Address pools, by name."),
   talos: talos.describe("Talos Linux."),
   kubernetes: kubernetes.describe("Kubernetes."),
+  boot: bootSchema.optional(),
   platform: platformSchema.optional().describe("What runs in the cluster beside Kubernetes. Default: nothing."),
   upgrade: upgradeSchema
     .optional()

@@ -104,6 +104,8 @@ export class TalosCluster extends pulumi.ComponentResource {
   readonly endpoint: pulumi.Output<string>;
   /** Id of the cluster, the same for its whole life. */
   readonly clusterId: pulumi.Output<string>;
+  /** Certificate of the CA that signs the nodes' Talos API, PEM: whoever shows one of its certificates is a node. */
+  readonly talosCa: pulumi.Output<string>;
   /** What runs on the nodes; wait for it when every node has to be up. */
   readonly release: ClusterRelease;
   /** etcd of the cluster; a destroy that wipes the machines ends everything inside with it. */
@@ -135,6 +137,9 @@ export class TalosCluster extends pulumi.ComponentResource {
 
     const secrets = secretsOf(name, args, after());
     const { clientConfiguration } = secrets;
+    this.talosCa = pulumi.unsecret(
+      clientConfiguration.apply(({ caCertificate }) => Buffer.from(caCertificate, "base64").toString("utf8")),
+    );
     const configuration = {
       controlplane: this.roleConfiguration("controlplane", args, secrets.machineSecrets),
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
@@ -200,7 +205,8 @@ export class TalosCluster extends pulumi.ComponentResource {
         ...(args.upgrade !== undefined && { upgrade: args.upgrade }),
         ...(args.timeouts !== undefined && { timeouts: args.timeouts }),
       },
-      after(...applied.values(), this.bootstrap),
+      // It installs the machines of a later generation itself.
+      after(...applied.values(), ...Object.values(args.nodes).flatMap(({ ready = [] }) => ready), this.bootstrap),
     );
 
     this.endpoint = pulumi.output(args.endpoint);

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import type { Instance } from "../instance/instance";
+import { stopBootServer } from "../rack/boot";
 import { stopNetBox } from "../rack/netbox";
 import { stopRack } from "../rack/rack";
 import { command } from "../status/summary";
@@ -37,6 +38,7 @@ export async function reset(instance: Instance, ticker: Ticker): Promise<void> {
 async function switchOff(instance: Instance): Promise<boolean> {
   const ran = await stopRack(instance);
   await stopNetBox(instance);
+  await stopBootServer(instance);
   return ran;
 }
 

@@ -12,6 +12,7 @@ import { type EngineRun, type Operation, type RunOptions, runEngine } from "../e
 import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/instance";
 import { prepare } from "../instance/prepare";
 import { resolveClaims } from "../rack/addresses";
+import { type BootAccess, startBootServer } from "../rack/boot";
 import { startNetBox } from "../rack/netbox";
 import { clearRack, type RackTools, rackControl, rackTools, startRack } from "../rack/rack";
 import { type Ingredients, writeIngredients } from "../status/ingredients";
@@ -27,7 +28,7 @@ export interface Ready {
   readonly plan: SitePlan;
   readonly tools: Tools;
   readonly ingredients: Ingredients;
-  /** Where the engine finds the instance's NetBox and helm, when the site needs them. */
+  /** Where the engine finds the instance's NetBox, boot server and helm, when the site needs them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -76,13 +77,16 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   writeIngredients(instance, ingredients);
   const netbox = await startNetBox(instance, declared);
   const plan = machines ? await resolveClaims(instance, declared, netbox) : declared;
+  const boot = await startBootServer(instance, plan);
   if (machines) {
     const rack = await rackTools(instance, plan, tools, ticker, signal);
-    await switchOn(instance, plan, { ...rack, ...(charts !== undefined && { materials: charts.materials }) }, options);
+    const withMaterials = { ...rack, ...(charts !== undefined && { materials: charts.materials }) };
+    await switchOn(instance, plan, { tools: withMaterials, boot }, options);
   }
   signal.throwIfAborted();
   const env = {
     ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
+    ...boot?.env,
     ...(charts !== undefined && { PLINTH_HELM: charts.helm.path }),
   };
   return { plan, tools, ingredients, env };
@@ -91,12 +95,12 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
 async function switchOn(
   instance: Instance,
   plan: SitePlan,
-  tools: RackTools,
+  { tools, boot }: { readonly tools: RackTools; readonly boot: BootAccess | undefined },
   { ticker, signal }: UpOptions,
 ): Promise<void> {
   const change = await ticker.during(
     () => "switching the machines on",
-    () => startRack(instance, plan, tools),
+    () => startRack(instance, plan, tools, boot?.script),
   );
   if (change === "already running") return;
   ticker.line(`machines: ${plan.nodes.length} ${change}`);

@@ -16,6 +16,7 @@ const statusSchema = z.object({
       hostname: z.string().default(""),
       type: z.string().default(""),
       installed: z.boolean().default(false),
+      installs: z.number().default(0),
       faults: z.array(z.object({ fault: z.string() }).transform(({ fault }) => fault)).nullish(),
       processes: z.array(z.object({ name: z.string(), pid: z.number() })).nullish(),
     }),

@@ -16,6 +16,7 @@ export const FAULTS: Readonly<Record<string, { readonly does: string; readonly s
   "disk-full": { does: "has a full disk" },
   wiped: { does: "has fresh, empty disks and waits in maintenance mode" },
   "denied-after-install": { does: "will deny every call for a while once a system was installed", seconds: true },
+  "install-cut": { does: "will lose its power for a moment in its next installation" },
   "stale-member": { does: "will be listed as a member after it has left" },
   "duplicate-address": { does: "has left an old Node with its address" },
 };

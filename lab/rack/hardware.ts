@@ -13,6 +13,8 @@ export interface Machine {
   /** Talos version of the boot medium; an installed machine boots from its own disk. */
   readonly talos: string;
   readonly powered: boolean;
+  /** Script that its firmware loads before it looks at the disk. @default - it does not boot over the network */
+  readonly netboot?: string;
 }
 
 interface Disk {
@@ -28,12 +30,13 @@ interface Disk {
  * The rack that a site's machines need. A machine that is already in the rack keeps its boot medium: a new Talos
  * version in the site file is an upgrade for plinth to do, not a change of the hardware.
  */
-export function rackFor(plan: SitePlan, present: readonly Machine[]): Machine[] {
+export function rackFor(plan: SitePlan, present: readonly Machine[], netboot?: string): Machine[] {
   return plan.nodes.map((node) =>
     machineFor(
       node,
       plan,
       present.find((machine) => machine.name === node.key),
+      netboot,
     ),
   );
 }
@@ -48,17 +51,23 @@ export function leaving(plan: SitePlan, present: readonly Machine[]): Machine[] 
   return present.filter((machine) => !wanted.includes(machine.name) && !taken.includes(machine.address));
 }
 
-function machineFor(node: NodePlan, plan: SitePlan, present: Machine | undefined): Machine {
+function machineFor(
+  node: NodePlan,
+  plan: SitePlan,
+  present: Machine | undefined,
+  netboot: string | undefined,
+): Machine {
   return {
     name: node.key,
     address: literal(node),
     mac: node.mac,
-    uuid: uuidOf(`${plan.name}/${node.key}/${node.mac}`),
+    uuid: node.boot?.uuid ?? uuidOf(`${plan.name}/${node.key}/${node.mac}`),
     arch: node.arch,
     memoryMiB: 8192,
     disks: [installDisk(node), { ...disk(node, "data"), name: "/dev/sdz", sizeGiB: 128 }],
     talos: present?.talos ?? plan.talos.version,
     powered: true,
+    ...(node.boot !== undefined && netboot !== undefined && { netboot }),
   };
 }
 

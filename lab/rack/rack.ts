@@ -40,8 +40,13 @@ export interface RackTools {
  * Makes sure that the site's machines run. The rig is a process of its own that outlives this one. Machines come, go
  * and change while the others run; only another rig program starts it again, which is a power cut to every machine.
  */
-export async function startRack(instance: Instance, plan: SitePlan, tools: RackTools): Promise<RackChange> {
-  const wanted = render(instance, plan, tools);
+export async function startRack(
+  instance: Instance,
+  plan: SitePlan,
+  tools: RackTools,
+  netboot?: string,
+): Promise<RackChange> {
+  const wanted = render(instance, plan, tools, netboot);
   const running = runningRack(instance);
   if (running !== undefined && programOf(running) === realpathSync(toolPath(tools.common, "rig"))) {
     if (readText(instance.at("rig.json")) === wanted) return "already running";
@@ -133,7 +138,12 @@ export async function rackTools(
   return { common, versioned: await ensureVersions(withStepsBetween(wanted), common, ticker, signal) };
 }
 
-function render(instance: Instance, plan: SitePlan, { common, versioned, materials }: RackTools): string {
+function render(
+  instance: Instance,
+  plan: SitePlan,
+  { common, versioned, materials }: RackTools,
+  netboot: string | undefined,
+): string {
   const present = previousRack(instance)?.machines ?? [];
   const byVersion = (program: string) =>
     Object.fromEntries(
@@ -152,7 +162,7 @@ function render(instance: Instance, plan: SitePlan, { common, versioned, materia
     },
     ...(materials !== undefined && { materials }),
     bootSeconds: 1,
-    machines: [...rackFor(plan, present), ...leaving(plan, present)],
+    machines: [...rackFor(plan, present, netboot), ...leaving(plan, present)],
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
 }

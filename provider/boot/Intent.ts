@@ -12,7 +12,7 @@ import {
   bootProof,
   bootUuid,
   diskBoot,
-  isSigningKey,
+  enrolmentToken,
   signPermission,
 } from "../../components/boot/permission";
 import { type Problem, ProblemError } from "../../components/problem";
@@ -25,6 +25,8 @@ import type { BootServer, MachinePermission } from "./server";
 /** The outside world of intents; tests hand in one that fails. */
 export interface BootDrivers {
   server(context: Context): BootServer;
+  /** Private key, PEM. */
+  signingKey(context: Context): string;
   /** Devices that have this MAC address in NetBox. */
   devices(mac: string, context: Context): Promise<readonly string[]>;
   now(): number;
@@ -42,13 +44,14 @@ const inputs = z.strictObject({
   minutes: z.int().min(1).exactOptional(),
   proof: bootProof.exactOptional(),
   configuration: z.string().min(1).exactOptional(),
-  signingKey: z.string().min(1),
+  enrol: z.boolean().exactOptional(),
 }) satisfies z.ZodType<IntentInputs>;
 
 const outputs = z.object({
   accepted: z.int().default(0),
   phase: z.enum(["ended", "forgotten", "granted", "leased", "none"]).default("none"),
   end: z.enum(["", "expired", "proof", "revoked", "used"]).default(""),
+  enrolment: z.string().exactOptional(),
 });
 
 export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutputs> {
@@ -56,7 +59,7 @@ export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutpu
     type: "plinth:boot:Intent",
     inputs,
     outputs,
-    secrets: ["signingKey", "configuration"],
+    secrets: ["configuration", "enrolment"],
     limits: { create: 120, read: 60, update: 120, delete: 60 },
 
     check: async (draft, context) => [...problems(draft), ...(await inventoryProblems(drivers, draft, context))],
@@ -80,7 +83,7 @@ export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutpu
     async read(_id, prior, context) {
       if (prior === undefined) throw new Error("an intent cannot be imported: declare it, and it adopts what is there");
       const seen = await drivers.server(context).machine(prior.inputs.mac, context.signal);
-      if (seen !== undefined) return { inputs: prior.inputs, outputs: outputsOf(seen) };
+      if (seen !== undefined) return { inputs: prior.inputs, outputs: { ...prior.outputs, ...outputsOf(seen) } };
       return { inputs: prior.inputs, outputs: afterLoss(prior, context) };
     },
     async delete(_id, prior, context) {
@@ -114,7 +117,10 @@ async function ensure(
     checkpoint(context.signal);
     if (action === "local") return letGo(server, mac, context);
     const seen = await server.machine(mac, context.signal);
-    if (seen?.generation === generation && seen.uuid === uuid && seen.action === action) return outputsOf(seen);
+    const enrolment = given.enrol === true ? await enrolmentOf(drivers, given, context) : {};
+    if (seen?.generation === generation && seen.uuid === uuid && seen.action === action) {
+      return { ...outputsOf(seen), ...enrolment };
+    }
     if (seen === undefined && prior?.accepted === generation && action === "wipe") return prior;
     if (seen !== undefined && seen.generation >= generation) {
       throw new ProblemError(`${machine} does not get its permission:`, [
@@ -125,15 +131,16 @@ async function ensure(
         },
       ]);
     }
-    const session = await server.session(context.signal);
-    const permission = await signPermission(permissionOf(given, drivers.now()), session, given.signingKey);
+    const { session } = await server.about(context.signal);
+    const key = drivers.signingKey(context);
+    const permission = await signPermission(permissionOf(given, drivers.now(), key), session, key);
     checkpoint(context.signal);
     await context.audit({
       act: action,
       target: `${machine}/${mac}`,
       detail: `allow it once, generation ${generation}`,
     });
-    return outputsOf(await server.grant(permission, given.configuration));
+    return { ...outputsOf(await server.grant(permission, given.configuration)), ...enrolment };
   });
 }
 
@@ -144,7 +151,20 @@ async function letGo(server: BootServer, mac: string, { signal }: Context): Prom
   return now === undefined ? { accepted: 0, phase: "none", end: "" } : outputsOf(now);
 }
 
-function permissionOf(given: IntentInputs, now: number): Permission {
+/** The machine puts its own UUID in place of the variable; the token alone is worth nothing to another one. */
+async function enrolmentOf(drivers: BootDrivers, given: IntentInputs, context: Context) {
+  const { configurationUrl } = await drivers.server(context).about(context.signal);
+  if (configurationUrl === undefined) {
+    const fix = "start it with --configuration-url and a certificate, or leave enrol out";
+    throw new ProblemError(`${given.machine} cannot enrol:`, [
+      { path: "enrol", reason: "the boot server hands out no configurations", fix },
+    ]);
+  }
+  const token = enrolmentToken(given, drivers.signingKey(context));
+  return { enrolment: `talos.config=${configurationUrl}/enrol/${token}?uuid=\${uuid}` };
+}
+
+function permissionOf(given: IntentInputs, now: number, key: string): Permission {
   const { mac, uuid, action, generation, image, proof, configuration } = given;
   if (action === "local" || image === undefined) throw new Error("unreachable: check asks for an image");
   const minutes = given.minutes ?? (action === "wipe" ? 60 : 120);
@@ -154,9 +174,12 @@ function permissionOf(given: IntentInputs, now: number): Permission {
     issued: now,
     expires: now + minutes * 60_000,
     ...(proof !== undefined && { proof }),
-    ...(configuration !== undefined && { configuration: createHash("sha256").update(configuration).digest("hex") }),
+    ...(configuration !== undefined && { configuration: sha256(configuration) }),
+    ...(given.enrol === true && { enrolment: sha256(enrolmentToken(given, key)) }),
   };
 }
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 function outputsOf({ generation, phase, end }: MachinePermission): IntentOutputs {
   return { accepted: generation, phase, end: end ?? "" };
@@ -185,10 +208,6 @@ function problems(draft: Draft<IntentInputs>): readonly Problem[] {
   const found: Problem[] = [];
   const add = (path: string, reason: string, fix: string) => found.push({ path, reason, fix });
   const { action, minutes } = draft;
-  const signingKey = known<string>(draft.signingKey);
-  if (signingKey !== undefined && !isSigningKey(signingKey)) {
-    add("signingKey", "is not a private Ed25519 key in PEM", "give the file that `plinth boot key` made");
-  }
   if (action === unknown || action === "local") return found;
   if (draft.image === undefined) add("image", `is missing for ${action}`, "give the image of a boot profile");
   const args = draft.image === undefined || draft.image === unknown ? undefined : known(draft.image.args);
@@ -204,6 +223,9 @@ function problems(draft: Draft<IntentInputs>): readonly Problem[] {
   }
   if (draft.configuration !== undefined && action !== "install") {
     add("configuration", `means nothing for ${action}`, "leave it out");
+  }
+  if (draft.enrol === true && (action !== "install" || draft.configuration === undefined)) {
+    add("enrol", "hands out the configuration of an install, and there is none", "give configuration, or leave it out");
   }
   return found;
 }

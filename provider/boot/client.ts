@@ -2,7 +2,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { z } from "zod";
 import { formatProblem } from "../../components/problem";
-import { type BootServer, BootServerError, type MachinePermission } from "./server";
+import { type BootServer, BootServerError, type BootServerFacts, type MachinePermission } from "./server";
 
 export interface BootServerConfig {
   /** URL of the operators' side. */
@@ -25,6 +25,10 @@ const machine: z.ZodType<MachinePermission> = z.object({
   phase: z.enum(["ended", "granted", "leased"]),
   end: z.enum(["expired", "proof", "revoked", "used"]).exactOptional(),
 });
+const about: z.ZodType<BootServerFacts> = z.object({
+  session: z.string(),
+  configurationUrl: z.string().exactOptional(),
+});
 const one = z.object({ machine: machine.nullable() });
 const many = z.object({ machines: z.array(machine) });
 const problems = z.object({ problems: z.array(z.object({ path: z.string(), reason: z.string(), fix: z.string() })) });
@@ -40,7 +44,7 @@ export function bootServer(config: BootServerConfig): BootServer {
   };
   const machinePath = (mac: string) => `/api/machines/${mac}`;
   return {
-    session: async (signal) => (await call(z.object({ session: z.string() }), "GET", "/api/server", signal)).session,
+    about: (signal) => call(about, "GET", "/api/server", signal),
     machine: async (mac, signal) => (await call(one, "GET", machinePath(mac), signal)).machine ?? undefined,
     machines: async (signal) => (await call(many, "GET", "/api/machines", signal)).machines,
     grant: async (permission, configuration) => {

@@ -1,5 +1,6 @@
 /** Intents in the real world. */
 import { z } from "zod";
+import { isSigningKey } from "../../components/boot/permission";
 import { ProblemError } from "../../components/problem";
 import { connectNetBox } from "../address/connect";
 import type { AnyResource } from "../resource";
@@ -7,19 +8,22 @@ import { traced } from "../trace";
 import { bootServer } from "./client";
 import { type BootDrivers, intent } from "./Intent";
 
+/** The boot server of the provider's configuration, else of the environment. */
 export const realBootDrivers: BootDrivers = {
   server: ({ config }) => {
-    if (config.bootServer?.token === undefined) {
-      throw new ProblemError("The boot server cannot be used:", [
-        {
-          path: config.bootServer === undefined ? "bootServer" : "bootServer.token",
-          reason: "is not configured",
-          fix: "set plinth:bootServer with url and token (secret) in the stack's configuration",
-        },
-      ]);
+    const url = config.bootServer?.url ?? process.env.PLINTH_BOOT_URL;
+    const token = config.bootServer?.token ?? process.env.PLINTH_BOOT_TOKEN;
+    const caCertificate = config.bootServer?.caCertificate;
+    if (url === undefined || token === undefined) {
+      throw unconfigured(url === undefined ? "bootServer.url" : "bootServer.token", "is not configured");
     }
-    const { url, token, caCertificate } = config.bootServer;
     return traced("boot", bootServer({ url, token, ...(caCertificate !== undefined && { caCertificate }) }));
+  },
+  signingKey: ({ config }) => {
+    const key = config.bootServer?.signingKey ?? process.env.PLINTH_BOOT_KEY;
+    if (key === undefined) throw unconfigured("bootServer.signingKey", "is not configured");
+    if (!isSigningKey(key)) throw unconfigured("bootServer.signingKey", "is not a private Ed25519 key in PEM");
+    return key;
   },
   async devices(mac, context) {
     const netbox = connectNetBox(context);
@@ -33,5 +37,11 @@ export const realBootDrivers: BootDrivers = {
   },
   now: Date.now,
 };
+
+function unconfigured(path: string, reason: string): ProblemError {
+  const fix =
+    "set plinth:bootServer with url, token and signingKey (what `plinth boot key` made) in the stack's configuration, the last two as secrets";
+  return new ProblemError("The boot server cannot be used:", [{ path, reason, fix }]);
+}
 
 export const intentResource: AnyResource = intent(realBootDrivers);

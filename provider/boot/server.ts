@@ -24,9 +24,16 @@ export class BootServerError extends Error {
   }
 }
 
-export interface BootServer {
+/** What a boot server says of itself. */
+export interface BootServerFacts {
   /** The session that permissions have to be signed for. */
-  session(signal: AbortSignal): Promise<string>;
+  readonly session: string;
+  /** Where machines fetch configurations, over TLS. @default - nowhere */
+  readonly configurationUrl?: string;
+}
+
+export interface BootServer {
+  about(signal: AbortSignal): Promise<BootServerFacts>;
   machine(mac: string, signal: AbortSignal): Promise<MachinePermission | undefined>;
   machines(signal: AbortSignal): Promise<readonly MachinePermission[]>;
   /** Hands over a signed permission, and the machine configuration it names. The same one twice is one. */

@@ -41,7 +41,7 @@ export class ServerProcess {
   }
 
   async grant(over: Parameters<typeof permission>[0]) {
-    const session = await this.client.session(AbortSignal.timeout(5000));
+    const { session } = await this.client.about(AbortSignal.timeout(5000));
     return this.client.grant(await signPermission(permission(over), session, pair.privateKey), undefined);
   }
 

@@ -2,8 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import path from "node:path";
 import { digest } from "../../bootserver/configurations";
+import { enrolmentToken } from "../../components/boot/permission";
 import { permission } from "../boot/support";
-import { freshFolder, removeFolders, TestServer } from "./support";
+import { freshFolder, pair, removeFolders, TestServer } from "./support";
 
 const EXIT = "#!ipxe\nexit\n";
 const servers: TestServer[] = [];
@@ -63,13 +64,13 @@ test("leases outlive the server; a server that lost its records lets every machi
   const first = await TestServer.start({}, state);
   await first.grant();
   const script = await first.boot();
-  const old = await first.client.session(signal());
+  const { session: old } = await first.client.about(signal());
   await first.stop();
   const second = await TestServer.start({}, state);
   // The turn goes on where it was.
   expect(await second.boot()).toBe(EXIT);
   expect(await second.boot()).toBe(script);
-  expect(await second.client.session(signal())).not.toBe(old);
+  expect((await second.client.about(signal())).session).not.toBe(old);
   await second.stop();
   rmSync(path.join(state, "journal"));
   const third = await start({}, state);
@@ -179,6 +180,35 @@ test("a configuration is fetched once, and is gone when no permission needs it",
   await server.stop();
   servers.pop();
   expect(JSON.stringify(server.log())).not.toContain(text.slice(0, 8));
+});
+
+test("a machine from other media enrols once with its token, through a restart and for no other machine", async () => {
+  const configurationUrl = "https://boot.example.org:8443";
+  const first = await start({ configurationUrl });
+  const text = "machine:\n  token: secret\n";
+  const token = enrolmentToken({ mac: permission().mac, generation: 1 }, pair.privateKey);
+  await expect(first.grant({ enrolment: digest(token) })).rejects.toThrow(/no configuration to hand out/);
+  await first.grant({ configuration: digest(text), enrolment: digest(token) }, text);
+  const enrol = async ({ running }: TestServer, shown = token, uuid: string = permission().uuid) =>
+    (await fetch(`${running.operatorsUrl}/enrol/${shown}?uuid=${uuid}`)).text();
+  expect(await enrol(first, "0".repeat(64))).toBe("not found\n");
+  expect(await enrol(first, token, "4c4c4544-0000-0000-0000-000000000009")).toBe("not found\n");
+  await first.stop();
+  servers.pop();
+  const second = await start({ configurationUrl }, first.state);
+  const answers = await Promise.all([
+    enrol(second),
+    enrol(second),
+    enrol(second, token, permission().uuid.toUpperCase()),
+  ]);
+  expect(answers.filter((answer) => answer === text)).toHaveLength(1);
+  expect(await second.boot()).toBe("#!ipxe\nexit\n");
+  await second.stop();
+  servers.pop();
+  expect(second.log()).toContainEqual(expect.objectContaining({ event: "configuration", because: "enrolment" }));
+  const third = await start({ configurationUrl }, first.state);
+  expect(await enrol(third)).toBe("not found\n");
+  expect(JSON.stringify(third.log())).not.toContain(token);
 });
 
 test("without TLS no configuration is taken", async () => {

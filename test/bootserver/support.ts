@@ -45,7 +45,7 @@ export class TestServer {
   }
 
   async grant(over: Partial<Permission> = {}, configuration?: string) {
-    const session = await this.client.session(new AbortController().signal);
+    const { session } = await this.client.about(new AbortController().signal);
     return this.client.grant(await signPermission(permission(over), session, pair.privateKey), configuration);
   }
 

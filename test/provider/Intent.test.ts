@@ -27,7 +27,7 @@ class World {
 
   readonly server: BootServer = this.recorder.wrap<BootServer>(
     {
-      session: async () => this.session,
+      about: async () => ({ session: this.session, configurationUrl: "https://boot.example.org:8443" }),
       machine: async (mac) => this.tell(mac),
       machines: async () => [],
       grant: async (token, configuration) => {
@@ -48,7 +48,12 @@ class World {
     new Set(["grant", "revoke"]),
   );
 
-  readonly resource = intent({ server: () => this.server, devices: realBootDrivers.devices, now: Date.now });
+  readonly resource = intent({
+    server: () => this.server,
+    signingKey: () => pair.privateKey,
+    devices: realBootDrivers.devices,
+    now: Date.now,
+  });
 
   apply(mac: string, event: BootEvent | undefined): void {
     const record = event && advance(this.records.get(mac), event);
@@ -74,7 +79,6 @@ const inputs: IntentInputs = {
   action: "install",
   generation: 1,
   configuration: SECRET,
-  signingKey: pair.privateKey,
 };
 
 conformance("Intent", {
@@ -84,12 +88,11 @@ conformance("Intent", {
   bad: {
     inputs: {
       ...inputs,
-      signingKey: pair.publicKey,
       image: { ...image, args: ["talos.experimental.wipe=system"] },
       action: "wipe",
       minutes: 90,
     },
-    paths: ["signingKey", "image.args", "minutes", "configuration"],
+    paths: ["image.args", "minutes", "configuration"],
   },
   secrets: [SECRET, pair.privateKey.split("\n")[1] ?? ""],
   privileged: ["grant"],
@@ -111,6 +114,21 @@ describe("Intent", () => {
     const read = await world.resource.read(id, state, listen().context);
     expect(read?.outputs).toEqual({ accepted: 1, phase: "ended", end: "proof" });
     expect(await world.resource.diff(read ?? state, plain, listen().context)).toEqual([]);
+  });
+
+  test("the enrolment is the same however often it is asked for, another for each generation, and kept secret", async () => {
+    const given = { ...inputs, enrol: true };
+    const { world, id, state } = await made(given);
+    expect(state.outputs.enrolment).toMatch(
+      /^talos\.config=https:\/\/boot\.example\.org:8443\/enrol\/[0-9a-f]{64}\?uuid=\$\{uuid\}$/,
+    );
+    expect((await world.resource.create(given, listen().context)).outputs).toEqual(state.outputs);
+    expect((await world.resource.read(id, state, listen().context))?.outputs).toEqual(state.outputs);
+    const next = await world.resource.update(id, state, { ...given, generation: 2 }, listen().context);
+    expect(next.outputs.enrolment).not.toBe(state.outputs.enrolment);
+    expect(world.resource.secrets).toContain("enrolment");
+    const { configuration: __, ...bare } = given;
+    expect(await world.resource.check(bare, listen().context)).toEqual([expect.objectContaining({ path: "enrol" })]);
   });
 
   test("local takes back what is open", async () => {

@@ -1,8 +1,10 @@
 import { checkPlatform } from "../../platform/rules";
 import type { Problem } from "../../problem";
 import { checkBackup } from "./backup";
+import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
+import { checkDeclaredHardware } from "./hardware";
 import { checkControlPlanes, checkIdentities } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -28,6 +30,8 @@ const RULES = [
   checkProvider,
   checkTalos,
   checkBackup,
+  checkBoot,
+  checkDeclaredHardware,
   checkEncryption,
   checkPlatform,
 ];

@@ -36,6 +36,8 @@ const (
 	DiskFull Kind = "disk-full"
 	// DeniedAfterInstall: once a system was written, every call is refused for seconds.
 	DeniedAfterInstall Kind = "denied-after-install"
+	// InstallCut: the power is lost for a moment while a system is written to an empty disk.
+	InstallCut Kind = "install-cut"
 	// StaleMember: discovery goes on listing the machine after it has left its cluster.
 	StaleMember Kind = "stale-member"
 	// DuplicateAddress: an old Node object has the machine's address.
@@ -44,7 +46,8 @@ const (
 
 // Kinds are all known faults.
 var Kinds = []Kind{
-	Off, Hang, Refuse, BootFailure, APIDenied, NoReboot, GhostMember, ClockSkew, DiskFull, DeniedAfterInstall, StaleMember, DuplicateAddress,
+	Off, Hang, Refuse, BootFailure, APIDenied, NoReboot, GhostMember, ClockSkew, DiskFull, DeniedAfterInstall, InstallCut, StaleMember,
+	DuplicateAddress,
 }
 
 // Fault is one active fault.

@@ -145,7 +145,7 @@ func (m *Machine) Wipe() error {
 		return err
 	}
 
-	if err := m.Store.Update(func(d *Disk) { *d = Disk{Faults: d.Faults, WipeData: true} }); err != nil {
+	if err := m.Store.Update(func(d *Disk) { *d = Disk{Faults: d.Faults, Installs: d.Installs, WipeData: true} }); err != nil {
 		return err
 	}
 

@@ -10,8 +10,11 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
 	machineapi "github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/config/container"
+	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 	"google.golang.org/protobuf/proto"
 
+	"plinth.dev/lab/rig/internal/fault"
 	"plinth.dev/lab/rig/internal/spec"
 )
 
@@ -180,6 +183,36 @@ func TestAPromisedWipeIsDone(t *testing.T) {
 
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the data is still there: %v", err)
+	}
+}
+
+func TestAnInstallationThatIsCutOff(t *testing.T) {
+	m := newMachine(t)
+	first := await(t, m, "maintenance", inMaintenance)
+	cfg := container.NewV1Alpha1(&v1alpha1.Config{
+		ConfigVersion: "v1alpha1",
+		MachineConfig: &v1alpha1.MachineConfig{MachineInstall: &v1alpha1.InstallConfig{InstallImage: "ghcr.io/siderolabs/installer:v1.13.0"}},
+	})
+
+	m.Faults.Add(fault.Fault{Kind: fault.InstallCut})
+
+	if err := first.Install(cfg); err != nil {
+		t.Fatal(err)
+	}
+
+	second := await(t, m, "maintenance again", func(s *Session) bool { return s != first && inMaintenance(s) })
+	if disk := m.Store.Disk(); disk.Installed() || disk.Installs != 0 || len(disk.Faults) != 0 {
+		t.Errorf("half an installation counts: %+v", disk)
+	}
+
+	if err := second.Install(cfg); err != nil {
+		t.Fatal(err)
+	}
+
+	await(t, m, "the next boot", func(s *Session) bool { return s != nil && s != first && s != second })
+
+	if disk := m.Store.Disk(); !disk.Installed() || disk.Installs != 1 {
+		t.Errorf("not installed once: %+v", disk)
 	}
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -114,10 +115,15 @@ func (s *Session) Install(cfg config.Provider) error {
 	}
 
 	s.RunSequence("install", "", StageInstalling, Reboot, func() error {
+		if s.Faults.Has(fault.InstallCut) && !s.Store.Disk().Installed() {
+			return s.cutInstall()
+		}
+
 		return s.Store.Update(func(d *Disk) {
 			d.Config = string(raw)
 
 			if !d.Installed() {
+				d.Installs++
 				d.Active = "A"
 				d.Slots["A"] = s.systemOf(cfg)
 			}
@@ -125,6 +131,19 @@ func (s *Session) Install(cfg config.Provider) error {
 	})
 
 	return nil
+}
+
+// cutInstall loses the power while the disk is half written: there is nothing on it to boot from.
+func (s *Session) cutInstall() error {
+	s.Faults.Remove(fault.InstallCut)
+
+	if err := s.Store.Update(func(d *Disk) { d.Faults = s.Faults.List() }); err != nil {
+		return err
+	}
+
+	s.End(errReboot)
+
+	return errors.New("the power was lost")
 }
 
 // systemOf is the system an installation from this configuration yields.

@@ -101,7 +101,10 @@ func (s *Session) live() error {
 		return nil
 	}
 
-	onTrial := s.chooseSlot()
+	found, onTrial, err := s.firmware()
+	if err != nil || !found {
+		return err
+	}
 
 	if onTrial && s.Faults.Has(fault.BootFailure) {
 		return s.giveUp(errors.New("the boot sequence failed"))

@@ -19,6 +19,10 @@ const (
 	StageUpgrading   Stage = "upgrading"
 	StageResetting   Stage = "resetting"
 	StageFailed      Stage = "failed"
+	// StageNoDevice is firmware that found nothing to boot and asks again.
+	StageNoDevice Stage = "no-boot-device"
+	// StageHalted is Talos that found itself on the disk and was told to stop then.
+	StageHalted Stage = "halted"
 )
 
 // Event is the stage as the event stream names it.
@@ -38,7 +42,7 @@ func (s Stage) Event() machineapi.MachineStatusEvent_MachineStage {
 		return machineapi.MachineStatusEvent_UPGRADING
 	case StageResetting:
 		return machineapi.MachineStatusEvent_RESETTING
-	case StageOff, StageFailed:
+	case StageOff, StageFailed, StageNoDevice, StageHalted:
 	}
 
 	return machineapi.MachineStatusEvent_UNKNOWN

@@ -35,6 +35,8 @@ type Disk struct {
 	WipeData bool `json:"wipeData,omitempty"`
 	// Faults outlive the rig, as a broken machine would.
 	Faults []fault.Fault `json:"faults,omitempty"`
+	// Installs counts how often an installer has written the disk; no reset takes it back.
+	Installs int `json:"installs,omitempty"`
 	// Meta is the key-value partition.
 	Meta map[uint8]string `json:"meta,omitempty"`
 }

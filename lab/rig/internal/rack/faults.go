@@ -33,7 +33,7 @@ func (r *Rack) addFault(ctx context.Context, m *machine.Machine, body []byte) er
 		}
 	case fault.DuplicateAddress:
 		err = r.onNode(m, func(a *cluster.Agent) error { return a.AddOldNode(ctx) })
-	case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.StaleMember:
+	case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.InstallCut, fault.StaleMember:
 	}
 
 	if err != nil {
@@ -65,7 +65,7 @@ func (r *Rack) removeFaults(ctx context.Context, m *machine.Machine, kind fault.
 			}
 		case fault.DuplicateAddress:
 			problems = append(problems, r.onNode(m, func(a *cluster.Agent) error { return a.RemoveOldNode(ctx) }))
-		case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.StaleMember:
+		case fault.Hang, fault.Refuse, fault.BootFailure, fault.APIDenied, fault.NoReboot, fault.ClockSkew, fault.DeniedAfterInstall, fault.InstallCut, fault.StaleMember:
 		}
 	}
 

@@ -123,7 +123,7 @@ func (r *Rack) reachable(m *machine.Machine) bool {
 	switch {
 	case s == nil || s.Stage() == machine.StageBooting:
 		return false
-	case s.Stage() == machine.StageFailed || m.Faults.Has(fault.Refuse):
+	case s.Stage() == machine.StageFailed || s.Stage() == machine.StageNoDevice || s.Stage() == machine.StageHalted || m.Faults.Has(fault.Refuse):
 		return true
 	case s.Config() != nil && !s.ControlPlane() && r.registry.Authority(s.ClusterID()) == nil:
 		return !r.somebodyBoots()

@@ -32,6 +32,7 @@ type MachineStatus struct {
 	Hostname  string        `json:"hostname"`
 	Type      string        `json:"type"`
 	Installed bool          `json:"installed"`
+	Installs  int           `json:"installs"`
 	Faults    []fault.Fault `json:"faults"`
 	Processes []Process     `json:"processes"`
 }
@@ -80,7 +81,7 @@ func (r *Rack) Status() Status {
 func (r *Rack) machineStatus(m *machine.Machine) MachineStatus {
 	disk := m.Store.Disk()
 	out := MachineStatus{
-		Name: m.Spec.Name, Address: m.Spec.Address, Power: "off", Stage: machine.StageOff, Slot: disk.Active, Installed: disk.Installed(),
+		Name: m.Spec.Name, Address: m.Spec.Address, Power: "off", Stage: machine.StageOff, Slot: disk.Active, Installed: disk.Installed(), Installs: disk.Installs,
 		Talos: disk.Current().Version, Faults: append([]fault.Fault{}, m.Faults.List()...), Processes: []Process{},
 	}
 

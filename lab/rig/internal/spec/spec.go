@@ -41,6 +41,9 @@ type Machine struct {
 	Disks     []Disk `json:"disks"`
 	// Talos is the version of the installation medium, for example v1.13.0.
 	Talos string `json:"talos"`
+	// Netboot is the URL of the script that the firmware loads before it looks at the disk; without one the machine
+	// boots from its disk, or from an installation medium while that is empty.
+	Netboot string `json:"netboot,omitempty"`
 	// Powered says whether the machine is on when it is first seen.
 	Powered *bool `json:"powered"`
 }
