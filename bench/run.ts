@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation";
@@ -25,7 +25,8 @@ const ROUNDS = 5;
 
 /**
  * Measures what plinth costs on top of the engine: sites of several sizes against a bare program with as many resources,
- * the same dependencies and inputs of the same size. Medians of interleaved runs; the ratio is what counts.
+ * the same dependencies and inputs of the same size. Medians of interleaved runs; the ratio is what counts. Numbers of
+ * machines, `policies`, `address` and `boot` choose what is measured.
  */
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
@@ -38,16 +39,26 @@ async function main(): Promise<void> {
     for (const machines of wanted.length > 0 ? sizes : SIZES)
       rows.push(...(await measureSite(machines, tools, work, ticker)));
     if (wanted.length === 0 || wanted.includes("policies")) rows.push(...(await measurePolicies(tools, work, ticker)));
-    if (wanted.length === 0) rows.push(...(await measureAddresses(ticker)), ...(await measureBoot(ticker)));
+    if (wanted.length === 0 || wanted.includes("address")) rows.push(...(await measureAddresses(ticker)));
+    if (wanted.length === 0 || wanted.includes("boot")) rows.push(...(await measureBoot(ticker)));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });
   }
   print(rows);
-  if (wanted.length === 0) {
-    writeFileSync(path.join(packageRoot, "bench/results.json"), `${JSON.stringify(rows, undefined, 2)}\n`);
-    console.log("wrote bench/results.json");
-  }
+  keep(rows);
+}
+
+/** What was measured takes the place of rows with the same names in the results; the others stay. */
+function keep(rows: readonly Row[]): void {
+  if (rows.length === 0) return;
+  const file = path.join(packageRoot, "bench/results.json");
+  const before: Row[] = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+  const measured = new Map(rows.map((row) => [row.name, row]));
+  const kept = before.map((row) => measured.get(row.name) ?? row);
+  const added = rows.filter(({ name }) => !before.some((row) => row.name === name));
+  writeFileSync(file, `${JSON.stringify([...kept, ...added], undefined, 2)}\n`);
+  console.log(`wrote ${rows.length} rows into bench/results.json`);
 }
 
 async function measureSite(machines: number, tools: Tools, work: string, ticker: Ticker): Promise<Row[]> {

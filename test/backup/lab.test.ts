@@ -38,10 +38,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The line of the guide that begins so, with this lab's files in the place of the guide's. */
+/** The command of the guide that begins so, with this lab's files in the place of the guide's. */
 function line(beginning: string): string[] {
   const guide = readFileSync(path.join(ROOT, "docs/backup.md"), "utf8");
-  const found = guide.match(new RegExp(`\\b${beginning}[^\`\\n]*`))?.[0].replace(/ takes .*/, "");
+  const found = guide.match(new RegExp(`\\b${beginning} stacks/[^\`\\n]*`))?.[0].replace(/ takes .*/, "");
   const places = { "stacks/Pulumi.home.yaml": instance.stackFile, talosconfig: instance.talosconfig, "key.txt": key };
   return (found ?? "").split(" ").map((word) => places[word as keyof typeof places] ?? word);
 }
