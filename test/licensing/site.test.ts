@@ -37,7 +37,7 @@ async function graph(site: SiteFile, vendorKeys?: typeof KEYS) {
         type === "plinth:licensing:Licence"
           ? { verdict: "valid", granted: { ...granted, notAfter: "2027-01-01T00:00:00Z", graceDays: 14 } }
           : type === "talos:machine/secrets:Secrets"
-            ? { machineSecrets: { certs: { k8s: { cert: "ca" } } }, clientConfiguration: {} }
+            ? { machineSecrets: { certs: { k8s: { cert: "ca" } } }, clientConfiguration: { caCertificate: "ca" } }
             : {},
       call: () => ({}),
     },
