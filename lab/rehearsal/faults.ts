@@ -33,6 +33,7 @@ async function main(): Promise<void> {
     contract: "v1.13",
   });
   const failed = untried.map((fault) => `${fault}: nobody has said how an upgrade ends with it`);
+  for (const reason of failed) console.log(`FAILED ${reason}`);
   try {
     await stand.reset();
     const made = await stand.up({ talos: PATCHES[0], kubernetes: KUBERNETES }, { watch: false });

@@ -29,6 +29,8 @@ export const TRIALS: readonly Trial[] = [
   { fault: "clock-skew", machine: WORKER, seconds: 120, ends: "success" },
   { fault: "off", machine: PLANE, ends: /cp-2/ },
   { fault: "off", machine: WORKER, ends: /worker-1/ },
+  // It strikes while an empty disk is written: an upgrade writes beside a system that runs.
+  { fault: "install-cut", machine: WORKER, ends: "success" },
   { fault: "hang", machine: PLANE, ends: /cp-2/ },
   { fault: "refuse", machine: WORKER, ends: /worker-1/ },
   {

@@ -68,6 +68,11 @@ export const MOVES: readonly Move[] = [
   },
   {
     contract: "v1.12",
+    fields: ["machine.kubelet.extraMounts"],
+    convert: (main) => moveFolders(valueAt(main, "machine.kubelet.extraMounts")),
+  },
+  {
+    contract: "v1.12",
     fields: ["machine.registries.mirrors"],
     convert: (main) =>
       named(valueAt(main, "machine.registries.mirrors")).map(([name, { endpoints, overridePath, skipFallback }]) =>
@@ -248,6 +253,18 @@ function moveNode(main: ConfigDocument): readonly ConfigDocument[] {
       },
     }),
   ];
+}
+
+/** A folder below `/var/mnt` that the kubelet sees at its own path is what a user volume of type directory is. */
+function moveFolders(mounts: unknown): readonly ConfigDocument[] | string {
+  const names = maps(mounts).map(({ source, destination, type, options }) => {
+    const [, name] = /^\/var\/mnt\/([A-Za-z0-9-]+)$/.exec(String(source)) ?? [];
+    const plain = type === "bind" && [...list(options)].sort().join() === "bind,rshared,rw";
+    return plain && destination === source ? name : undefined;
+  });
+  const known = names.filter((name) => name !== undefined);
+  if (known.length < list(mounts).length) return "a user volume is a folder below /var/mnt, shared at the same path";
+  return known.map((name) => configDocument("UserVolumeConfig", { name, volumeType: "directory" }));
 }
 
 function moveKubelet(main: ConfigDocument): readonly ConfigDocument[] | string {
