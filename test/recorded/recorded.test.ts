@@ -12,7 +12,7 @@ import { Ticker } from "../../lab/ticker";
 
 /** States that earlier versions left behind, one folder a version (`npm run record` adds this one's). */
 const versions = readdirSync(__dirname, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter((entry) => entry.isDirectory() && /^\d+\.\d+\.\d+/.test(entry.name))
   .map((entry) => entry.name);
 
 const ticker = new Ticker();
