@@ -8,7 +8,7 @@ import { type Judgement, RuleBook, type Undecided } from "../judge";
 import type { Properties, Resource, Rule } from "../rule";
 import { packSettings, type RawConfig, today } from "../settings";
 import { Values } from "../values";
-import { type Method, serve } from "./grpc";
+import { type Method, type Serving, serve } from "./grpc";
 import { readResource, readStack, type Told } from "./resource";
 import { analyzeResponse, analyzerInfo, levelName, type PackIdentity } from "./wire";
 
@@ -33,9 +33,8 @@ export class Analyzer {
   }
 
   /** Serves on a free loopback port. */
-  async listen(): Promise<number> {
-    const { port } = await serve(this.methods(), { limit: MESSAGE_BYTES });
-    return port;
+  listen(): Promise<Serving> {
+    return serve(this.methods(), { limit: MESSAGE_BYTES });
   }
 
   /**

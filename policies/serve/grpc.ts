@@ -26,11 +26,14 @@ export interface ServerOptions {
   readonly limit: number;
 }
 
+/** A server that runs until it is closed. */
+export interface Serving {
+  readonly port: number;
+  readonly server: Http2Server;
+}
+
 /** Serves methods by their path, as `/pulumirpc.Analyzer/Analyze`, on a free port of 127.0.0.1; other paths are unimplemented. */
-export function serve(
-  methods: ReadonlyMap<string, Method>,
-  { limit }: ServerOptions,
-): Promise<{ readonly port: number; readonly server: Http2Server }> {
+export function serve(methods: ReadonlyMap<string, Method>, { limit }: ServerOptions): Promise<Serving> {
   const server = createServer({ settings: { initialWindowSize: WINDOW } });
   server.on("session", (session) => session.setLocalWindowSize(WINDOW));
   // A client that goes away in the middle of a call is its own affair.
@@ -95,6 +98,6 @@ const HEADERS = { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_
 function end(stream: ServerHttp2Stream, code: number, detail: string): void {
   // The client may be gone by now.
   if (stream.destroyed || stream.headersSent) return;
-  const said = encodeURIComponent(Buffer.from(detail.slice(0, DETAIL_LENGTH / 9)).toString());
+  const said = encodeURI(Buffer.from(detail.slice(0, DETAIL_LENGTH / 9)).toString());
   stream.respond({ ...HEADERS, "grpc-status": code, "grpc-message": said }, { endStream: true });
 }

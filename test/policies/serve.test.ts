@@ -6,13 +6,11 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import type { Rule } from "../../policies/rule";
 import { Analyzer } from "../../policies/serve/analyzer";
-import { serve } from "../../policies/serve/grpc";
+import { type Serving, serve } from "../../policies/serve/grpc";
 import { readResource, readStack } from "../../policies/serve/resource";
 
 /** The pack's server against the official client: what the engine's says, Node's says too. */
-type Server = Awaited<ReturnType<typeof serve>>["server"];
-
-let server: Server | undefined;
+let server: Serving["server"] | undefined;
 let client: grpc.Client | undefined;
 afterEach(async () => {
   client?.close();
@@ -217,8 +215,9 @@ test("a rule's own failure reaches the engine in words", async () => {
       throw new Error("cannot read it");
     },
   };
-  const port = await new Analyzer({ name: "test", version: "1.0.0", description: "" }, [broken]).listen();
-  const analyzer = new AnalyzerClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  const serving = await new Analyzer({ name: "test", version: "1.0.0", description: "" }, [broken]).listen();
+  server = serving.server;
+  const analyzer = new AnalyzerClient(`127.0.0.1:${serving.port}`, grpc.credentials.createInsecure());
   client = analyzer;
   const info = await new Promise<pb.AnalyzerInfo>((resolve, reject) =>
     analyzer.getAnalyzerInfo(new Empty(), (error, answer) => (answer ? resolve(answer) : reject(error))),
