@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { BootIntent } from "../boot/BootIntent";
+import type { BootImage } from "../boot/intent";
 import { pluginProblems } from "../discovery";
 import { HardwareMatch } from "../hardware/HardwareMatch";
 import { countUse, declaredDevices } from "../licensing/count";
@@ -17,6 +18,7 @@ import { neededSecrets } from "../platform/plan";
 import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
 import { splitPatches } from "../talos/config/render";
 import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
+import { bootArguments } from "./boot";
 import { secretNames } from "./encryption";
 import { Facts } from "./Facts";
 import { type NodeFacts, nodeModel } from "./nodes";
@@ -64,6 +66,8 @@ export class Site extends pulumi.ComponentResource {
   readonly nodes: pulumi.Output<Record<string, string>>;
   /** Address every node is called at, by inventory key: its own, or the one a provider gave it on the Internet. */
   readonly reach: pulumi.Output<Record<string, string>>;
+  /** Kernel argument (secret) by which a machine with `boot.enrol` fetches its configuration once, by inventory key. */
+  readonly enrolments: pulumi.Output<Record<string, string | undefined>>;
   /** What covers the site; `undefined` if no licence is asked for. */
   readonly licence: Licence | undefined;
   /** The Talos cluster. */
@@ -152,17 +156,26 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this, ...covered },
     );
+    const enrolments: Record<string, pulumi.Output<string | undefined>> = {};
     for (const { node, address } of nodes) {
       if (node.boot === undefined) continue;
       const { key, mac, boot, generation = 1 } = node;
-      const proof = pulumi.output({ address, ca: this.cluster.talosCa });
+      const { network: _, enrol, image, ...plain } = boot;
+      const configuration = this.cluster.handedOut.get(key);
       // The cluster's first configuration waits for the machine: it need not wait for the permission as well.
-      new BootIntent(
+      const intent = new BootIntent(
         `${name}-boot-${key}`,
-        { machine: key, mac, generation, ...boot, proof },
+        {
+          ...{ machine: key, mac, generation, ...plain },
+          image: withArguments(image, (own) => bootArguments(boot, own), address),
+          proof: pulumi.output({ address, ca: this.cluster.talosCa }),
+          ...(enrol && configuration !== undefined && { enrol, configuration }),
+        },
         { parent: this, ...covered },
       );
+      if (enrol) enrolments[key] = intent.enrolment;
     }
+    this.enrolments = pulumi.secret(pulumi.all(enrolments));
     this.kubeconfig = this.cluster.kubeconfig;
     this.talosconfig = this.cluster.talosconfig;
 
@@ -280,6 +293,7 @@ function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosN
     ...(node.image !== undefined && { schematic: node.image.schematic.id }),
     ...(reach !== undefined && { reach }),
     ...(ready !== undefined && { ready }),
+    ...(node.boot?.enrol === true && { handedOut: true }),
     patches: withFacts(around, (known) => patches(known).open),
     ...(secretNames(node.encryption ?? {}).length > 0 && {
       secretPatches: pulumi
@@ -290,6 +304,16 @@ function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosN
     ...(node.generation !== undefined && { generation: node.generation }),
     ...(node.adopted === true && { adopted: true }),
   };
+}
+
+/** The image with what the kernel is told of the machine's network, once its address is known. */
+function withArguments(
+  image: BootImage,
+  more: (address: string) => readonly string[],
+  address: pulumi.Input<string>,
+): pulumi.Input<BootImage> {
+  const told = (own: string): BootImage => ({ ...image, args: [...image.args, ...more(own)] });
+  return typeof address === "string" ? told(address) : pulumi.output(address).apply(told);
 }
 
 /** Plain where everything is: an Output for each of hundreds of literals is what a large preview would wait for. */
