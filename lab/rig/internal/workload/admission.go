@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -45,6 +46,33 @@ func (p *Pod) serveTLS(ctx context.Context, port int32, pair certificates, handl
 	}
 
 	return err
+}
+
+// serveHTTP serves a handler on a port of the pod until ctx ends, beside other work; the pod is ready once it listens.
+func (p *Pod) serveHTTP(ctx context.Context, port int32, handler http.Handler, work func(ctx context.Context)) error {
+	socket, err := p.Listen(port)
+	if err != nil {
+		return err
+	}
+
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	ctx, cancel := context.WithCancelCause(ctx)
+	tasks := &sync.WaitGroup{}
+
+	defer func() {
+		cancel(nil)
+		tasks.Wait()
+	}()
+
+	tasks.Go(func() { cancel(server.Serve(socket)) })
+
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+
+	p.Ready()
+	work(ctx)
+
+	return context.Cause(ctx)
 }
 
 // admit answers admission reviews by a judge.

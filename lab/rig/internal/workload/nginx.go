@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -72,16 +73,25 @@ func patchWebhook(ctx context.Context, pod *Pod, authority []byte) error {
 	return err
 }
 
-// ingressController serves the webhook of ingress-nginx and keeps the address of its Ingresses. What it
-// would do to packets there is not.
+// ingressController serves the webhook of ingress-nginx, keeps the address of its Ingresses, and answers their requests.
 func ingressController(ctx context.Context, pod *Pod) error {
 	controller := &ingress{pod: pod, class: pod.Flag("ingress-class"), controller: pod.Flag("controller-class")}
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	tasks := &sync.WaitGroup{}
+
+	defer func() {
+		cancel(nil)
+		tasks.Wait()
+	}()
+
+	tasks.Go(func() { cancel((&proxy{ingress: controller}).serve(ctx)) })
 
 	if pod.Flag("validating-webhook") == "" {
 		pod.Ready()
 		controller.follow(ctx)
 
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 
 	pair, err := controller.certificates(ctx)
@@ -89,24 +99,16 @@ func ingressController(ctx context.Context, pod *Pod) error {
 		return err
 	}
 
-	ctx, cancel := context.WithCancel(ctx)
-	following := make(chan struct{})
-
-	go func() {
-		defer close(following)
-
-		controller.follow(ctx)
-	}()
-
-	defer func() {
-		cancel()
-		<-following
-	}()
+	tasks.Go(func() { controller.follow(ctx) })
 
 	mux := http.NewServeMux()
 	mux.Handle("/networking/v1/ingresses", admit(controller.judge))
 
-	return pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux)
+	if err = pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux); ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+
+	return err
 }
 
 type ingress struct {
