@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -18,6 +17,28 @@ const maxReview = 8 << 20
 
 // judge says why an object must not be admitted; nil admits it.
 type judge func(ctx context.Context, review *admissionv1.AdmissionRequest) error
+
+// together runs works side by side until the first one ends. It waits for the others, and returns what that one came to.
+func together(ctx context.Context, works ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	ended := make(chan error, len(works))
+
+	for _, work := range works {
+		go func() { ended <- work(ctx) }()
+	}
+
+	first := <-ended
+
+	cancel()
+
+	for range works[1:] {
+		<-ended
+	}
+
+	return first
+}
 
 // serveTLS serves a handler on a port of the pod until ctx ends; the pod is ready once it listens.
 func (p *Pod) serveTLS(ctx context.Context, port int32, pair certificates, handler http.Handler) error {
@@ -48,31 +69,25 @@ func (p *Pod) serveTLS(ctx context.Context, port int32, pair certificates, handl
 	return err
 }
 
-// serveHTTP serves a handler on a port of the pod until ctx ends, beside other work; the pod is ready once it listens.
-func (p *Pod) serveHTTP(ctx context.Context, port int32, handler http.Handler, work func(ctx context.Context)) error {
+// serveHTTP serves a handler on a port of the pod until ctx ends; the pod is ready once it listens.
+func (p *Pod) serveHTTP(ctx context.Context, port int32, handler http.Handler) error {
 	socket, err := p.Listen(port)
 	if err != nil {
 		return err
 	}
 
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	ctx, cancel := context.WithCancelCause(ctx)
-	tasks := &sync.WaitGroup{}
-
-	defer func() {
-		cancel(nil)
-		tasks.Wait()
-	}()
-
-	tasks.Go(func() { cancel(server.Serve(socket)) })
 
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 
 	p.Ready()
-	work(ctx)
 
-	return context.Cause(ctx)
+	if err = server.Serve(socket); errors.Is(err, http.ErrServerClosed) {
+		return ctx.Err()
+	}
+
+	return err
 }
 
 // admit answers admission reviews by a judge.

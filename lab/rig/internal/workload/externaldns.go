@@ -46,9 +46,13 @@ func externalDNS(ctx context.Context, pod *Pod) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) })
 
-	return pod.serveHTTP(ctx, pod.Port("http", 7979), mux, func(ctx context.Context) {
-		pod.Follow(ctx, e.keep, Watched{services, ""}, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
-	})
+	return together(ctx,
+		func(ctx context.Context) error { return pod.serveHTTP(ctx, pod.Port("http", 7979), mux) },
+		func(ctx context.Context) error {
+			pod.Follow(ctx, e.keep, Watched{services, ""}, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
+
+			return ctx.Err()
+		})
 }
 
 type recordKeeper struct {

@@ -38,29 +38,14 @@ func metallbController(ctx context.Context, pod *Pod) error {
 
 	if pod.Flag("webhook-mode") == "disabled" {
 		pod.Ready()
-		m.follow(ctx)
 
-		return ctx.Err()
+		return m.follow(ctx)
 	}
 
 	pair, err := m.certificates(ctx)
 	if err != nil {
 		return err
 	}
-
-	ctx, cancel := context.WithCancel(ctx)
-	following := make(chan struct{})
-
-	go func() {
-		defer close(following)
-
-		m.follow(ctx)
-	}()
-
-	defer func() {
-		cancel()
-		<-following
-	}()
 
 	mux := http.NewServeMux()
 	mux.Handle("/validate-metallb-io-v1beta1-ipaddresspool", admit(m.judgePool))
@@ -71,7 +56,9 @@ func metallbController(ctx context.Context, pod *Pod) error {
 
 	mux.Handle("/convert", http.HandlerFunc(convert))
 
-	return pod.serveTLS(ctx, pod.Port("webhook-server", 9443), pair, mux)
+	return together(ctx, m.follow, func(ctx context.Context) error {
+		return pod.serveTLS(ctx, pod.Port("webhook-server", 9443), pair, mux)
+	})
 }
 
 type metallb struct {
@@ -169,8 +156,10 @@ func (m *metallb) trustInConversion(ctx context.Context, authority []byte) error
 	})
 }
 
-func (m *metallb) follow(ctx context.Context) {
+func (m *metallb) follow(ctx context.Context) error {
 	m.pod.Follow(ctx, m.assign, Watched{addressPools, m.pod.Namespace}, Watched{services, ""})
+
+	return ctx.Err()
 }
 
 // judgePool refuses pools in another namespace and addresses that are none or that another pool has.

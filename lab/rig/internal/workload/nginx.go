@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,21 +76,12 @@ func patchWebhook(ctx context.Context, pod *Pod, authority []byte) error {
 func ingressController(ctx context.Context, pod *Pod) error {
 	controller := &ingress{pod: pod, class: pod.Flag("ingress-class"), controller: pod.Flag("controller-class")}
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	tasks := &sync.WaitGroup{}
-
-	defer func() {
-		cancel(nil)
-		tasks.Wait()
-	}()
-
-	tasks.Go(func() { cancel((&proxy{ingress: controller}).serve(ctx)) })
+	serve := (&proxy{ingress: controller}).serve
 
 	if pod.Flag("validating-webhook") == "" {
 		pod.Ready()
-		controller.follow(ctx)
 
-		return context.Cause(ctx)
+		return together(ctx, controller.follow, serve)
 	}
 
 	pair, err := controller.certificates(ctx)
@@ -99,16 +89,12 @@ func ingressController(ctx context.Context, pod *Pod) error {
 		return err
 	}
 
-	tasks.Go(func() { controller.follow(ctx) })
-
 	mux := http.NewServeMux()
 	mux.Handle("/networking/v1/ingresses", admit(controller.judge))
 
-	if err = pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux); ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-
-	return err
+	return together(ctx, controller.follow, serve, func(ctx context.Context) error {
+		return pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux)
+	})
 }
 
 type ingress struct {
@@ -134,8 +120,10 @@ func (i *ingress) certificates(ctx context.Context) (pair certificates, err erro
 	return pair, nil
 }
 
-func (i *ingress) follow(ctx context.Context) {
+func (i *ingress) follow(ctx context.Context) error {
 	i.pod.Follow(ctx, i.publish, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""}, Watched{services, ""})
+
+	return ctx.Err()
 }
 
 // publish writes the address of the controller's Service into every Ingress of its class.

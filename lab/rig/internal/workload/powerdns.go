@@ -61,10 +61,14 @@ func powerDNS(ctx context.Context, pod *Pod) error {
 
 	api := &powerDNSAPI{zones: zones, key: key}
 
-	return pod.serveHTTP(ctx, powerDNSAPIPort, api.handler(), func(ctx context.Context) {
-		context.AfterFunc(ctx, func() { _ = socket.Close() })
-		serveDNS(socket, zones)
-	})
+	return together(ctx,
+		func(ctx context.Context) error { return pod.serveHTTP(ctx, powerDNSAPIPort, api.handler()) },
+		func(ctx context.Context) error {
+			context.AfterFunc(ctx, func() { _ = socket.Close() })
+			serveDNS(socket, zones)
+
+			return ctx.Err()
+		})
 }
 
 // setting is a line of the configuration.

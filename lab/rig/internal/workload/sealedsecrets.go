@@ -45,9 +45,13 @@ func sealedSecretsController(ctx context.Context, pod *Pod) error {
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
 	mux.HandleFunc("/v1/cert.pem", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(s.certificate) })
 
-	return pod.serveHTTP(ctx, pod.Port("http", 8080), mux, func(ctx context.Context) {
-		pod.Follow(ctx, s.openAll, Watched{sealedSecrets, ""}, Watched{resource("", "v1", "secrets"), ""})
-	})
+	return together(ctx,
+		func(ctx context.Context) error { return pod.serveHTTP(ctx, pod.Port("http", 8080), mux) },
+		func(ctx context.Context) error {
+			pod.Follow(ctx, s.openAll, Watched{sealedSecrets, ""}, Watched{resource("", "v1", "secrets"), ""})
+
+			return ctx.Err()
+		})
 }
 
 type sealing struct {
