@@ -46,7 +46,9 @@ export function lookUp(server: string, name: string): Promise<readonly string[] 
   const length = Buffer.alloc(2);
   length.writeUInt16BE(question.length);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: server, port: 53, timeout: 20_000 }, () => socket.write(Buffer.concat([length, question])));
+    const socket = connect({ host: server, port: 53, timeout: 20_000 }, () =>
+      socket.write(Buffer.concat([length, question])),
+    );
     const parts: Buffer[] = [];
     socket.on("error", reject).on("timeout", () => socket.destroy(new Error(`${server} does not answer`)));
     socket.on("data", (part) => {
