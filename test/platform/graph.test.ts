@@ -139,7 +139,8 @@ describe("a part with Secrets", () => {
 
   test("keeps nothing else back when all is destroyed: what is around it depends on nothing", async () => {
     const resources = await graph(section);
-    for (const name of ["p", "p-keep"]) expect(byName(resources, name)).toMatchObject({ dependsOn: [], deletedWith: "" });
+    for (const name of ["p", "p-keep"])
+      expect(byName(resources, name)).toMatchObject({ dependsOn: [], deletedWith: "" });
   });
 
   test("leaves out what the stack may have and has not", async () => {
