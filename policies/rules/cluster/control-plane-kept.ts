@@ -6,7 +6,7 @@ export const rule: ChangeRule = {
   area: "cluster",
   kind: "change",
   provider:
-    "Another server in the place of one at Latitude.sh unless its generation is raised; machines of other providers it does not see.",
+    "Another server in the place of one at Latitude.sh is refused unless its generation is raised; it does not see machines of other providers.",
   sentence: "An update must not replace or delete the machine of a control plane.",
   severity: "critical",
   levels: always("mandatory"),
