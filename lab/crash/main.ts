@@ -126,7 +126,7 @@ async function tryAll(trial: Trial, files: readonly [string, string], points: re
     } catch (error) {
       failed.push(name);
       verdict = "FAILED";
-      why = `: ${error instanceof Error ? error.message : error}`;
+      why = `: ${error instanceof Error ? error.message : error}\n${trial.lastWords()}`;
       await trial.lab("reset");
       // The next edit needs a site to edit.
       if (isEdit) await trial.lab("up", "--site", file).catch(() => {});
