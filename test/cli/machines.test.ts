@@ -101,7 +101,7 @@ test("power is switched of the one server of that name, after somebody agreed, a
       data: { type: "servers", attributes: { ...attributes, ipxe: "https://example.org/b" } },
     });
     fake.answer({ method: "POST", path: "/servers", headers, body });
-    const [server] = fake.servers;
+    const server = fake.servers.find(({ hostname }) => hostname === "home-power");
     if (server === undefined) throw new Error("it was ordered");
     server.status = "on";
     const power = (name: string, ...what: string[]) =>
