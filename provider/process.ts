@@ -52,7 +52,7 @@ export function bootId(): string {
  * Whether a program of that name runs on this host that another parent than ours has started, as a plugin that has
  * outlived its engine; `undefined` where the system does not tell.
  */
-export function runsBeside(program: string): boolean | undefined {
+export function runsBeside(program: string, parent = process.ppid): boolean | undefined {
   let pids: readonly number[];
   try {
     pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
@@ -62,7 +62,7 @@ export function runsBeside(program: string): boolean | undefined {
   if (pids.length === 0) return undefined;
   return pids.some((pid) => {
     const stat = processStat(pid);
-    if (stat === undefined || stat.state === "Z" || stat.parent === process.ppid) return false;
+    if (stat === undefined || stat.state === "Z" || stat.parent === parent) return false;
     try {
       return basename(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "") === program;
     } catch {

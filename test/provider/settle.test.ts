@@ -1,4 +1,6 @@
 /** What is done beside Helm so that a release at which a run was killed is taken up again. */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
@@ -7,6 +9,7 @@ import { functions } from "../../provider/function";
 import { invoke } from "../../provider/host/calls";
 import { recordText } from "../../provider/kubernetes/records";
 import { settleRelease } from "../../provider/kubernetes/release";
+import { runsBeside } from "../../provider/process";
 import { listen } from "./context";
 import { FAULTS } from "./faults";
 import { FakePlatform, KUBECONFIG } from "./platform";
@@ -253,6 +256,29 @@ test("a Secret that Helm did not write has no text", () => {
   expect(recordText({ apiVersion: "v1", kind: "Secret", metadata, data })).toBeUndefined();
   expect(recordText({ apiVersion: "v1", kind: "Secret", metadata })).toBeUndefined();
 });
+
+test("a plugin that has outlived its engine is seen, one of our own engine is not", async () => {
+  const name = "pulumi-resource-beside";
+  // The name of a program is the first word that it is started with.
+  const start = (shell: string) => spawn("bash", ["-c", shell], { stdio: ["pipe", "ignore", "inherit"] });
+  const own = start(`exec -a /somewhere/${name} sleep 60`);
+  try {
+    await until(() => readFileSync(`/proc/${own.pid}/cmdline`, "utf8").includes(name));
+    expect(runsBeside(name)).toBe(true);
+    expect(runsBeside(name, process.pid)).toBe(false);
+    expect(runsBeside("pulumi-resource-none")).toBe(false);
+  } finally {
+    own.kill("SIGKILL");
+  }
+  await until(() => runsBeside(name) === false);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !holds(); ) {
+    if (Date.now() > end) throw new Error("it did not become true");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
 
 describe("the host", () => {
   const request = (args: object) => {
