@@ -1,29 +1,23 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
-import { parseBundle, type SecretsBundle } from "../adopt/bundle";
 import { BootIntent } from "../boot/BootIntent";
-import { pluginProblems } from "../discovery";
 import { HardwareMatch } from "../hardware/HardwareMatch";
+import { ownFields } from "../kubernetes/owner";
 import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
 import { LicenceCheck } from "../licensing/LicenceCheck";
-import type { MachineLinks } from "../machine/contract";
 import { machinesOf } from "../machine/providers";
 import { Platform } from "../platform/Platform";
-import { neededSecrets } from "../platform/plan";
-import { formatProblems, type Problem, ProblemError, refuse } from "../problem";
-import { splitPatches } from "../talos/config/render";
-import { TalosCluster, type TalosNodeArgs } from "../talos/TalosCluster";
-import { secretNames } from "./encryption";
+import { TalosCluster } from "../talos/TalosCluster";
+import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, withoutTrace } from "./checked";
 import { Facts } from "./Facts";
-import { type NodeFacts, nodeModel } from "./nodes";
-import { parseSite } from "./parse";
-import { type NodePlan, planSite, type SitePlan } from "./plan";
+import type { SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
 import type { SiteFile } from "./spec";
+import { talosNode } from "./talosnode";
 
 /** Inputs of {@link Site}. */
 export interface SiteArgs {
@@ -87,7 +81,7 @@ export class Site extends pulumi.ComponentResource {
         talos: plan.talos.version,
         kubernetes: plan.kubernetes.version,
       },
-      opts,
+      { ...opts, transformations: [...(opts?.transformations ?? []), ownFields] },
     );
     this.plan = plan;
     for (const warning of plan.warnings) pulumi.log.warn(warning, this);
@@ -173,6 +167,8 @@ export class Site extends pulumi.ComponentResource {
         // The cluster's for life: a renewed kubeconfig replaces nothing.
         clusterIdentifier: this.cluster.clusterId,
         enableServerSideApply: true,
+        // What a killed update has made, and could not write down, the next one takes up again.
+        upsertExistingObjects: true,
         // A changed fact is an edit of its ConfigMap, not a new one.
         enableConfigMapMutable: true,
       },
@@ -225,26 +221,6 @@ function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceI
   };
 }
 
-function checkedBundle(text: string): SecretsBundle {
-  return withoutTrace(() => parseBundle(text));
-}
-
-/** The plan of a site file; bad input ends the program with its problems and no stack trace. */
-function checkedPlan(site: SiteFile, file?: string): SitePlan {
-  return withoutTrace(() => {
-    refuse("plinth's own provider cannot be found", pluginProblems());
-    return planSite(parseSite(site, file));
-  });
-}
-
-function withoutTrace<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof ProblemError ? new pulumi.RunError(error.message) : error;
-  }
-}
-
 /** A literal is known at once; a claim when its pool has answered. */
 function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulumi.Input<string> {
   if ("literal" in address) return address.literal;
@@ -255,93 +231,4 @@ function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulu
 
 function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
-}
-
-/** Secret of the stack's configuration that identifies a cluster which ran before plinth. */
-const BUNDLE = "bundle";
-
-/** Addresses and secrets of a site, as far as one of its nodes needs them. */
-interface Surroundings {
-  readonly address: pulumi.Input<string>;
-  readonly vip?: pulumi.Input<string>;
-  readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
-  readonly links?: pulumi.Output<MachineLinks>;
-  readonly reach?: pulumi.Output<string>;
-  readonly ready?: readonly pulumi.Resource[];
-}
-
-function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosNodeArgs {
-  const { address, passphrases, reach, ready } = around;
-  const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
-  return {
-    type: node.type,
-    address,
-    hostname: node.hostname,
-    ...(node.image !== undefined && { schematic: node.image.schematic.id }),
-    ...(reach !== undefined && { reach }),
-    ...(ready !== undefined && { ready }),
-    patches: withFacts(around, (known) => patches(known).open),
-    ...(secretNames(node.encryption ?? {}).length > 0 && {
-      secretPatches: pulumi
-        .all([withFacts(around, (known) => known), pulumi.all(passphrases)])
-        .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
-    }),
-    ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
-    ...(node.generation !== undefined && { generation: node.generation }),
-    ...(node.adopted === true && { adopted: true }),
-  };
-}
-
-/** Plain where everything is: an Output for each of hundreds of literals is what a large preview would wait for. */
-function withFacts<T>(
-  { address, vip, links }: Surroundings,
-  use: (known: Omit<NodeFacts, "passphrases">) => T,
-): pulumi.Input<T> {
-  if (typeof address === "string" && (vip === undefined || typeof vip === "string") && links === undefined) {
-    return use({ address, ...(vip !== undefined && { vip }) });
-  }
-  return pulumi.all([address, vip, links]).apply(([own, shared, wires]) =>
-    use({
-      address: own,
-      ...(shared !== undefined && { vip: shared }),
-      ...(wires !== undefined && { links: wires as MachineLinks }),
-    }),
-  ) as pulumi.Output<T>;
-}
-
-/** Every secret that the plan names; what the stack has not is told with the places that name it. */
-function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<string, pulumi.Output<string>> {
-  const found: Record<string, pulumi.Output<string>> = {};
-  const problems: Problem[] = [];
-  for (const name of new Set(plan.nodes.flatMap(({ encryption }) => secretNames(encryption ?? {})))) {
-    const value = secret?.(name);
-    if (value !== undefined) found[name] = pulumi.secret(value);
-    else {
-      const users = plan.nodes.filter(({ encryption }) => secretNames(encryption ?? {}).includes(name));
-      problems.push({
-        path: "encryption",
-        reason: `${users.map(({ key }) => key).join(", ")}: this stack has no secret "${name}"`,
-        fix: `pulumi config set --secret secrets:${name}, with a long passphrase that is kept elsewhere too`,
-      });
-    }
-  }
-  for (const { secret: name, path, users } of neededSecrets(plan.platform?.services ?? [])) {
-    if (secret?.(name) !== undefined) continue;
-    problems.push({
-      path,
-      reason: `${users.join(", ")}: this stack has no secret "${name}"`,
-      fix: `pulumi config set --secret secrets:${name}`,
-    });
-  }
-  const adopted = plan.nodes.filter((node) => node.adopted === true).map(({ key }) => key);
-  if (adopted.length > 0 && secret?.(BUNDLE) === undefined) {
-    problems.push({
-      path: `machines.${adopted[0]}.adopted`,
-      reason: `${adopted.join(", ")} ran before plinth, and this stack has not their cluster's secrets`,
-      fix: `pulumi config set --secret secrets:${BUNDLE} < the file that plinth adopt wrote; new secrets would not fit them`,
-    });
-  }
-  if (problems.length > 0)
-    throw new pulumi.RunError(formatProblems(`${file ?? "the site file"} names secrets:`, problems));
-  return found;
 }

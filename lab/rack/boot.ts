@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { generateSigningKey } from "../../components/boot/permission";
 import { packageRoot } from "../../components/discovery";
-import { ProblemError } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
+import { notStarted, startDaemon } from "../daemon";
 import { type Instance, writeAtomically } from "../instance/instance";
-import { findByArguments, identify, isAlive, type ProcessId, stop } from "../process";
+import { findByArguments, isAlive, type ProcessId, stop } from "../process";
 
 /** Longest wait for the server to listen, in seconds. */
 const READY_SECONDS = 30;
@@ -89,7 +88,6 @@ function writeImages(instance: Instance, plan: SitePlan): void {
 
 async function launch(instance: Instance, { host }: Settings): Promise<void> {
   const logFile = instance.at("boot.log");
-  const log = openSync(logFile, "w", 0o600);
   const at = (name: string) => instance.at("boot", name);
   const places = ["--machines", `${host}:${PORT}`, "--operators", `${host}:${PORT + 1}`];
   const files = [
@@ -103,23 +101,12 @@ async function launch(instance: Instance, { host }: Settings): Promise<void> {
     at("images"),
   ];
   const args = ["boot", "serve", ...places, ...files, "--token-file", at("token")];
-  const child = spawn(process.execPath, [join(packageRoot, "dist", "cli", "main.js"), ...args], {
-    cwd: instance.folder,
-    detached: true,
-    stdio: ["ignore", log, log],
+  const main = join(packageRoot, "dist", "cli", "main.js");
+  const ended = await startDaemon({
+    ...{ program: process.execPath, args: [main, ...args], cwd: instance.folder, logFile },
+    ...{ ready: "machines ask at", seconds: READY_SECONDS },
   });
-  closeSync(log);
-  const id = child.pid === undefined ? undefined : identify(child.pid);
-  child.unref();
-  const deadline = Date.now() + READY_SECONDS * 1000;
-  while (!readFileSync(logFile, "utf8").includes("machines ask at")) {
-    const dead = id === undefined || !isAlive(id);
-    if (dead || Date.now() > deadline) {
-      await stopBootServer(instance);
-      const reason = dead ? readFileSync(logFile, "utf8").trim() || "it ended at once" : "it did not start in time";
-      const fix = "`ss -ltnp` names a program that has its port; `npm run lab -- reset` begins anew";
-      throw new ProblemError("The lab's boot server did not start.", [{ path: "boot", reason, fix }]);
-    }
-    await sleep(30);
-  }
+  if (ended === "ready") return;
+  await stopBootServer(instance);
+  throw notStarted("boot server", "boot", ended, logFile);
 }

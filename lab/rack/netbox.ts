@@ -1,18 +1,16 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { packageRoot } from "../../components/discovery";
-import { ProblemError } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import { NetBox } from "../../provider/netbox/client";
 import { findSource } from "../../provider/netbox/ipam";
 import { initNetBox } from "../../provider/netbox/setup";
+import { notStarted, startDaemon } from "../daemon";
 import { type Instance, writeAtomically } from "../instance/instance";
 import type { NetBoxSettings } from "../netbox/main";
-import { findByArguments, identify, isAlive, type ProcessId, stop } from "../process";
+import { findByArguments, type ProcessId, stop } from "../process";
 
 /** Longest wait for the server to listen, in seconds. */
 const READY_SECONDS = 20;
@@ -79,25 +77,12 @@ function settle(instance: Instance): NetBoxSettings {
 
 async function launch(instance: Instance): Promise<void> {
   const logFile = instance.at("netbox.log");
-  const log = openSync(logFile, "w", 0o600);
   const main = join(packageRoot, "dist", "lab", "netbox", "main.js");
-  const child = spawn(process.execPath, [main, "serve", instance.at("netbox.json")], {
-    cwd: instance.folder,
-    detached: true,
-    stdio: ["ignore", log, log],
+  const ended = await startDaemon({
+    ...{ program: process.execPath, args: [main, "serve", instance.at("netbox.json")], cwd: instance.folder, logFile },
+    ...{ ready: '"ready":true', seconds: READY_SECONDS },
   });
-  closeSync(log);
-  const id = child.pid === undefined ? undefined : identify(child.pid);
-  child.unref();
-  const deadline = Date.now() + READY_SECONDS * 1000;
-  while (!readFileSync(logFile, "utf8").includes('"ready":true')) {
-    const dead = id === undefined || !isAlive(id);
-    if (dead || Date.now() > deadline) {
-      await stopNetBox(instance);
-      const reason = dead ? readFileSync(logFile, "utf8").trim() || "it ended at once" : "it did not start in time";
-      const fix = "`ss -ltnp` names a program that has its port; `npm run lab -- reset` begins anew";
-      throw new ProblemError("The lab's NetBox did not start.", [{ path: "netbox", reason, fix }]);
-    }
-    await sleep(30);
-  }
+  if (ended === "ready") return;
+  await stopNetBox(instance);
+  throw notStarted("NetBox", "netbox", ended, logFile);
 }

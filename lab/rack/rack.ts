@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../components/problem";
 import type { SitePlan } from "../../components/site/plan";
 import type { Tools } from "../build/tools";
 import { ensureVersions, type VersionedTools, type Versions, withStepsBetween } from "../build/versions";
+import { startDaemon } from "../daemon";
 import { type Instance, writeAtomically } from "../instance/instance";
 import { firstBusyPort } from "../instance/prepare";
-import { findByArguments, identify, isAlive, type ProcessId, programOf, stop } from "../process";
+import { findByArguments, type ProcessId, programOf, stop } from "../process";
 import type { Ticker } from "../ticker";
 import { RackControl } from "./control";
 import { leaving, type Machine, rackFor } from "./hardware";
@@ -176,28 +175,14 @@ function previousRack(instance: Instance): RackFile | undefined {
 
 async function launch(instance: Instance, rig: string): Promise<void> {
   const logFile = instance.at("rig.log");
-  const log = openSync(logFile, "w", 0o600);
-  // A process group of its own: Ctrl-C on the command that started the machines does not switch them off.
-  const child = spawn(rig, ["serve", "--config", instance.at("rig.json")], {
-    cwd: instance.rig,
-    detached: true,
-    stdio: ["ignore", log, log],
+  const args = ["serve", "--config", instance.at("rig.json")];
+  const ended = await startDaemon({
+    ...{ program: rig, args, cwd: instance.rig, logFile },
+    ...{ ready: '"ready":true', seconds: READY_SECONDS },
   });
-  closeSync(log);
-  const failed = new Promise<never>((_, reject) => child.once("error", reject));
-  failed.catch(() => {});
-  if (child.pid === undefined) return await failed;
-  const id = identify(child.pid);
-  child.unref();
-  const deadline = Date.now() + READY_SECONDS * 1000;
-  while (!readFileSync(logFile, "utf8").includes('"ready":true')) {
-    const dead = id === undefined || !isAlive(id);
-    if (dead || Date.now() > deadline) {
-      await stopRack(instance);
-      throw notReady(logFile, dead);
-    }
-    await sleep(50);
-  }
+  if (ended === "ready") return;
+  await stopRack(instance);
+  throw notReady(logFile, ended === "ended");
 }
 
 function notReady(logFile: string, dead: boolean): ProblemError {

@@ -9,7 +9,7 @@ import type { Change, Context, Reached, Resource } from "../resource";
 import { checkpoint, waitFor } from "../wait";
 import type { Latitude, Server } from "./api";
 import { refuseAnother, serverProblems } from "./check";
-import type { LatitudeDrivers } from "./drivers";
+import { type LatitudeDrivers, withLatitude } from "./drivers";
 import { findOrOrder, noteName } from "./order";
 
 /** Longest wait for a server that was ordered, in seconds. */
@@ -46,14 +46,6 @@ const outputs = z.object({
 const AT_ORDER: readonly string[] = ["ipxe", "gpu"] satisfies (keyof ServerInputs)[];
 
 export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs, ServerOutputs> {
-  const using = async <T>(context: Context, work: (api: Latitude) => Promise<T>): Promise<T> => {
-    const api = drivers.latitude(context);
-    try {
-      return await work(api);
-    } finally {
-      api.close();
-    }
-  };
   return {
     type: "plinth:latitude:Server",
     inputs,
@@ -78,7 +70,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
     },
     preview: () => ({}),
     create: (given, context) =>
-      using(context, (api) => {
+      withLatitude(drivers, context, (api) => {
         const hold = { name: `latitude-${given.project}-${given.hostname}`, doing: "order of a server" };
         return context.lease(hold, async () => {
           const server = await findOrOrder(drivers, api, given, context);
@@ -86,7 +78,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
         });
       }),
     update: (_id, prior, given, context) =>
-      using(context, async (api) => {
+      withLatitude(drivers, context, async (api) => {
         // What was not known at preview is known now.
         const changed = changesBetween(prior.inputs, given).filter(({ path }) => !AT_ORDER.includes(path));
         refuseAnother(changed, prior.inputs);
@@ -97,7 +89,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
       }),
     async read(id, prior, context) {
       if (prior === undefined) throw new Error("a server cannot be imported: declare it, and its name finds it");
-      return using(context, async (api) => {
+      return withLatitude(drivers, context, async (api) => {
         const server = await api.server(prior.outputs.serverId || id, context.signal);
         if (server === undefined) return undefined;
         const { billing: _, ...rest } = prior.inputs;
@@ -107,7 +99,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
       });
     },
     delete: (id, prior, context) =>
-      using(context, async (api) => {
+      withLatitude(drivers, context, async (api) => {
         await giveBack(drivers, api, prior.outputs.serverId || id, context);
         await drivers.notes.forget(noteName(prior.inputs));
       }),

@@ -9,7 +9,7 @@ import { sentence } from "../host/failure";
 import type { Change, Context, Reached, Resource } from "../resource";
 import { checkpoint, sleep, waitFor } from "../wait";
 import { type Latitude, LatitudeError, type Network } from "./api";
-import type { LatitudeDrivers } from "./drivers";
+import { type LatitudeDrivers, withLatitude } from "./drivers";
 
 /** Longest wait until a server is in the network, in seconds. */
 const CONNECTED = 10 * 60;
@@ -30,14 +30,6 @@ const outputs = z.object({
 export function latitudeVirtualNetwork(
   drivers: LatitudeDrivers,
 ): Resource<VirtualNetworkInputs, VirtualNetworkOutputs> {
-  const using = async <T>(context: Context, work: (api: Latitude) => Promise<T>): Promise<T> => {
-    const api = drivers.latitude(context);
-    try {
-      return await work(api);
-    } finally {
-      api.close();
-    }
-  };
   return {
     type: "plinth:latitude:VirtualNetwork",
     inputs,
@@ -59,7 +51,7 @@ export function latitudeVirtualNetwork(
     },
     preview: () => ({}),
     create: (given, context) =>
-      using(context, (api) => {
+      withLatitude(drivers, context, (api) => {
         const hold = { name: `latitude-${given.project}-${given.site}-network`, doing: "making a virtual network" };
         return context.lease(hold, async () => {
           const network = await findOrMake(drivers, api, given, context);
@@ -67,7 +59,7 @@ export function latitudeVirtualNetwork(
         });
       }),
     update: (_id, prior, given, context) =>
-      using(context, async (api) => {
+      withLatitude(drivers, context, async (api) => {
         const network = await api.network(prior.outputs.networkId, context.signal);
         if (network !== undefined) return connect(drivers, api, network, given, context);
         const gone = `the virtual network ${prior.outputs.networkId} is gone at Latitude.sh: pulumi refresh, then update again`;
@@ -76,7 +68,7 @@ export function latitudeVirtualNetwork(
     async read(id, prior, context) {
       if (prior === undefined)
         throw new Error("a virtual network cannot be imported: declare it, and its name finds it");
-      return using(context, async (api) => {
+      return withLatitude(drivers, context, async (api) => {
         const network = await api.network(prior.outputs.networkId || id, context.signal);
         if (network === undefined) return undefined;
         const inside = (await api.assignments(network.id, context.signal))
@@ -86,7 +78,7 @@ export function latitudeVirtualNetwork(
       });
     },
     delete: (id, prior, context) =>
-      using(context, async (api) => {
+      withLatitude(drivers, context, async (api) => {
         const network = prior.outputs.networkId || id;
         if ((await api.network(network, context.signal)) === undefined) return;
         for (const { id: assignment } of await api.assignments(network, context.signal)) {

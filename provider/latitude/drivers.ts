@@ -19,6 +19,20 @@ export interface LatitudeDrivers {
   now(): number;
 }
 
+/** Works with the API of one call's account, and closes its connections. */
+export async function withLatitude<T>(
+  drivers: LatitudeDrivers,
+  context: Context,
+  work: (api: Latitude) => Promise<T>,
+): Promise<T> {
+  const api = drivers.latitude(context);
+  try {
+    return await work(api);
+  } finally {
+    api.close();
+  }
+}
+
 /** Where the API is, unless the configuration says otherwise. */
 export const LATITUDE_URL = "https://api.latitude.sh";
 

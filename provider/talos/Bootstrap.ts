@@ -10,7 +10,7 @@ import { pem } from "../kubernetes/endpoint";
 import { type Context, propertyPath, type Resource } from "../resource";
 import { reaching } from "../talosctl/reach";
 import { type Talos, TalosError } from "../talosctl/talos";
-import { type Look, waitFor } from "../wait";
+import { type Look, WaitTimeout, waitFor } from "../wait";
 import { NO_LEADER } from "./gate";
 import { reachOf, refuseClaimed, refuseSecond } from "./guard";
 import { address, clientConfiguration } from "./inputs";
@@ -37,6 +37,7 @@ const ANSWER = 600;
 const ACCEPT = 300;
 const ETCD = 300;
 const KUBERNETES = 600;
+const JOINED = 180;
 
 export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, BootstrapOutputs> {
   const connect = (inputs: BootstrapInputs, context: Context): Talos =>
@@ -174,11 +175,17 @@ async function ensure(
     } else context.log.info(`etcd already runs on ${running}: adopted`);
     try {
       const node = running ?? inputs.node;
-      const etcdMembers = await wait(`etcd on ${node}`, ETCD, () => lookAtEtcd(talos, node, context));
-      await wait(`Kubernetes API at ${inputs.endpoint}`, KUBERNETES, async () => {
-        const { state, said } = await drivers.endpoint.look(inputs.endpoint, pem(inputs.kubernetesCa), context.signal);
-        return state === "ready" ? { done: true } : { missing: said };
-      });
+      await wait(`etcd on ${node}`, ETCD, () => lookAtEtcd(talos, node, context));
+      const answers = () =>
+        wait(`Kubernetes API at ${inputs.endpoint}`, KUBERNETES, async () => {
+          const { endpoint, kubernetesCa } = inputs;
+          const { state, said } = await drivers.endpoint.look(endpoint, pem(kubernetesCa), context.signal);
+          return state === "ready" ? { done: true } : { missing: said };
+        });
+      await answers();
+      // Each member that joins stops etcd for a moment, and the API with it: whoever comes next asks it only once.
+      const etcdMembers = await joined(talos, node, inputs, context, wait);
+      await answers();
       return { outputs: { ...outputs, etcdMembers } };
     } catch (error) {
       return { outputs, failures: [sentence(error)] };
@@ -239,6 +246,28 @@ async function lookAtEtcd(talos: Talos, node: string, context: Context): Promise
 
 const stateOf = (talos: Talos, node: string, context: Context): Promise<string> =>
   talos.etcdState(node, context.signal);
+
+/** Ids of etcd's members once every control plane is one that votes; one that does not come is told, and not waited for. */
+async function joined(
+  talos: Talos,
+  node: string,
+  { controlPlanes }: BootstrapInputs,
+  context: Context,
+  wait: Waiter,
+): Promise<readonly string[]> {
+  try {
+    await wait("every control plane is in etcd", JOINED, async () => {
+      const members = await talos.etcdMembers(node, context.signal);
+      const voting = members.filter(({ learner }) => !learner).length;
+      return voting >= controlPlanes.length ? { done: true } : { missing: `${voting} of ${controlPlanes.length} vote` };
+    });
+  } catch (error) {
+    // Whoever looks after the nodes next says which one, and why.
+    if (!(error instanceof WaitTimeout)) throw error;
+    context.log.warn(sentence(error));
+  }
+  return memberIds(talos, node, context);
+}
 
 async function memberIds(talos: Talos, node: string, context: Context): Promise<readonly string[]> {
   return (await talos.etcdMembers(node, context.signal)).map(({ id }) => id).sort();

@@ -58,9 +58,15 @@ describe("Bootstrap", () => {
     const cluster = machines();
     Object.assign(cluster.byKey("cp-2"), { etcd: true, leader: true });
     const heard = listen();
-    await bootstrap(cluster.drivers).create(inputs, heard.context);
+    const joining = setTimeout(() => {
+      for (const key of ["cp-0", "cp-1"]) Object.assign(cluster.byKey(key), { etcd: true });
+    }, 100);
+    const reached = await bootstrap(cluster.drivers).create(inputs, heard.context);
+    clearTimeout(joining);
     expect(cluster.recorder.changes).toEqual([]);
     expect(heard.lines).toContain("etcd already runs on 10.0.0.13: adopted");
+    expect(heard.lines).toContain("every control plane is in etcd: 1 of 3 vote");
+    expect(reached.outputs.etcdMembers).toHaveLength(3);
   });
 
   test("refuses a machine of another cluster with a named cause", async () => {

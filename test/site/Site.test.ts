@@ -147,7 +147,13 @@ test("what runs inside the cluster uses its provider, waits for the release and 
   }
   // The engine hands it on to the children.
   expect(byName(resources, "site-facts").deletedWith).toBe("site-bootstrap");
-  expect(byName(resources, "site-kubernetes").inputs).toMatchObject({ clusterIdentifier: "cluster-id" });
+  expect(byName(resources, "site-kubernetes").inputs).toMatchObject({
+    clusterIdentifier: "cluster-id",
+    upsertExistingObjects: "true",
+  });
+  expect(byName(resources, "site-facts-namespace").inputs).toMatchObject({
+    metadata: { annotations: { "pulumi.com/patchFieldManager": "plinth" } },
+  });
 });
 
 test("machines that are kept keep what runs on them", async () => {

@@ -18,6 +18,25 @@ const maxReview = 8 << 20
 // judge says why an object must not be admitted; nil admits it.
 type judge func(ctx context.Context, review *admissionv1.AdmissionRequest) error
 
+// beside runs follow beside serve and does not return before it has ended, too.
+func beside(ctx context.Context, follow func(context.Context), serve func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	following := make(chan struct{})
+
+	go func() {
+		defer close(following)
+
+		follow(ctx)
+	}()
+
+	defer func() {
+		cancel()
+		<-following
+	}()
+
+	return serve(ctx)
+}
+
 // serveTLS serves a handler on a port of the pod until ctx ends; the pod is ready once it listens.
 func (p *Pod) serveTLS(ctx context.Context, port int32, pair certificates, handler http.Handler) error {
 	certificate, err := tls.X509KeyPair(pair.certificate, pair.key)

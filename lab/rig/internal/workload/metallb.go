@@ -48,20 +48,6 @@ func metallbController(ctx context.Context, pod *Pod) error {
 		return err
 	}
 
-	ctx, cancel := context.WithCancel(ctx)
-	following := make(chan struct{})
-
-	go func() {
-		defer close(following)
-
-		m.follow(ctx)
-	}()
-
-	defer func() {
-		cancel()
-		<-following
-	}()
-
 	mux := http.NewServeMux()
 	mux.Handle("/validate-metallb-io-v1beta1-ipaddresspool", admit(m.judgePool))
 
@@ -71,7 +57,9 @@ func metallbController(ctx context.Context, pod *Pod) error {
 
 	mux.Handle("/convert", http.HandlerFunc(convert))
 
-	return pod.serveTLS(ctx, pod.Port("webhook-server", 9443), pair, mux)
+	return beside(ctx, m.follow, func(ctx context.Context) error {
+		return pod.serveTLS(ctx, pod.Port("webhook-server", 9443), pair, mux)
+	})
 }
 
 type metallb struct {

@@ -89,24 +89,12 @@ func ingressController(ctx context.Context, pod *Pod) error {
 		return err
 	}
 
-	ctx, cancel := context.WithCancel(ctx)
-	following := make(chan struct{})
-
-	go func() {
-		defer close(following)
-
-		controller.follow(ctx)
-	}()
-
-	defer func() {
-		cancel()
-		<-following
-	}()
-
 	mux := http.NewServeMux()
 	mux.Handle("/networking/v1/ingresses", admit(controller.judge))
 
-	return pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux)
+	return beside(ctx, controller.follow, func(ctx context.Context) error {
+		return pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux)
+	})
 }
 
 type ingress struct {
