@@ -14,6 +14,8 @@ module.exports = {
       },
     ],
   },
+  // An import that is carried out later names the file as it is called in the package.
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   // These are ES modules only, and jest loads CommonJS.
   transformIgnorePatterns: [
     "/node_modules/(?!(age-encryption|@noble|@scure|@kubernetes/client-node|openid-client|oauth4webapi|jose|jsonpath-plus)/)",

@@ -75,7 +75,7 @@ async function measureSite(machines: number, tools: Tools, work: string, ticker:
     const weights = weigh(deployment.resources);
 
     await prepare(empty, stackFile);
-    installPlugins(empty, tools);
+    installPlugins(pulumiHome(empty), tools);
     const fresh = await openStack(empty, tools, { env: FAST });
     const bare = await bareStack(weights, tools, path.join(work, `bare-${machines}`));
     const preview = await compare(

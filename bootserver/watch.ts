@@ -52,9 +52,12 @@ export class Watch {
       if (phase === "ended" || now() < permission.expires) continue;
       await ledger.record({ kind: "ended", mac: permission.mac, end: "expired" });
     }
-    // One that was not asked for yet may well run: it is to be installed anew after somebody resets it.
-    const leased = ledger.all().filter(({ phase }) => phase === "leased");
-    await eachBounded(leased, AT_ONCE, (record) => this.prove(record));
+    // One that was not asked for yet may well run: it is to be installed anew after somebody resets it. Where records
+    // were lost that is not what it is for: a system that runs needs no installation of its own generation.
+    const open = ledger
+      .all()
+      .filter(({ phase, permission }) => phase === "leased" || (phase === "granted" && permission.reissued === true));
+    await eachBounded(open, AT_ONCE, (record) => this.prove(record));
     await configurations.tidy(() => ledger.all());
   }
 

@@ -1,7 +1,7 @@
 import { pack } from "./pack";
 
 void pack.listen().then(
-  (port) => process.stdout.write(`${port}\n`),
+  ({ port }) => process.stdout.write(`${port}\n`),
   (error: Error) => {
     console.error(error.message);
     process.exit(1);

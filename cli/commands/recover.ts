@@ -80,9 +80,36 @@ export function recoverStack(place: StackPlace): Recovery {
     } else if (verdict === "alive") held.push(`The stack is being updated by ${owner}: wait until it ends.`);
     else held.push(`The stack is locked by ${owner}, which cannot be seen from here: see there, then 'pulumi cancel'.`);
   }
-  if (held.length === 0) done.push(...clearPendingCreates(place));
+  if (held.length === 0) done.push(...removeHalfSidecars(place), ...clearPendingCreates(place));
   return { done, held };
 }
+
+/**
+ * The backend keeps a sidecar file of each object's type and writes it in place: a kill may leave it empty, and nothing
+ * can be read any more (`failed to load checkpoint: EOF`). Without one the object is read as it is.
+ */
+function removeHalfSidecars(place: StackPlace): readonly string[] {
+  const folder = stacksFolder(place);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(`${place.stack}.json`) && name.endsWith(".attrs"))
+    .filter((name) => !isJson(readFileSync(join(folder, name), "utf8")))
+    .map((name) => {
+      rmSync(join(folder, name));
+      return `Removed ${name}, which was only half written: the state beside it is whole.`;
+    });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const stacksFolder = ({ backend, project }: StackPlace): string => join(backend, ".pulumi", "stacks", project);
 
 /** What a lock file of the engine says. */
 export interface Lock {
@@ -128,7 +155,7 @@ interface Checkpoint {
 }
 
 function clearPendingCreates(place: StackPlace): readonly string[] {
-  const file = join(place.backend, ".pulumi", "stacks", place.project, `${place.stack}.json`);
+  const file = join(stacksFolder(place), `${place.stack}.json`);
   if (!existsSync(file)) return [];
   const { kept, urns } = withoutPendingCreates(JSON.parse(readFileSync(file, "utf8")) as Checkpoint);
   if (urns.length === 0) return [];
@@ -193,11 +220,11 @@ export function stackPlace(dir: string, stack: string, env: NodeJS.ProcessEnv = 
   if (!url.startsWith("file://")) {
     return refuse(file, `its stacks are kept in ${url || "an unknown backend"}, not in files`, "use `pulumi cancel`");
   }
-  const path = url.slice("file://".length);
+  const [path = ""] = url.slice("file://".length).split("?");
   const backend = path.startsWith("~")
     ? join(homedir(), path.slice(1))
     : path.startsWith("/")
-      ? fileURLToPath(url)
+      ? fileURLToPath(`file://${path}`)
       : resolve(dirname(file), path);
   return { backend, project: name, stack };
 }

@@ -8,6 +8,9 @@
  * its second boot whether or not anybody could report it, and one that lost power before that gets the installer again.
  * Every installer is told to halt when a system is installed, so no turn of it can destroy one. Only a wipe does, and
  * that ends in the same step in which it is served.
+ *
+ * After records were lost nobody knows whether an installation was done. A permission that is issued again for it
+ * begins with the disk: a system that is there runs, shows itself, and ends the permission before the installer's turn.
  */
 import type { Problem } from "../problem";
 import type { Arch } from "./assets";
@@ -57,6 +60,11 @@ export interface Permission {
    * @default - only a network boot leads to it
    */
   readonly enrolment?: string;
+  /**
+   * Whether an earlier permission of this generation was accepted by a boot server that has lost its records since: the
+   * machine may be installed already. @default false
+   */
+  readonly reissued?: boolean;
 }
 
 /** Why a permission ended. */
@@ -121,7 +129,8 @@ export function decide(record: MachineBoot | undefined, ask: Ask, now: number): 
   if (ask.arch !== permission.image.arch) return disk("other-arch");
   if (action === "wipe") return { boot: "confirm-wipe", permission };
   const event: BootEvent = { kind: "asked", mac };
-  if (action === "install" && record.asked % 2 === 1) return disk("turn", event);
+  const disksTurn = permission.reissued === true ? 0 : 1;
+  if (action === "install" && record.asked % 2 === disksTurn) return disk("turn", event);
   return { boot: action, permission, event };
 }
 

@@ -45,6 +45,7 @@ const claims = z.object({
   proof: bootProof.exactOptional(),
   configuration: sha256.exactOptional(),
   enrolment: sha256.exactOptional(),
+  reissued: z.boolean().exactOptional(),
   iat: z.int(),
   exp: z.int(),
 });

@@ -21,6 +21,30 @@ export const bootSchema = z
   })
   .describe("Network boot; the boot server is plinth:bootServer. docs/boot.md tells of it.");
 
+const bootNetworkSchema = z
+  .strictObject({
+    link: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .describe("Link that the installer uses: a name as eno1, or a MAC address. Default: the machine's mac."),
+    vlan: z
+      .int("write a VLAN as 1 to 4094")
+      .min(1, "write a VLAN as 1 to 4094")
+      .max(4094, "write a VLAN as 1 to 4094")
+      .exactOptional()
+      .describe(
+        "VLAN on that link in which the site's network is, now and once Talos is installed. Needs the link's name. Default: untagged.",
+      ),
+    dhcp: z
+      .boolean()
+      .default(false)
+      .describe("Whether the installer asks DHCP on that link. Default: it has the machine's own address."),
+  })
+  .describe(
+    "Network that the kernel is told (ip=), where DHCP does not say it: the machine's address with the site's gateway, first two nameservers and time server. Default: DHCP on every link. With the next generation.",
+  );
+
 /** A machine's part `boot`. */
 export const machineBootSchema = z
   .strictObject({
@@ -39,5 +63,12 @@ export const machineBootSchema = z
       .min(1)
       .exactOptional()
       .describe("Device that has the machine's mac in NetBox; any other is refused at preview. Default: not asked."),
+    network: bootNetworkSchema.exactOptional(),
+    enrol: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether the machine, booted from media, may fetch its configuration from the boot server, once a generation: Site.enrolments is the kernel argument for that. The boot server needs --configuration-url.",
+      ),
   })
   .describe("Network boot of this machine. Default: the boot server is not told of it, and it boots from its disk.");

@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { IpPool } from "../address/IpPool";
 import { BootIntent } from "../boot/BootIntent";
+import type { BootImage } from "../boot/intent";
 import { HardwareMatch } from "../hardware/HardwareMatch";
 import { ownFields } from "../kubernetes/owner";
 import { countUse, declaredDevices } from "../licensing/count";
@@ -12,6 +13,7 @@ import { LicenceCheck } from "../licensing/LicenceCheck";
 import { machinesOf } from "../machine/providers";
 import { Platform } from "../platform/Platform";
 import { TalosCluster } from "../talos/TalosCluster";
+import { bootArguments } from "./boot";
 import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, withoutTrace } from "./checked";
 import { Facts } from "./Facts";
 import type { SitePlan } from "./plan";
@@ -58,6 +60,8 @@ export class Site extends pulumi.ComponentResource {
   readonly nodes: pulumi.Output<Record<string, string>>;
   /** Address every node is called at, by inventory key: its own, or the one a provider gave it on the Internet. */
   readonly reach: pulumi.Output<Record<string, string>>;
+  /** Kernel argument (secret) by which a machine with `boot.enrol` fetches its configuration once, by inventory key. */
+  readonly enrolments: pulumi.Output<Record<string, string | undefined>>;
   /** What covers the site; `undefined` if no licence is asked for. */
   readonly licence: Licence | undefined;
   /** The Talos cluster. */
@@ -146,17 +150,26 @@ export class Site extends pulumi.ComponentResource {
       },
       { parent: this, ...covered },
     );
+    const enrolments: Record<string, pulumi.Output<string | undefined>> = {};
     for (const { node, address } of nodes) {
       if (node.boot === undefined) continue;
       const { key, mac, boot, generation = 1 } = node;
-      const proof = pulumi.output({ address, ca: this.cluster.talosCa });
+      const { network: _, enrol, image, ...plain } = boot;
+      const configuration = this.cluster.handedOut.get(key);
       // The cluster's first configuration waits for the machine: it need not wait for the permission as well.
-      new BootIntent(
+      const intent = new BootIntent(
         `${name}-boot-${key}`,
-        { machine: key, mac, generation, ...boot, proof },
+        {
+          ...{ machine: key, mac, generation, ...plain },
+          image: withArguments(image, (own) => bootArguments(boot, own), address),
+          proof: pulumi.output({ address, ca: this.cluster.talosCa }),
+          ...(enrol && configuration !== undefined && { enrol, configuration }),
+        },
         { parent: this, ...covered },
       );
+      if (enrol) enrolments[key] = intent.enrolment;
     }
+    this.enrolments = pulumi.secret(pulumi.all(enrolments));
     this.kubeconfig = this.cluster.kubeconfig;
     this.talosconfig = this.cluster.talosconfig;
 
@@ -231,4 +244,14 @@ function resolve(address: AddressPlan, pools: ReadonlyMap<string, IpPool>): pulu
 
 function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
+}
+
+/** The image with what the kernel is told of the machine's network, once its address is known. */
+function withArguments(
+  image: BootImage,
+  more: (address: string) => readonly string[],
+  address: pulumi.Input<string>,
+): pulumi.Input<BootImage> {
+  const told = (own: string): BootImage => ({ ...image, args: [...image.args, ...more(own)] });
+  return typeof address === "string" ? told(address) : pulumi.output(address).apply(told);
 }

@@ -16,7 +16,7 @@ export interface NodeAddresses {
 export interface NodeFacts extends NodeAddresses {
   /** Passphrases by the name of their secret. @default - empty texts, for everything but the machine itself */
   readonly passphrases?: Readonly<Record<string, string>>;
-  /** Links of a machine whose provider tells them. @default - one link, found by the plan's MAC address */
+  /** Links of a machine whose provider tells them. @default - one link, found by the plan's MAC address, with its VLAN */
   readonly links?: MachineLinks;
 }
 
@@ -27,7 +27,7 @@ const INTERNET = "net1";
 
 /** What Talos is told about a node: its plan and addresses as one model, free of any configuration format. */
 export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): NodeModel {
-  const { vip, passphrases, links = { site: { mac: node.mac } } } = facts;
+  const { vip, passphrases, links = ownLinks(node) } = facts;
   const { network, kubernetes, talos } = plan;
   const controlPlane = node.type === "controlplane";
   return {
@@ -60,6 +60,12 @@ export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): Nod
       encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),
     }),
   };
+}
+
+/** The link of a machine that no provider tells of. */
+function ownLinks({ mac, boot }: NodePlan): MachineLinks {
+  const vlan = boot?.network?.vlan;
+  return { site: { mac, ...(vlan !== undefined && { vlan }) } };
 }
 
 /** Name of the link, or of the VLAN on it, that is in the site's network. */

@@ -27,6 +27,7 @@ export function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings):
     ...(node.image !== undefined && { schematic: node.image.schematic.id }),
     ...(reach !== undefined && { reach }),
     ...(ready !== undefined && { ready }),
+    ...(node.boot?.enrol === true && { handedOut: true }),
     patches: withFacts(around, (known) => patches(known).open),
     ...(secretNames(node.encryption ?? {}).length > 0 && {
       secretPatches: pulumi

@@ -46,6 +46,8 @@ export interface TalosNodeArgs {
   readonly generation?: number;
   /** Whether the machine runs already: it is handed no first configuration. Plain; leave it as it is. @default false */
   readonly adopted?: boolean;
+  /** Whether its first configuration is needed as a whole, to be handed out by others. Plain. @default false */
+  readonly handedOut?: boolean;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
   readonly failureDomain?: string;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
@@ -106,6 +108,8 @@ export class TalosCluster extends pulumi.ComponentResource {
   readonly clusterId: pulumi.Output<string>;
   /** Certificate of the CA that signs the nodes' Talos API, PEM: whoever shows one of its certificates is a node. */
   readonly talosCa: pulumi.Output<string>;
+  /** First configuration (secret) of every node that has `handedOut`, by inventory key. */
+  readonly handedOut: ReadonlyMap<string, pulumi.Output<string>>;
   /** What runs on the nodes; wait for it when every node has to be up. */
   readonly release: ClusterRelease;
   /** etcd of the cluster; a destroy that wipes the machines ends everything inside with it. */
@@ -145,6 +149,14 @@ export class TalosCluster extends pulumi.ComponentResource {
       ...(workers.length > 0 && { worker: this.roleConfiguration("worker", args, secrets.machineSecrets) }),
     };
 
+    this.handedOut = new Map(
+      Object.entries(args.nodes)
+        .filter(([, { handedOut }]) => handedOut === true)
+        .map(([key, node]) => [
+          key,
+          this.roleConfiguration(node.type, args, secrets.machineSecrets, firstPatches(node, args.configContract)),
+        ]),
+    );
     const applied = new Map(
       Object.entries(args.nodes)
         .filter(([, { adopted }]) => adopted !== true)
@@ -234,6 +246,7 @@ export class TalosCluster extends pulumi.ComponentResource {
     machineType: MachineType,
     args: TalosClusterArgs,
     machineSecrets: pulumi.Output<MachineSecrets>,
+    configPatches?: pulumi.Input<readonly string[]>,
   ): pulumi.Output<string> {
     return machineConfiguration(
       {
@@ -243,6 +256,7 @@ export class TalosCluster extends pulumi.ComponentResource {
         machineSecrets,
         kubernetesVersion: args.kubernetesVersion,
         talosVersion: args.configContract,
+        ...(configPatches !== undefined && { configPatches }),
       },
       this,
     );
@@ -318,15 +332,17 @@ function releaseNodes(args: TalosClusterArgs): Extract<ClusterReleaseArgs["nodes
   const { talosVersion: talos, kubernetesVersion: kubernetes, schematic } = args;
   const versions = { talos, kubernetes, ...(schematic !== undefined && { schematic }) };
   return Object.fromEntries(
-    Object.entries(args.nodes).map(([key, { generation = 1, secretPatches: _, ready: __, ...node }]) => [
-      key,
-      {
-        ...versions,
-        ...node,
-        patches: openPatches({ ...node, generation }, args.configContract),
-        ...(generation > 1 && { generation }),
-      },
-    ]),
+    Object.entries(args.nodes).map(
+      ([key, { generation = 1, secretPatches: _, ready: __, handedOut: ___, ...node }]) => [
+        key,
+        {
+          ...versions,
+          ...node,
+          patches: openPatches({ ...node, generation }, args.configContract),
+          ...(generation > 1 && { generation }),
+        },
+      ],
+    ),
   );
 }
 

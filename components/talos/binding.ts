@@ -125,9 +125,11 @@ export interface MachineConfigurationArgs {
   readonly kubernetesVersion: pulumi.Input<string>;
   /** Config contract, not the version that runs. */
   readonly talosVersion: pulumi.Input<string>;
+  /** Patches of one machine. @default - none: the configuration of the role */
+  readonly configPatches?: pulumi.Input<readonly string[]>;
 }
 
-/** `talos:machine/getConfiguration:getConfiguration`: the machine configuration of a role, without comments. */
+/** `talos:machine/getConfiguration:getConfiguration`: a machine configuration, without comments. */
 export function machineConfiguration(args: MachineConfigurationArgs, parent: pulumi.Resource): pulumi.Output<string> {
   return invokeSecret<{ machineConfiguration: string }>(
     "talos:machine/getConfiguration:getConfiguration",

@@ -1,4 +1,4 @@
-import { parse } from "semver";
+import parse from "semver/functions/parse.js";
 
 /** A release version in its parts. */
 export interface Version {

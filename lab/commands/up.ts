@@ -6,7 +6,7 @@ import type { SitePlan } from "../../components/site/plan";
 import { ensureTools, type Tools } from "../build/tools";
 import { ensureCharts, offerCharts } from "../charts/charts";
 import { type EngineOptions, openStack, readState } from "../engine/engine";
-import { installPlugins } from "../engine/plugins";
+import { installPlugins, pulumiHome } from "../engine/plugins";
 import type { Report } from "../engine/report";
 import { type EngineRun, type Operation, type RunOptions, runEngine } from "../engine/run";
 import { type Instance, PROJECT, STACK, writeAtomically } from "../instance/instance";
@@ -69,7 +69,7 @@ async function makeReady(instance: Instance, options: UpOptions, machines = true
   const tools = await ensureTools(ticker, signal);
   const charts = await ensureCharts(instance, declared, ticker, signal);
   if (charts !== undefined) offerCharts(charts);
-  const plugins = installPlugins(instance, tools);
+  const plugins = installPlugins(pulumiHome(instance), tools);
   const ingredients =
     charts === undefined
       ? { tools, plugins }

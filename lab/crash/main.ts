@@ -127,7 +127,7 @@ class Campaign {
       } catch (error) {
         failed.push(name);
         verdict = "FAILED";
-        why = `: ${error instanceof Error ? error.message : error}`;
+        why = `: ${error instanceof Error ? error.message : error}\n${this.trial.lastWords()}`;
       }
       console.log(`${verdict} ${index + 1}/${ordered.length} ${name} (${seconds(Date.now() - started)})${why}`);
     }

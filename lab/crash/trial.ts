@@ -12,6 +12,9 @@ import type { Point } from "./point";
 /** Longest time one run may take, in seconds; a run that hangs is a failure like any other. */
 const RUN_SECONDS = 600;
 
+/** How much of a failed command's output is told. */
+const LAST_LINES = 25;
+
 /** How an `up` is killed. */
 export interface Kill {
   /** @default "engine" */
@@ -23,6 +26,7 @@ export interface Kill {
 /** A lab instance that is crashed again and again. */
 export class Trial {
   readonly instance: Instance;
+  private said = "";
 
   constructor(
     name: string,
@@ -87,6 +91,11 @@ export class Trial {
     return stdout;
   }
 
+  /** The end of what the last command said: a log on another machine is of no use to who reads of the failure. */
+  lastWords(): string {
+    return this.said.split("\n").slice(-LAST_LINES).join("\n").trimEnd();
+  }
+
   /** A plugin that outlives its engine by more than a moment would work on unseen. */
   private async noOrphans(): Promise<void> {
     const deadline = Date.now() + 10_000;
@@ -108,11 +117,16 @@ export class Trial {
       timeout: RUN_SECONDS * 1000,
     });
     const stdout: string[] = [];
+    this.said = "";
+    const hear = (text: string): void => {
+      this.said += text;
+      appendFileSync(this.log, text);
+    };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout.push(text);
-      appendFileSync(this.log, text);
+      hear(text);
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => appendFileSync(this.log, text));
+    child.stderr.setEncoding("utf8").on("data", hear);
     return new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (code) => resolve({ code, stdout: stdout.join("") }));

@@ -39,11 +39,19 @@ function siteProgram(): PulumiFn {
   };
 }
 
+/**
+ * Where the state of an instance is. Without the sidecar files that the backend keeps of every object's type: it writes
+ * them in place, and one that a killed engine has left empty makes the whole state unreadable.
+ */
+export function stateUrl(instance: Instance): string {
+  return `file://${instance.at("state")}?metadata=skip`;
+}
+
 function environment(instance: Instance, talosctl: string, etcdutl: string): Record<string, string> {
   const loopback = "127.0.0.0/8,localhost";
   const direct = [process.env.NO_PROXY ?? process.env.no_proxy ?? "", loopback].filter((part) => part !== "").join(",");
   return {
-    PULUMI_BACKEND_URL: `file://${instance.at("state")}`,
+    PULUMI_BACKEND_URL: stateUrl(instance),
     PULUMI_CONFIG_PASSPHRASE: readFileSync(instance.at("passphrase"), "utf8"),
     PLINTH_BACKUP_PASSPHRASE: readFileSync(instance.at("passphrase"), "utf8"),
     PULUMI_SKIP_UPDATE_CHECK: "true",

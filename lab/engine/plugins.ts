@@ -15,10 +15,10 @@ export interface Plugin {
 }
 
 /**
- * Fills the instance's plugin folder. An official plugin that the user has installed in the right version always wins;
+ * Fills the plugin folder of an engine whose PULUMI_HOME is `home`. An official plugin that the user has installed in the right version always wins;
  * a stand-in takes the place of one that is missing.
  */
-export function installPlugins(instance: Instance, tools: Tools, env: NodeJS.ProcessEnv = process.env): Plugin[] {
+export function installPlugins(home: string, tools: Tools, env: NodeJS.ProcessEnv = process.env): Plugin[] {
   const standin = tools.standin?.path;
   if (standin === undefined) throw new Error("the tool standin is not part of any recipe");
   const userHome = env.PULUMI_HOME || join(homedir(), ".pulumi");
@@ -32,7 +32,7 @@ export function installPlugins(instance: Instance, tools: Tools, env: NodeJS.Pro
             .filter((entry) => entry.isFile())
             .map((entry) => ({ from: join(official, entry.name), as: entry.name }))
         : [{ from: standin, as: `pulumi-resource-${name}` }];
-    place(join(pulumiHome(instance), "plugins"), folder, files);
+    place(join(home, "plugins"), folder, files);
     return { name, version, kind };
   });
 }

@@ -48,6 +48,33 @@ export async function powerCycles(stand: BootStand, count: number, seed: string)
   strictEqual(answers(stand, "wipe").length, wipes, "a power cycle was answered with a wipe");
 }
 
+/**
+ * The boot server loses its records while the stack remembers open permissions; a refresh and an update issue them anew.
+ * Machines that are installed show themselves, and nothing halts on an installer that nobody asked for.
+ */
+export async function issuedAgain(stand: BootStand): Promise<void> {
+  const before = await stand.installs();
+  const asked = answers(stand, "install").length;
+  const machines = Object.keys(before);
+  // The stack was last told that they are open: that is what a loss makes it issue again.
+  await stand.killServer();
+  stand.loseRecords();
+  await stand.refresh();
+  await stand.must("up", "--site", stand.file);
+  const { client } = await stand.server();
+  const permissions = async () => client.machines(AbortSignal.timeout(5000));
+  ok((await permissions()).length > 0, "nothing was issued again");
+  for (const name of machines) await stand.cycle(name);
+  await stand.allRun();
+  await stand.until("every permission ends by proof", 60, async () =>
+    (await permissions()).every(({ end }) => end === "proof"),
+  );
+  for (const name of machines) await stand.cycle(name);
+  await stand.allRun();
+  strictEqual(answers(stand, "install").length, asked, "a machine that is installed was handed an installer");
+  deepStrictEqual(await stand.installs(), before, "a permission that was issued again installed something");
+}
+
 /** An old answer that lets install: the machine halts on its system, and runs again when the boot server answers. */
 export async function replayedAnswer(stand: BootStand, name: string): Promise<void> {
   const before = await stand.installs();
@@ -94,10 +121,14 @@ export async function cutInstallation(stand: BootStand, name: string, generation
 /** Destroyed and built again: the same addresses and identity, by the systems that are on the disks. */
 export async function rebuilt(stand: BootStand): Promise<void> {
   const before = await stand.installs();
+  const claimed = await stand.addresses();
+  // Whoever claimed anew would begin at another address.
+  stand.edit(["pools", "workers", "range"], "127.87.0.15-127.87.0.29");
   const output = await stand.must("rebuild", "--yes");
   ok(/is rebuilt: the same \d+ addresses and marks of identity/.test(output), output);
   await stand.allRun();
   deepStrictEqual(await stand.installs(), before, "a rebuild needs no installation");
+  deepStrictEqual(await stand.addresses(), claimed, "a machine has another address");
   await stand.must("preview", "--expect-no-changes");
 }
 

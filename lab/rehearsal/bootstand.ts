@@ -7,12 +7,16 @@ import { parseDocument } from "yaml";
 import { packageRoot } from "../../components/discovery";
 import { bootServer } from "../../provider/boot/client";
 import type { BootServer } from "../../provider/boot/server";
+import { ensureTools } from "../build/tools";
+import { openStack } from "../engine/engine";
 import { Instance } from "../instance/instance";
 import { prepare } from "../instance/prepare";
 import { cacheRoot } from "../places";
 import { killBootServer, startBootServer } from "../rack/boot";
 import type { RackStatus } from "../rack/control";
+import { startNetBox } from "../rack/netbox";
 import { rackControl } from "../rack/rack";
+import { Ticker } from "../ticker";
 
 /** Longest time one command may take, in seconds. */
 const COMMAND_SECONDS = 1800;
@@ -76,6 +80,11 @@ export class BootStand {
     return Object.fromEntries((await this.machines()).map(({ name, installs }) => [name, installs]));
   }
 
+  /** Address of each machine, as its DHCP server has it. */
+  async addresses(): Promise<Readonly<Record<string, string>>> {
+    return Object.fromEntries((await this.machines()).map(({ name, address }) => [name, address]));
+  }
+
   async cycle(name: string): Promise<void> {
     await rackControl(this.instance).power(name, "cycle");
   }
@@ -108,6 +117,20 @@ export class BootStand {
   /** Ends the boot server in the middle of whatever it does. */
   async killServer(): Promise<void> {
     await killBootServer(this.instance);
+  }
+
+  /** `pulumi refresh`. */
+  async refresh(): Promise<void> {
+    const plan = await prepare(this.instance);
+    const tools = await ensureTools(new Ticker(), new AbortController().signal);
+    const netbox = await startNetBox(this.instance, plan);
+    const boot = await startBootServer(this.instance, plan);
+    const env = {
+      ...boot?.env,
+      ...(netbox !== undefined && { PLINTH_NETBOX_URL: netbox.url, PLINTH_NETBOX_TOKEN: netbox.token }),
+    };
+    const stack = await openStack(this.instance, tools, { env });
+    await stack.refresh({ onOutput: (text) => appendFileSync(this.log, text) });
   }
 
   loseRecords(): void {

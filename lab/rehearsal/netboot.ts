@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { seconds } from "../ticker";
-import { bringUp, cutInstallation, powerCycles, rebuilt, replayedAnswer, wipeOnce } from "./bootcampaign";
+import { bringUp, cutInstallation, issuedAgain, powerCycles, rebuilt, replayedAnswer, wipeOnce } from "./bootcampaign";
 import { BootStand } from "./bootstand";
 
 /** Takes five machines from bare metal through everything that has ever made a network boot install twice. */
@@ -12,6 +12,7 @@ async function main(): Promise<void> {
   const stand = new BootStand("netboot");
   const trials: readonly (readonly [string, () => Promise<void>])[] = [
     ["five machines from power-on to Ready over the network", () => bringUp(stand)],
+    ["records lost, and the permissions issued again", () => issuedAgain(stand)],
     [
       `${cycles} power cycles, the boot server killed and its records lost`,
       () => powerCycles(stand, Number(cycles), seed),

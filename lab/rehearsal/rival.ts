@@ -29,7 +29,10 @@ export class Rival {
     const ticker = new Ticker();
     try {
       const tools = await ensureTools(ticker);
-      const env = { PULUMI_BACKEND_URL: `file://${this.state}`, PLINTH_STATE_DIR: join(this.folder, "audit") };
+      const env = {
+        PULUMI_BACKEND_URL: `file://${this.state}?metadata=skip`,
+        PLINTH_STATE_DIR: join(this.folder, "audit"),
+      };
       const stack = await openStack(this.instance, tools, { env });
       await runEngine(stack, "up", { ticker, signal: new AbortController().signal });
       return undefined;

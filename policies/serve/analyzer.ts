@@ -2,32 +2,26 @@
  * The pack as the engine sees it: one gRPC service on loopback. `@pulumi/policy` has a server too, but it loads the whole
  * SDK at every preview, reads a resource anew for each rule, and does not say which values are secret.
  */
-import * as grpc from "@grpc/grpc-js";
-import { AnalyzerService } from "@pulumi/pulumi/proto/analyzer_grpc_pb";
 import * as pb from "@pulumi/pulumi/proto/analyzer_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
-import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { type Judgement, RuleBook, type Undecided } from "../judge";
 import type { Properties, Resource, Rule } from "../rule";
 import { packSettings, type RawConfig, today } from "../settings";
 import { Values } from "../values";
+import { type Method, type Serving, serve } from "./grpc";
+import { readResource, readStack, type Told } from "./resource";
 import { analyzeResponse, analyzerInfo, levelName, type PackIdentity } from "./wire";
 
 /** As large as the engine sends: a site of hundreds of machines is one resource. */
 const MESSAGE_BYTES = 400 << 20;
 
-const { remediate, ...calls } = AnalyzerService as { readonly [name: string]: grpc.MethodDefinition<unknown, unknown> };
-
-/** The engine asks for remediations of every resource; none of its questions is read, because there are none. */
-const SERVICE: grpc.ServiceDefinition = {
-  ...calls,
-  ...(remediate && { remediate: { ...remediate, requestDeserialize: () => undefined } }),
-};
+/** An answer that says nothing. */
+const EMPTY = new Uint8Array();
 
 export class Analyzer {
   private book: RuleBook;
   /** Inputs as they were declared: the engine shows a stack's outputs alone, and a component's facts are inputs. */
-  private readonly declared = new Map<string, Properties>();
+  private readonly declared = new Map<string, Told>();
 
   private undecided: Undecided[] = [];
 
@@ -39,91 +33,74 @@ export class Analyzer {
   }
 
   /** Serves on a free loopback port. */
-  async listen(): Promise<number> {
-    const server = new grpc.Server({
-      "grpc.max_receive_message_length": MESSAGE_BYTES,
-      "grpc.max_send_message_length": MESSAGE_BYTES,
-    });
-    server.addService(SERVICE, this.implementation());
-    return new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      );
-    });
+  listen(): Promise<Serving> {
+    return serve(this.methods(), { limit: MESSAGE_BYTES });
   }
 
-  private implementation(): grpc.UntypedServiceImplementation {
-    const unserved = Object.keys(SERVICE).map((name) => [name, notServed(name)] as const);
-    return {
-      ...Object.fromEntries(unserved),
-      getPluginInfo: unary(() => {
+  /**
+   * What the engine asks. It also asks for remediations, of every resource before it is analysed: there are none, and an
+   * answer that says so at once is the cheapest.
+   */
+  private methods(): ReadonlyMap<string, Method> {
+    const methods: Readonly<Record<string, Method>> = {
+      GetPluginInfo: () => {
         const info = new PluginInfo();
         info.setVersion(this.identity.version);
-        return info;
-      }),
-      getAnalyzerInfo: unary(() => analyzerInfo(this.identity, this.rules)),
-      configure: unary((request: pb.ConfigureAnalyzerRequest) => {
-        this.book = this.bookOf(configOf(request));
-        return new Empty();
-      }),
-      configureStack: unary(() => new pb.AnalyzerStackConfigureResponse()),
-      analyze: unary((request: pb.AnalyzeRequest) => {
-        const { verdicts, undecided } = this.book.judgeResource(this.declaredResource(request));
+        return info.serializeBinary();
+      },
+      GetAnalyzerInfo: () => analyzerInfo(this.identity, this.rules).serializeBinary(),
+      Configure: (message) => {
+        this.book = this.bookOf(configOf(pb.ConfigureAnalyzerRequest.deserializeBinary(message)));
+        return EMPTY;
+      },
+      ConfigureStack: () => EMPTY,
+      Analyze: (message) => {
+        const { verdicts, undecided } = this.book.judgeResource(this.declaredResource(readResource(message)));
         // Told together at the end: a first preview knows little, and the list is as long as the stack.
         this.undecided.push(...undecided);
         return this.answer({ verdicts, undecided: [] });
-      }),
-      analyzeStack: unary((request: pb.AnalyzeStackRequest) => {
-        const seen = request.getResourcesList().filter((resource) => this.book.inStack(resource.getType()));
+      },
+      AnalyzeStack: (message) => {
+        const seen = readStack(message).filter(({ type }) => this.book.inStack(type));
         const judgement = this.book.judgeStack(seen.map((resource) => this.finalResource(resource)));
         const undecided = [...this.undecided, ...judgement.undecided];
         this.undecided = [];
         return this.answer({ verdicts: judgement.verdicts, undecided });
-      }),
-      remediate: unary(() => new pb.RemediateResponse()),
+      },
     };
+    return new Map(Object.entries(methods).map(([name, method]) => [`/pulumirpc.Analyzer/${name}`, explained(method)]));
   }
 
   private bookOf(config: RawConfig): RuleBook {
     return new RuleBook(this.rules, packSettings(config, this.rules, today()));
   }
 
-  private declaredResource(request: pb.AnalyzeRequest): Resource {
-    const wire = request.getProperties()?.toJavaScript() ?? {};
-    if (this.book.inStack(request.getType())) this.declared.set(request.getUrn(), wire);
-    return resourceOf(request, wire);
+  private declaredResource(told: Told): Resource {
+    if (this.book.inStack(told.type)) this.declared.set(told.urn, told);
+    return resourceOf(told, told.properties);
   }
 
-  private finalResource(resource: pb.AnalyzerResource): Resource {
-    const outputs = resource.getProperties()?.toJavaScript() ?? {};
-    return resourceOf(resource, { ...this.declared.get(resource.getUrn()), ...outputs });
+  private finalResource(told: Told): Resource {
+    return resourceOf(told, () => ({ ...this.declared.get(told.urn)?.properties(), ...told.properties() }));
   }
 
-  private answer(judgement: Judgement): pb.AnalyzeResponse {
-    return analyzeResponse(this.identity, judgement);
+  private answer(judgement: Judgement): Uint8Array {
+    return analyzeResponse(this.identity, judgement).serializeBinary();
   }
 }
 
-type Message = Pick<pb.AnalyzerResource, "getUrn" | "getType" | "getName" | "getOptions" | "getProvider">;
-
-function resourceOf(message: Message, wire: { readonly [name: string]: unknown }): Resource {
-  const options = message.getOptions();
-  const values = new Values(wire);
-  const provider = message.getProvider()?.getUrn();
+function resourceOf({ properties: _, ...told }: Told, wire: () => Properties): Resource {
+  let values: Values | undefined;
   return {
-    urn: message.getUrn(),
-    type: message.getType(),
-    name: message.getName(),
+    ...told,
     get props() {
+      values ??= new Values(wire());
       return values.props;
     },
     get open() {
+      values ??= new Values(wire());
       return values.open;
     },
-    protect: options?.getProtect() ?? false,
-    secretOutputs: options?.getAdditionalsecretoutputsList() ?? [],
-    ignoreChanges: options?.getIgnorechangesList() ?? [],
-    ...(provider !== undefined && { provider }),
   };
 }
 
@@ -139,18 +116,12 @@ function configOf(request: pb.ConfigureAnalyzerRequest): RawConfig {
 }
 
 /** An error reaches the user as its message: the engine prints whatever it gets. */
-function unary<Request, Response>(handler: (request: Request) => Response): grpc.handleUnaryCall<Request, Response> {
-  return (call, callback) => {
+function explained(method: Method): Method {
+  return (message) => {
     try {
-      callback(null, handler(call.request));
+      return method(message);
     } catch (error) {
-      const details = `plinth's policy pack failed: ${error instanceof Error ? error.message : String(error)}`;
-      callback({ code: grpc.status.INTERNAL, details });
+      throw new Error(`plinth's policy pack failed: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
 }
-
-const notServed =
-  (name: string): grpc.handleUnaryCall<unknown, unknown> =>
-  (_, callback) =>
-    callback({ code: grpc.status.UNIMPLEMENTED, details: `${name} is not served by this pack` });

@@ -65,10 +65,13 @@ export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutpu
     check: async (draft, context) => [...problems(draft), ...(await inventoryProblems(drivers, draft, context))],
     diff(prior, draft) {
       refuseSilence(prior, draft);
-      const changes = changesBetween(prior.inputs, draft).map(
+      const all = changesBetween(prior.inputs, draft).map(
         (change): Change =>
           change.path === "mac" ? { ...change, replace: "another MAC address is another machine" } : change,
       );
+      // It goes out with a permission: to the next one it is news, to the machine that has its own it is none.
+      const asksAnew = all.some(({ path }) => path === "generation" || path === "mac");
+      const changes = asksAnew ? all : all.filter(({ path }) => path !== "configuration");
       const open = known<IntentInputs>(draft);
       if (open === undefined || isReached(open, prior.outputs)) return changes;
       return [...changes, { path: "accepted", kind: "update", output: true }];
@@ -78,7 +81,7 @@ export function intent(drivers: BootDrivers): Resource<IntentInputs, IntentOutpu
       return { id: given.mac, outputs: await ensure(drivers, given, undefined, context) };
     },
     async update(_id, prior, given, context) {
-      return { outputs: await ensure(drivers, given, prior.outputs, context) };
+      return { outputs: await ensure(drivers, given, prior, context) };
     },
     async read(_id, prior, context) {
       if (prior === undefined) throw new Error("an intent cannot be imported: declare it, and it adopts what is there");
@@ -108,7 +111,7 @@ const isReached = ({ action, generation }: IntentInputs, reached: IntentOutputs)
 async function ensure(
   drivers: BootDrivers,
   given: IntentInputs,
-  prior: IntentOutputs | undefined,
+  prior: State<IntentInputs, IntentOutputs> | undefined,
   context: Context,
 ): Promise<IntentOutputs> {
   const { mac, action, generation, machine, uuid } = given;
@@ -121,7 +124,8 @@ async function ensure(
     if (seen?.generation === generation && seen.uuid === uuid && seen.action === action) {
       return { ...outputsOf(seen), ...enrolment };
     }
-    if (seen === undefined && prior?.accepted === generation && action === "wipe") return prior;
+    const before = prior?.outputs;
+    if (seen === undefined && before?.accepted === generation && action === "wipe") return before;
     if (seen !== undefined && seen.generation >= generation) {
       throw new ProblemError(`${machine} does not get its permission:`, [
         {
@@ -133,7 +137,11 @@ async function ensure(
     }
     const { session } = await server.about(context.signal);
     const key = drivers.signingKey(context);
-    const permission = await signPermission(permissionOf(given, drivers.now(), key), session, key);
+    const permission = await signPermission(
+      permissionOf(given, drivers.now(), key, seen === undefined && wasAccepted(given, prior)),
+      session,
+      key,
+    );
     checkpoint(context.signal);
     await context.audit({
       act: action,
@@ -164,7 +172,14 @@ async function enrolmentOf(drivers: BootDrivers, given: IntentInputs, context: C
   return { enrolment: `talos.config=${configurationUrl}/enrol/${token}?uuid=\${uuid}` };
 }
 
-function permissionOf(given: IntentInputs, now: number, key: string): Permission {
+/** Whether a boot server had this generation before it lost its records: what it was for may be done. */
+function wasAccepted({ generation, action }: IntentInputs, prior: State<IntentInputs, IntentOutputs> | undefined) {
+  if (prior === undefined || action !== "install") return false;
+  const { accepted, phase } = prior.outputs;
+  return accepted === generation || (phase === "forgotten" && prior.inputs.generation === generation);
+}
+
+function permissionOf(given: IntentInputs, now: number, key: string, reissued: boolean): Permission {
   const { mac, uuid, action, generation, image, proof, configuration } = given;
   if (action === "local" || image === undefined) throw new Error("unreachable: check asks for an image");
   const minutes = given.minutes ?? (action === "wipe" ? 60 : 120);
@@ -176,6 +191,7 @@ function permissionOf(given: IntentInputs, now: number, key: string): Permission
     ...(proof !== undefined && { proof }),
     ...(configuration !== undefined && { configuration: sha256(configuration) }),
     ...(given.enrol === true && { enrolment: sha256(enrolmentToken(given, key)) }),
+    ...(reissued && { reissued }),
   };
 }
 

@@ -3,32 +3,19 @@ import type { Maintenance } from "../../components/maintenance/spec";
 import { mayStart } from "../../components/maintenance/window";
 import { refuse } from "../../components/problem";
 import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../components/talos/ClusterRelease";
-import { impactProblems } from "../../components/talos/impact";
 import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
-import { sentence } from "../host/failure";
-import { withClusterLease } from "../kubernetes/lease";
-import { type Context, propertyPath, type Reached, type Resource } from "../resource";
+import type { Resource } from "../resource";
 import { releaseProblems, toolProblems } from "./check";
-import { Cluster } from "./cluster";
 import { refusedChanges, releaseChanges } from "./diff";
-import { differs, driftImpacts, execute, type Survey, survey, takeNote } from "./execute";
-import { etcdGate } from "./gate";
 import { releaseInputs, releaseOutputs } from "./inputs";
-import { leaseName } from "./leasename";
-import { changeMembers } from "./membership/membership";
-import { observe } from "./observe";
-import { leaderOf, plan } from "./plan";
-import { previewChange } from "./preview";
-import { Progress } from "./progress";
-import { resetCluster } from "./reset";
-import { versionsDue } from "./upgrade/route";
-import { upgrade } from "./upgrade/upgrade";
-import { fingerprint } from "./yaml";
 
 type Release = Resource<ClusterReleaseInputs, ClusterReleaseOutputs>;
 
 const NOTHING: ClusterReleaseOutputs = { running: {}, phase: "partial", journal: [], upgrades: [] };
+
+/** Loaded when something is done: every preview waits for the plugin, and most change nothing. */
+const change = () => import("./converge.js");
 
 export function clusterRelease(drivers: Drivers): Release {
   return {
@@ -42,9 +29,10 @@ export function clusterRelease(drivers: Drivers): Release {
     async check(inputs, { signal }, accepted) {
       return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
     },
-    diff(prior, inputs, context) {
+    async diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);
       if (changes.length === 0) return changes;
+      const { previewChange } = await import("./preview.js");
       const { lines, problems } = previewChange(prior, inputs);
       for (const line of [...lines, ...windowLines(inputs)]) context.log.info(line);
       refuse("this change of the cluster is refused", [...refusedChanges(prior, inputs), ...problems]);
@@ -52,25 +40,24 @@ export function clusterRelease(drivers: Drivers): Release {
     },
     preview: () => ({}),
     async create(inputs, context) {
+      const { converge } = await change();
       return { id: inputs.clusterName, ...(await converge(drivers, inputs, NOTHING, context)) };
     },
     async update(_id, prior, inputs, context) {
+      const { converge } = await change();
       return converge(drivers, inputs, prior.outputs, context, prior.inputs);
     },
     async read(_id, prior, context) {
       if (prior === undefined) {
         throw new Error("a cluster cannot be imported by its name alone: declare it, and it is adopted as it runs");
       }
+      const [{ Cluster }, { observe }] = await Promise.all([import("./cluster.js"), import("./observe.js")]);
       return observe(new Cluster(prior.inputs, context, drivers), prior);
     },
     async delete(_id, prior, context) {
       if (prior.inputs.onDestroy !== "reset") return;
-      const outside = new Cluster(prior.inputs, context, drivers);
-      const detail = `wipe ${outside.keys.length} machines`;
-      await underLease(outside, detail, async (cluster) => {
-        await cluster.audit("destroy", undefined, detail);
-        await resetCluster(cluster);
-      });
+      const { wipe } = await change();
+      await wipe(drivers, prior.inputs, context);
     },
   };
 }
@@ -80,97 +67,4 @@ function windowLines(inputs: Draft<ClusterReleaseInputs>): readonly string[] {
   const maintenance = inputs === unknown ? undefined : known<Maintenance | undefined>(inputs.maintenance);
   const permission = mayStart("apply", new Date(), maintenance?.windows ?? []);
   return permission.allowed ? [] : [`no node is changed now: ${permission.reason}`];
-}
-
-/** Holds the lease on this host and the one in the cluster while `work` runs. */
-function underLease<T>(outside: Cluster, doing: string, work: (cluster: Cluster) => Promise<T>): Promise<T> {
-  const { context, kubernetes, inputs } = outside;
-  const name = leaseName(inputs.clusterName);
-  const onAbsent = (reason: string): void =>
-    context.log.progress(`no lease in the cluster, its API does not answer: ${reason}`);
-  return context.lease({ name, doing }, (local) =>
-    withClusterLease(kubernetes, name, local, onAbsent, (holding) => work(outside.under(holding))),
-  );
-}
-
-/** From what was reached before to what is declared. Whatever happens after the first change comes back as failures. */
-async function converge(
-  drivers: Drivers,
-  inputs: ClusterReleaseInputs,
-  before: ClusterReleaseOutputs,
-  context: Context,
-  old?: ClusterReleaseInputs,
-): Promise<Reached<ClusterReleaseOutputs>> {
-  const progress = new Progress(before);
-  let begun = false;
-  try {
-    return await underLease(new Cluster(inputs, context, drivers), "change the cluster", (cluster) => {
-      begun = true;
-      return changeAll(cluster, old, progress, before.phase === "partial");
-    });
-  } catch (error) {
-    // Held by somebody else: nothing was touched. Later the state has to remember what was, whatever went wrong.
-    if (!begun) throw error;
-    return { outputs: progress.outputs("partial"), failures: [sentence(error)] };
-  }
-}
-
-async function changeAll(
-  cluster: Cluster,
-  old: ClusterReleaseInputs | undefined,
-  progress: Progress,
-  resumed: boolean,
-): Promise<Reached<ClusterReleaseOutputs>> {
-  await changeMembers(cluster, old, progress);
-  if (old !== undefined && versionsDue(cluster.inputs, progress.outputs("partial"))) {
-    const stopped = await upgrade(cluster, progress);
-    if (stopped.length > 0) return { outputs: progress.outputs("partial"), failures: stopped };
-  }
-  const first = plan(cluster.inputs, progress.running, undefined);
-  const due = first.waves.flatMap((wave) => wave.keys);
-  const { found: seen, absent } = await survey(cluster, due);
-  // A preview has not shown a change of versions that nobody knew of: the next one does.
-  const wrong = strangers(cluster, seen, progress);
-  if (wrong.length > 0) return { outputs: progress.outputs("partial"), failures: [...wrong, ...absent] };
-  const found = await takeNote(cluster, seen, progress);
-  refuse(
-    "this change of the cluster is refused",
-    impactProblems(driftImpacts(found, progress), cluster.inputs.allow ?? []),
-  );
-  // Whatever stopped the last run, a control plane may be half-way.
-  const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
-  const changes = [...found.values()].some(differs);
-  const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
-
-  const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
-  if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };
-  if (planes) await etcdGate(cluster, "after the change");
-  if (absent.length > 0) return { outputs: progress.outputs("partial"), failures: absent };
-  progress.rolledOut = Object.values(cluster.inputs.nodes)[0]?.kubernetes;
-  return { outputs: progress.outputs("converged") };
-}
-
-/**
- * Nodes that run other versions than declared, though nobody knew: found on the first look at a cluster, or changed by
- * somebody else since the last. They are noted, so that the next preview shows the way to what is declared.
- */
-function strangers(cluster: Cluster, found: Survey, progress: Progress): readonly string[] {
-  return [...found].flatMap(([key, { version, kubernetes, before }]) => {
-    const declared = cluster.node(key);
-    if (version === declared.talos && (kubernetes ?? declared.kubernetes) === declared.kubernetes) return [];
-    const runs = fingerprint(before);
-    progress.running[key] = {
-      ...progress.running[key],
-      talos: version,
-      ...(kubernetes !== undefined && { kubernetes }),
-      pushed: "",
-      confirmed: runs,
-      running: runs,
-      drift: [],
-    };
-    const seen = `Talos ${version}${kubernetes === undefined ? "" : ` with Kubernetes ${kubernetes}`}`;
-    const wanted = `Talos ${declared.talos} with Kubernetes ${declared.kubernetes}`;
-    const fix = "declare what runs, or run the update again: its preview shows the steps from here to there";
-    return [`${propertyPath("nodes", key)}: ${seen} runs and ${wanted} is declared (${fix})`];
-  });
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { dump } from "js-yaml";
 import type { ClientConfiguration } from "../../components/talos/binding";
 import { traced } from "../trace";
 import * as parse from "./parse";
@@ -30,7 +30,7 @@ const HINTS: { readonly [kind in TalosFailure]?: string } = {
 
 export function talosctl(credentials: ClientConfiguration, redact: (text: string) => string): Talos {
   const binary = talosctlBinary();
-  const talosconfig = stringify({
+  const talosconfig = dump({
     context: "plinth",
     contexts: {
       plinth: {

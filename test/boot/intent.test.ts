@@ -13,7 +13,7 @@ type Step =
   | { readonly do: "replay-grant"; readonly which: number }
   | { readonly do: "boot"; readonly losesPower: boolean }
   | { readonly do: "replay-answer"; readonly which: number }
-  | { readonly do: "configure" | "crash" | "lose-records" | "prove" | "revoke" }
+  | { readonly do: "configure" | "crash" | "lose-records" | "prove" | "reissue" | "revoke" }
   | { readonly do: "jump"; readonly hours: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -22,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("boot" as const), losesPower: fc.boolean() }) },
   fc.record({ do: fc.constant("replay-answer" as const), which: fc.nat(50) }),
   { weight: 3, arbitrary: fc.constant({ do: "configure" as const }) },
-  fc.constantFrom(...(["crash", "lose-records", "prove", "revoke"] as const).map((act) => ({ do: act }))),
+  fc.constantFrom(...(["crash", "lose-records", "prove", "reissue", "revoke"] as const).map((act) => ({ do: act }))),
   fc.record({ do: fc.constant("jump" as const), hours: fc.integer({ min: -40, max: 40 }) }),
 );
 
@@ -42,6 +42,8 @@ class Rack {
   waiting = false;
   destroyed = 0;
   wipesAsked = 0;
+  /** How often it was handed an installer although it was installed: it halts on its system, and needs a power cycle. */
+  halts = 0;
 
   get record() {
     return this.journal.reduce(advance, undefined);
@@ -77,6 +79,15 @@ class Rack {
         if (this.waiting) this.installed = true;
         this.waiting = false;
         break;
+      case "reissue": {
+        // plinth remembers what was accepted; a server that knows nothing of it has lost its records.
+        const last = this.signed.at(-1);
+        if (this.record !== undefined || last?.permission.action !== "install") break;
+        const times = { issued: this.now, expires: this.now + HOUR };
+        this.signed.push({ permission: { ...last.permission, ...times, reissued: true }, session: this.session });
+        this.accept(this.signed.length - 1);
+        break;
+      }
       case "crash":
         this.restart();
         break;
@@ -121,6 +132,7 @@ class Rack {
     if (answer === "install") {
       // It carries talos.halt_if_installed.
       this.waiting = !this.installed;
+      if (this.installed) this.halts += 1;
       return;
     }
     if (!this.nonces.delete(answer.confirm)) return;
@@ -208,6 +220,63 @@ test("a machine that boots from the network first is installed in the end, where
       }
     }),
   );
+});
+
+describe("records are lost, and the permission is issued again", () => {
+  const lost: fc.Arbitrary<readonly Step["do"][]> = fc.array(
+    fc.constantFrom("boot", "crash", "lose-records", "reissue", "jump"),
+    { maxLength: 40 },
+  );
+  const stepOf = (what: Step["do"]): Step =>
+    what === "boot"
+      ? { do: what, losesPower: false }
+      : what === "jump"
+        ? { do: what, hours: 1 }
+        : ({ do: what } as Step);
+
+  test("an installed machine that shows itself once it runs never sees an installer again", () => {
+    fc.assert(
+      fc.property(lost, (steps) => {
+        const rack = new Rack();
+        rack.run({ do: "grant", action: "install" });
+        rack.run({ do: "boot", losesPower: false });
+        rack.run({ do: "configure" });
+        rack.run({ do: "lose-records" });
+        for (const each of steps) {
+          rack.run(stepOf(each));
+          if (each === "boot") rack.run({ do: "prove" });
+        }
+        expect([rack.installed, rack.halts, rack.destroyed]).toEqual([true, 0, 0]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("one that nobody can see halts at every second boot at most, and keeps its system", () => {
+    fc.assert(
+      fc.property(lost, (steps) => {
+        const rack = new Rack();
+        rack.run({ do: "grant", action: "install" });
+        rack.run({ do: "boot", losesPower: false });
+        rack.run({ do: "configure" });
+        rack.run({ do: "lose-records" });
+        for (const each of steps) rack.run(stepOf(each));
+        expect([rack.installed, rack.destroyed]).toEqual([true, 0]);
+        const boots = steps.filter((each) => each === "boot").length;
+        expect(rack.halts).toBeLessThanOrEqual(boots / 2);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("an empty machine is installed all the same, at its second boot", () => {
+    const rack = new Rack();
+    rack.run({ do: "grant", action: "install" });
+    for (const what of ["lose-records", "reissue", "boot"] as const) rack.run(stepOf(what));
+    expect(rack.answers).toEqual(["disk"]);
+    for (const what of ["boot", "configure"] as const) rack.run(stepOf(what));
+    expect([rack.answers.at(-1), rack.installed]).toEqual(["install", true]);
+  });
 });
 
 describe("a machine boots from its disk when", () => {

@@ -46,6 +46,20 @@ test("an installation is allowed once: the installer halts on a system, and a pr
   await expect(server.grant({ proof })).resolves.toMatchObject({ phase: "ended", end: "proof" });
 });
 
+test("a permission that is issued again begins with the disk, and ends when the system shows itself", async () => {
+  let running = false;
+  const proof = { address: "10.0.0.5", ca: "-----BEGIN CERTIFICATE-----" };
+  const server = await start({ watchEvery: 20, runs: async () => running });
+  await server.grant({ proof, reissued: true });
+  expect(await server.boot()).toBe(EXIT);
+  expect(await server.boot()).toContain("talos.halt_if_installed=1");
+  await server.grant({ proof, reissued: true, generation: 2 });
+  running = true;
+  // Without a boot: the machine runs, and needs no installation of that generation.
+  await until(async () => (await server.client.machine(permission().mac, signal()))?.end === "proof");
+  expect(await server.boot()).toBe(EXIT);
+});
+
 test("a wipe is confirmed and done once; its answers are worth nothing a second time", async () => {
   const server = await start();
   await server.grant({ action: "wipe", generation: 3 });

@@ -110,7 +110,10 @@ describe("stackPlace", () => {
   test("reads the project file, and lets the environment win as the engine does", () => {
     writeFileSync(join(folder, "Pulumi.yaml"), "name: demo\nbackend:\n  url: file://./state\n");
     expect(stackPlace(folder, "lab", {})).toEqual({ backend: join(folder, "state"), project: "demo", stack: "lab" });
-    expect(stackPlace(folder, "lab", { PULUMI_BACKEND_URL: "file:///srv/x" }).backend).toBe("/srv/x");
+    const backend = (url: string) => stackPlace(folder, "lab", { PULUMI_BACKEND_URL: url }).backend;
+    expect(backend("file:///srv/x")).toBe("/srv/x");
+    expect(backend("file:///srv/x?metadata=skip")).toBe("/srv/x");
+    expect(backend("file://./near?metadata=skip")).toBe(join(folder, "near"));
   });
 
   test("has nothing to do in a backend that is a service", () => {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { plaintextSecrets } from "../../components/plaintext";
-import { readState } from "../../lab/engine/engine";
+import { readState, stateUrl } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
@@ -137,7 +137,7 @@ describe("a lab brought up by the engine", () => {
         maxBuffer: 64 << 20,
         env: {
           ...process.env,
-          PULUMI_BACKEND_URL: `file://${instance.at("state")}`,
+          PULUMI_BACKEND_URL: stateUrl(instance),
           PULUMI_CONFIG_PASSPHRASE_FILE: instance.at("passphrase"),
           PULUMI_SKIP_UPDATE_CHECK: "true",
         },

@@ -42,7 +42,7 @@ const placed = () => {
 };
 
 test("stand-ins take the place of plugins that the user does not have", () => {
-  expect(installPlugins(instance, tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+  expect(installPlugins(pulumiHome(instance), tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
     "kubernetes stand-in",
     "random stand-in",
     "talos stand-in",
@@ -52,9 +52,9 @@ test("stand-ins take the place of plugins that the user does not have", () => {
 });
 
 test("an installed official plugin of the wanted version wins, whole, and gives way when it is gone", () => {
-  const version = installPlugins(instance, tools, env).find(({ name }) => name === "talos")?.version;
+  const version = installPlugins(pulumiHome(instance), tools, env).find(({ name }) => name === "talos")?.version;
   official(`resource-talos-v${version}`);
-  expect(installPlugins(instance, tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+  expect(installPlugins(pulumiHome(instance), tools, env).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
     "kubernetes stand-in",
     "random stand-in",
     "talos official",
@@ -66,19 +66,19 @@ test("an installed official plugin of the wanted version wins, whole, and gives 
     "pulumi-resource-talos",
   ]);
   rmSync(userHome, { recursive: true });
-  installPlugins(instance, tools, env);
+  installPlugins(pulumiHome(instance), tools, env);
   expect(placed().talos).toBe("stand-in");
 });
 
 test("one of another version does not", () => {
   official("resource-talos-v0.0.1");
-  expect(installPlugins(instance, tools, env).map(({ kind }) => kind)).toEqual(Array(4).fill("stand-in"));
+  expect(installPlugins(pulumiHome(instance), tools, env).map(({ kind }) => kind)).toEqual(Array(4).fill("stand-in"));
 });
 
 test("the summary says which ran", () => {
-  const version = installPlugins(instance, tools, env).find(({ name }) => name === "talos")?.version;
+  const version = installPlugins(pulumiHome(instance), tools, env).find(({ name }) => name === "talos")?.version;
   official(`resource-talos-v${version}`);
-  const ingredients = { tools, plugins: installPlugins(instance, tools, env) };
+  const ingredients = { tools, plugins: installPlugins(pulumiHome(instance), tools, env) };
   writeIngredients(instance, ingredients);
   const text = summary({
     instance: instance.name,

@@ -4,7 +4,7 @@ import path from "node:path";
 import { ensureTools } from "../../lab/build/tools";
 import { reset } from "../../lab/commands/down";
 import { readState, stateFile } from "../../lab/engine/engine";
-import { installPlugins } from "../../lab/engine/plugins";
+import { installPlugins, pulumiHome } from "../../lab/engine/plugins";
 import { Instance } from "../../lab/instance/instance";
 import { prepare } from "../../lab/instance/prepare";
 import { siteOf, subnetOf } from "../../lab/instance/subnet";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   instance.write({ subnet, source: site });
   await prepare(instance);
   const tools = await ensureTools(ticker);
-  installPlugins(instance, tools);
+  installPlugins(pulumiHome(instance), tools);
   copyFileSync(path.join(recorded, "passphrase"), instance.at("passphrase"));
   copyFileSync(site, instance.stackFile);
 });

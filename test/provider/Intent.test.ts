@@ -158,6 +158,31 @@ describe("Intent", () => {
     }
   });
 
+  test("what it asks for after a loss says so, and the next generation is new again", async () => {
+    const { world, id, state } = await made();
+    const kept = () => world.records.get(mac)?.permission;
+    expect(kept()?.reissued).toBeUndefined();
+    world.records.clear();
+    // Not every update comes after a refresh.
+    await world.resource.update(id, state, { ...plain, minutes: 30 }, listen().context);
+    expect(kept()).toMatchObject({ generation: 1, reissued: true });
+    world.records.clear();
+    const read = await world.resource.read(id, state, listen().context);
+    const { outputs } = await world.resource.update(id, read ?? state, plain, listen().context);
+    expect(kept()).toMatchObject({ generation: 1, reissued: true });
+    await world.resource.update(id, { inputs: plain, outputs }, { ...plain, generation: 2 }, listen().context);
+    expect(kept()).toMatchObject({ generation: 2 });
+    expect(kept()?.reissued).toBeUndefined();
+  });
+
+  test("another configuration waits for the next generation without a word", async () => {
+    const { world, state } = await made(inputs);
+    const other = { ...inputs, configuration: "another" };
+    expect(await world.resource.diff(state, other, listen().context)).toEqual([]);
+    const next = await world.resource.diff(state, { ...other, generation: 2 }, listen().context);
+    expect(next.map(({ path }) => path)).toEqual(expect.arrayContaining(["configuration", "generation"]));
+  });
+
   test.each([
     ["another action", { action: "wipe" as const }, /1 was used already, and action changes \(write 2\)/],
     ["another machine's UUID", { uuid: uuid.replace("4", "5") }, /1 was used already, and uuid changes/],

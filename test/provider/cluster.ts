@@ -31,6 +31,8 @@ export interface FakeNode {
   mark: NodeMark | undefined;
   /** Whether nobody answers there. @default false */
   down?: boolean;
+  /** How many of its next installations lose their power half-way. @default 0 */
+  cuts?: number;
   /** How many machines have stood at its address. @default 1 */
   machines?: number;
 }
@@ -288,6 +290,11 @@ export class FakeCluster {
         const node = cluster.nodes.get(address);
         if (node === undefined || node.down) throw new TalosError("unreachable", address, "connection refused");
         if (node.configuration !== undefined) throw new TalosError("foreign", address, "certificate required");
+        if ((node.cuts ?? 0) > 0) {
+          node.cuts = (node.cuts ?? 0) - 1;
+          node.rebooting = 1;
+          return;
+        }
         node.configuration = configuration;
         node.ready = true;
         cluster.installed.push(node.key);

@@ -1,4 +1,5 @@
 /** The provider's host under the real engine: preview, partial results, secrets, cancel, death, two at once. */
+import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { recoverStack } from "../../cli/commands/recover";
@@ -151,6 +152,24 @@ test("kill -9 of the engine: no orphan works on, and after recovery the next upd
   expect(next.code).toBe(0);
   expect(next.output).not.toMatch(/pending operations/);
   expect(trace()).toEqual(["start one", "start one", "done one", "start two", "done two"]);
+});
+
+test("an engine that is killed while it writes its state's sidecar file leaves a state that recovery opens again", async () => {
+  expect((await project.run("up", { a: thing() })).code).toBe(0);
+  const sidecar = join(project.backend, ".pulumi", "stacks", "test", "test.json.attrs");
+  writeFileSync(sidecar, "");
+  const select = () =>
+    spawnSync(engine, ["stack", "select", "test"], {
+      cwd: project.dir,
+      env: { ...process.env, ...project.env },
+      encoding: "utf8",
+    });
+  expect(select().stderr).toMatch(/failed to load checkpoint: EOF/);
+
+  const { done } = recoverStack({ backend: project.backend, project: "test", stack: "test" });
+  expect(done).toEqual(["Removed test.json.attrs, which was only half written: the state beside it is whole."]);
+  expect(select().status).toBe(0);
+  expect((await project.run("up", { a: thing() })).code).toBe(0);
 });
 
 test("two updates of one thing at once: one works, the other says who holds it", async () => {

@@ -203,6 +203,16 @@ describe("another machine under the same key", () => {
     expect(cluster.forgotten).toEqual(["w-1"]);
   });
 
+  test("a machine that loses its power while it is installed is handed its configuration again", async () => {
+    const { cluster, state, update } = await running(three);
+    cluster.replace("w-1");
+    cluster.byKey("w-1").cuts = 2;
+    const reached = await update(renewed(three, "w-1"), state);
+    expect(reached.failures).toBeUndefined();
+    expect(changesOf(cluster)).toEqual(["applyFirst 21", "applyFirst 21", "applyFirst 21"]);
+    expect(reached.outputs.running["w-1"]?.generation).toBe(2);
+  });
+
   test("a machine that does not answer is waited for, with what to do", async () => {
     const { cluster, state, update } = await running(three);
     cluster.kill("w-1");

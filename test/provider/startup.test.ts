@@ -20,6 +20,7 @@ it("a plugin that serves a site loads neither Pulumi's own library nor what most
   for (const name of [
     "typescript",
     "jose",
+    "yaml",
     "temporal-polyfill",
     "aws4fetch",
     "age-encryption",

@@ -4,7 +4,7 @@ import type { EngineEvent } from "@pulumi/pulumi/automation";
 import { ensureTools } from "../../lab/build/tools";
 import { reset } from "../../lab/commands/down";
 import { openStack, stateFile } from "../../lab/engine/engine";
-import { installPlugins } from "../../lab/engine/plugins";
+import { installPlugins, pulumiHome } from "../../lab/engine/plugins";
 import { Instance } from "../../lab/instance/instance";
 import { prepare } from "../../lab/instance/prepare";
 import { siteOf, subnetOf } from "../../lab/instance/subnet";
@@ -32,7 +32,7 @@ test.each(versions)(
       copyFileSync(path.join(recorded, "passphrase"), instance.at("passphrase"));
       copyFileSync(site, instance.stackFile);
       const tools = await ensureTools(ticker);
-      installPlugins(instance, tools);
+      installPlugins(pulumiHome(instance), tools);
       mkdirSync(path.dirname(stateFile(instance)), { recursive: true });
       copyFileSync(path.join(recorded, "state.json"), stateFile(instance));
 

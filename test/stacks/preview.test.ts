@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse } from "yaml";
 import type { PoolInputs } from "../../components/address/IpPool";
+import type { IntentInputs } from "../../components/boot/BootIntent";
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
 import { formatProblem } from "../../components/problem";
 import { checkSite } from "../../components/site/parse";
 import { Site } from "../../components/site/Site";
 import { poolResource } from "../../provider/address/real";
+import { intentResource } from "../../provider/boot/real";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
 import { latitudeServer } from "../../provider/latitude/Server";
 import { answered } from "../machine/sites";
@@ -93,6 +95,19 @@ test("edge: three small arm64 machines whose addresses NetBox would give next", 
   expect(heard.lines).toEqual([
     "network.vip, pi-1, pi-2, pi-3: next free, not reserved: 10.30.0.10, 10.30.0.11, 10.30.0.12, 10.30.0.13",
   ]);
+  const intents = resources.filter(({ type }) => type === "plinth:boot:Intent");
+  expect(intents.map(({ inputs: { machine, device, diskBoot } }) => [machine, device, diskBoot])).toEqual([
+    ["pi-1", "edge-pi-1", "404"],
+    ["pi-2", "edge-pi-2", "404"],
+    ["pi-3", "edge-pi-3", "404"],
+  ]);
+  for (const intent of intents) {
+    const given = intent.inputs as unknown as IntentInputs;
+    expect(await intentResource.check(given, listen().context)).toEqual([]);
+    expect(
+      (await intentResource.check({ ...given, device: "edge-pi-9" }, listen().context)).map(formatProblem),
+    ).toEqual([expect.stringMatching(/^mac: dc:a6:32:00:00:0\d belongs to edge-pi-\d in NetBox, not to edge-pi-9/)]);
+  }
   const other = { ...inputs, prefix: "10.99.0.0/24" };
   const [problem] = (await poolResource.check(other, heard.context)).map(formatProblem);
   expect(problem).toMatch(

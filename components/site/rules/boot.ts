@@ -1,8 +1,9 @@
+import { checkBootNetwork } from "../../boot/network";
 import type { Problem } from "../../problem";
-import { type Draft, record } from "./draft";
+import { type Draft, type DraftMachine, record } from "./draft";
 
 /** One machine a UUID, and images that firmware can load. */
-export function checkBoot({ machines, talos }: Draft): Problem[] {
+export function checkBoot({ machines, talos, cidr }: Draft): Problem[] {
   const booting = machines.filter(({ raw }) => raw.boot !== undefined);
   const holders = new Map<unknown, string>();
   const problems = booting.flatMap(({ key, raw }): Problem[] => {
@@ -18,6 +19,7 @@ export function checkBoot({ machines, talos }: Draft): Problem[] {
       },
     ];
   });
+  problems.push(...booting.flatMap((machine) => [...networkProblems(machine, cidr), ...enrolmentProblems(machine)]));
   for (const { key, raw } of machines) {
     const part = ["boot", "hardware"].find((each) => raw[each] !== undefined);
     if (part === undefined || raw.mac !== undefined) continue;
@@ -33,4 +35,25 @@ export function checkBoot({ machines, talos }: Draft): Problem[] {
       fix: "install these machines from Secure Boot media (`plinth media plan`) and leave their boot out",
     },
   ];
+}
+
+/** What the kernel cannot be told; what is no VLAN or no text is the schema's to report. */
+function networkProblems({ key, mac, raw }: DraftMachine, cidr: Draft["cidr"]): Problem[] {
+  const { network } = record(raw.boot);
+  const path = `machines.${key}.boot.network`;
+  const { link = mac, vlan, dhcp } = record(network);
+  const problems =
+    typeof link === "string" && link !== ""
+      ? checkBootNetwork({ link, ...(Number.isInteger(vlan) && { vlan: 1 }) }, path)
+      : [];
+  if (network === undefined || dhcp === true || cidr?.value.family !== 6) return problems;
+  const fix = "write dhcp: true, or leave it out: with IPv6 a machine finds its network by itself";
+  return [...problems, { path, reason: "the kernel can be told IPv4 addresses alone, and network.cidr is IPv6", fix }];
+}
+
+function enrolmentProblems({ key, raw }: DraftMachine): Problem[] {
+  const { enrol, action = "install" } = record(raw.boot);
+  if (enrol !== true || action === "install") return [];
+  const fix = "leave enrol out, or write action: install";
+  return [{ path: `machines.${key}.boot.enrol`, reason: `hands out what an install needs, not ${action}`, fix }];
 }

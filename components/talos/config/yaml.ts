@@ -1,6 +1,6 @@
-import { parseAllDocuments, stringify } from "yaml";
 import type { Problem } from "../../problem";
 import { ProblemError } from "../../problem";
+import { yaml } from "../../yaml";
 
 /** One YAML document of a machine configuration: the v1alpha1 one (no `kind`), or one of a kind. */
 export type ConfigDocument = { readonly [key: string]: unknown };
@@ -10,14 +10,19 @@ export type ConfigDocument = { readonly [key: string]: unknown };
  * something else (`off`, `yes`, `0644`) are quoted, because Talos reads them so.
  */
 export function renderDocument(document: ConfigDocument): string {
-  return stringify(document, { sortMapEntries: true, schema: "yaml-1.1", lineWidth: 0, aliasDuplicateObjects: false });
+  return yaml().stringify(document, {
+    sortMapEntries: true,
+    schema: "yaml-1.1",
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
 }
 
 /** The documents of a machine configuration. @throws ProblemError when the text is not YAML or holds something else. */
 export function parseDocuments(text: string): readonly ConfigDocument[] {
   const problems: Problem[] = [];
   const documents: ConfigDocument[] = [];
-  for (const parsed of parseAllDocuments(text, { merge: true })) {
+  for (const parsed of yaml().parseAllDocuments(text, { merge: true })) {
     for (const error of parsed.errors) {
       // The message's excerpt could hold a secret: only what and where are passed on.
       problems.push({

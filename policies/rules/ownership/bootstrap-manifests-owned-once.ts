@@ -1,4 +1,4 @@
-import { parseAllDocuments } from "yaml";
+import { yaml } from "../../../components/yaml";
 import { namespaceOf, objectName } from "../../look/kubernetes";
 import { documentsOfKind, MACHINES, type Machine, machines, machineValues } from "../../look/talos";
 import { always, type StackRule } from "../../rule";
@@ -29,7 +29,11 @@ function objectsOf(machine: Machine): readonly string[] {
     ...documentsOfKind(machine, "KubeInlineManifestConfig").map(({ contents }) => contents),
   ];
   return inline
-    .flatMap((text) => parseAllDocuments(String(text ?? "")).map((document) => document.toJS()))
+    .flatMap((text) =>
+      yaml()
+        .parseAllDocuments(String(text ?? ""))
+        .map((document) => document.toJS()),
+    )
     .filter((object) => object?.metadata?.name !== undefined)
     .map(({ kind, metadata }) => keyOf(kind, metadata.namespace ?? "default", metadata.name));
 }

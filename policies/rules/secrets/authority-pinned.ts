@@ -1,4 +1,4 @@
-import { parseDocument } from "yaml";
+import { yaml } from "../../../components/yaml";
 import { always, type ResourceRule } from "../../rule";
 
 export const rule: ResourceRule = {
@@ -16,7 +16,7 @@ export const rule: ResourceRule = {
     if (typeof text !== "string") return [];
     // Of a path nothing is read: the file has to answer for itself.
     const clusters: { readonly name?: string; readonly cluster?: object }[] =
-      parseDocument(text).toJS()?.clusters ?? [];
+      yaml().parseDocument(text).toJS()?.clusters ?? [];
     return clusters
       .filter(({ cluster = {} }) => !("certificate-authority-data" in cluster || "certificate-authority" in cluster))
       .map(({ name }) => ({ path: "kubeconfig", reason: `the cluster ${name} has no authority` }));

@@ -48,9 +48,18 @@ async function renewNode(cluster: Cluster, key: string, progress: Progress): Pro
     await forgetNode(cluster, hostname);
     await install(cluster, key);
   }
+  // One that went to install and waits again lost its power on the way: its disk is as empty as before.
+  let went = false;
   await cluster.wait(`${key} answers with its configuration`, cluster.readySeconds, async () => {
-    const runs = generationOf(await talos.configuration(address, signal));
-    return runs >= (node.generation ?? 1) ? { done: runs } : { missing: "it runs an older one" };
+    try {
+      const runs = generationOf(await talos.configuration(address, signal));
+      return runs >= (node.generation ?? 1) ? { done: runs } : { missing: "it runs an older one" };
+    } catch (error) {
+      const kind = error instanceof TalosError ? error.kind : undefined;
+      if (kind === "maintenance" && went) await install(cluster, key);
+      went = kind === "unreachable";
+      throw error;
+    }
   });
   cluster.installed.add(address);
   if (type === "controlplane") await etcdGate(cluster, `with the new ${key}`, { leaving });

@@ -1,5 +1,5 @@
 /** What is done to a node on its way to another image, one function a step. */
-import { stringify } from "yaml";
+import { dump } from "js-yaml";
 import type { ReleaseStep } from "../../../components/talos/ClusterRelease";
 import { WaitTimeout } from "../../wait";
 import { Diagnosed } from "../diagnosed";
@@ -111,8 +111,8 @@ function installPatch(configuration: string, image: string): string {
     return (document as { readonly kind?: unknown } | null)?.kind === "UnattendedInstallConfig";
   });
   return unattended
-    ? stringify({ apiVersion: "v1alpha1", kind: "UnattendedInstallConfig", installer: { image } })
-    : stringify({ machine: { install: { image } } });
+    ? dump({ apiVersion: "v1alpha1", kind: "UnattendedInstallConfig", installer: { image } })
+    : dump({ machine: { install: { image } } });
 }
 
 /** An earlier run told the node to boot this image, and it is back on the old one: said once, then tried again. */

@@ -21,11 +21,8 @@ import (
 	"plinth.dev/lab/rig/internal/spec"
 )
 
-const (
-	linkName = "eth0"
-	// systemPartitions is what boot, state and meta partitions take of a system disk.
-	systemPartitions = 4 << 30
-)
+// systemPartitions is what boot, state and meta partitions take of a system disk.
+const systemPartitions = 4 << 30
 
 // hardwareOf is what the machine consists of.
 func hardwareOf(s *machine.Session) []meta.ResourceWithRD {
@@ -64,15 +61,15 @@ func networkOf(s *machine.Session) []meta.ResourceWithRD {
 	// The rig file was checked: the address is well formed.
 	mac, _ := net.ParseMAC(s.Spec.MAC)
 
-	link := network.NewLinkStatus(network.NamespaceName, linkName)
+	link := network.NewLinkStatus(network.NamespaceName, spec.LinkName)
 	*link.TypedSpec() = network.LinkStatusSpec{
 		Index: 2, Type: nethelpers.LinkEther, MTU: 1500, LinkState: true, SpeedMegabits: 1000, OperationalState: nethelpers.OperStateUp,
 		HardwareAddr: nethelpers.HardwareAddr(mac), PermanentAddr: nethelpers.HardwareAddr(mac), Driver: "virtio_net", Duplex: nethelpers.Full,
 	}
 
-	address := network.NewAddressStatus(network.NamespaceName, linkName+"/"+s.Spec.Address)
+	address := network.NewAddressStatus(network.NamespaceName, spec.LinkName+"/"+s.Spec.Address)
 	*address.TypedSpec() = network.AddressStatusSpec{
-		Address: netip.PrefixFrom(s.Address, 24), LinkIndex: 2, LinkName: linkName, Family: nethelpers.FamilyInet4,
+		Address: netip.PrefixFrom(s.Address, 24), LinkIndex: 2, LinkName: spec.LinkName, Family: nethelpers.FamilyInet4,
 	}
 
 	hostname := network.NewHostnameStatus(network.NamespaceName, network.HostnameID)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plinth.dev/lab/rig/internal/netboot"
+	"plinth.dev/lab/rig/internal/spec"
 )
 
 // nextTry is how long firmware without anything to boot waits before it begins anew.
@@ -61,6 +62,10 @@ func (s *Session) bootImage(image netboot.Result) (bool, error) {
 	match := kernelURL.FindStringSubmatch(image.Kernel)
 	if match == nil || match[2] != s.Spec.Arch {
 		return s.stuck(StageFailed, "%s is no Talos kernel for %s", image.Kernel, s.Spec.Arch)
+	}
+
+	if err := image.CheckNetwork(s.Spec.Address, s.Spec.MAC, spec.LinkName); err != nil {
+		return s.stuck(StageFailed, "%v", err)
 	}
 
 	if config, given := image.Arg("talos.config"); given {

@@ -30,6 +30,9 @@ type Rig struct {
 	Machines    []Machine `json:"machines"`
 }
 
+// LinkName is the one link a machine has.
+const LinkName = "eth0"
+
 // Machine is the hardware of one machine and the system it was first started from.
 type Machine struct {
 	Name      string `json:"name"`

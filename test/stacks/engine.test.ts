@@ -1,0 +1,68 @@
+/** Stacks that plinth comes with, previewed by the real engine without any credential: records answer for vendors. */
+import { spawn } from "node:child_process";
+import { copyFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { ensureTools } from "../../lab/build/tools";
+import { installPlugins } from "../../lab/engine/plugins";
+import { Ticker } from "../../lab/ticker";
+import { type Ended, engineBinary, Project, Running } from "../support/engine";
+import { ROOT } from "../support/site";
+
+jest.setTimeout(300_000);
+
+const RECORDED = path.join(ROOT, "stacks/recorded");
+
+const ticker = new Ticker();
+let project: Project;
+let talosctl = "";
+
+beforeAll(async () => {
+  project = new Project(await engineBinary(), path.join(ROOT, "provider", "bin"));
+  const tools = await ensureTools(ticker);
+  installPlugins(project.env.PULUMI_HOME ?? "", tools);
+  talosctl = tools.talosctl?.path ?? "";
+});
+afterAll(() => {
+  project.remove();
+  ticker.close();
+});
+
+function preview(stack: string, more: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  copyFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), path.join(project.dir, `Pulumi.${stack}.yaml`));
+  const env = { ...project.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
+  const job = JSON.stringify({ stack, dir: project.dir, env });
+  const secrets = ["LATITUDESH_BEARER", "PLINTH_NETBOX_TOKEN", "PLINTH_BOOT_TOKEN", "PLINTH_BOOT_KEY"];
+  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
+  const host = spawn(process.execPath, [path.join(__dirname, "fixture", "host.cjs"), job], {
+    env: { ...bare, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return new Running(host).ended;
+}
+
+test("edge: addresses from NetBox, a permission to install for each board that NetBox knows", async () => {
+  const { result, output } = await preview("edge");
+  if (result === undefined) throw new Error(output);
+  expect(result["create plinth:address:Pool"]).toEqual(["site-pool-nodes"]);
+  expect(result["create plinth:boot:Intent"]).toEqual(["site-boot-pi-1", "site-boot-pi-2", "site-boot-pi-3"]);
+  expect(result["create plinth:talos:ClusterRelease"]).toEqual(["site-release"]);
+  expect(Object.keys(result).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+  expect(output).toContain("network.vip, pi-1, pi-2, pi-3: next free, not reserved: 10.30.0.10");
+});
+
+test("latitude: four orders and their network", async () => {
+  const { result, output } = await preview("latitude");
+  if (result === undefined) throw new Error(output);
+  expect(result["create plinth:latitude:Server"]).toHaveLength(4);
+  expect(result["create plinth:latitude:VirtualNetwork"]).toHaveLength(1);
+  expect(Object.keys(result).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+});
+
+test("what is not in the record fails the preview, with its date", async () => {
+  const other = path.join(ROOT, "test/stacks/fixture/recorded");
+  expect(readdirSync(other)).toEqual(["netbox.yaml"]);
+  const { code, output } = await preview("edge", { PLINTH_RECORDED: other });
+  expect(code).toBe(1);
+  expect(output).toMatch(/GET \/api\/\S+ .*is not in .*netbox\.yaml \(record it there, or unset PLINTH_RECORDED/);
+  expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
+});
