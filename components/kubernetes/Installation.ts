@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartMirror, chartPin, versions } from "../release/versions";
-import { Keep } from "../secrets/Keep";
+import { aroundKeep, Keep } from "../secrets/Keep";
 import { bundledChart, bundledManifest } from "./bundle";
 import { Chart, chartMirror } from "./Chart";
 import { type BundledChart, CrdBundle } from "./CrdBundle";
@@ -40,7 +40,7 @@ export class Installation extends pulumi.ComponentResource {
   readonly gate: Gate;
 
   constructor(name: string, service: PlatformService, args: InstallationArgs, opts?: pulumi.ComponentResourceOptions) {
-    super(service.type, name, factsOf(service), opts);
+    super(service.type, name, factsOf(service), aroundKeep(opts));
     const { kubeconfig } = args;
     const mirror = args.mirror ?? chartMirror();
     const ends = opts?.deletedWith === undefined ? {} : { deletedWith: opts.deletedWith };

@@ -3,7 +3,7 @@ import { chartMirror } from "../kubernetes/Chart";
 import { CrdBundle } from "../kubernetes/CrdBundle";
 import { bundledCharts, Installation } from "../kubernetes/Installation";
 import { dependenciesOf } from "../kubernetes/phase";
-import { Keep, mergedKeep } from "../secrets/Keep";
+import { aroundKeep, Keep, mergedKeep } from "../secrets/Keep";
 import type { PlatformPlan } from "./plan";
 
 /** Inputs of {@link Platform}. */
@@ -31,7 +31,7 @@ export class Platform extends pulumi.ComponentResource {
 
   constructor(name: string, args: PlatformArgs, opts?: pulumi.ComponentResourceOptions) {
     const { plan, kubeconfig, kubernetesVersion, secret } = args;
-    super(Platform.__pulumiType, name, { profile: plan.profile, services: plan.services.length }, opts);
+    super(Platform.__pulumiType, name, { profile: plan.profile, services: plan.services.length }, aroundKeep(opts));
     const ends = opts?.deletedWith === undefined ? {} : { deletedWith: opts.deletedWith };
     const before = pulumi.output(opts?.dependsOn ?? []).apply((all) => [all].flat());
     // A folder of archives means that nothing else can be reached.

@@ -95,6 +95,15 @@ export class Keep extends pulumi.ComponentResource {
   }
 }
 
+/**
+ * Options of a component that has a keep: a destroy leaves what is protected, and with it everything that the components
+ * around it depend on. So those depend on nothing themselves; what else is in them does.
+ */
+export function aroundKeep(opts: pulumi.ComponentResourceOptions = {}): pulumi.ComponentResourceOptions {
+  const { dependsOn, deletedWith, ...rest } = opts;
+  return rest;
+}
+
 /** Reads a secret of the stack that holds several texts. A message never shows any of them. */
 export function parseTexts(name: string, text: string): Record<string, string> {
   let parsed: unknown;

@@ -4,6 +4,7 @@ import { Instance } from "../../lab/instance/instance";
 import { readIngredients } from "../../lab/status/ingredients";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
+import { ask, lookUp, seal } from "../support/reached";
 
 /**
  * The standard platform in one lab: brought up from nothing, changed, an upgrade of it failed and mended, and destroyed.
@@ -14,6 +15,8 @@ jest.setTimeout(900_000);
 const NAME = "test-platform";
 const instance = new Instance(NAME);
 const site = new StackFile("lab-platform");
+/** What the site file exposes. */
+const HOST = "dns.lab.example.org";
 
 interface Release {
   readonly name: string;
@@ -33,6 +36,56 @@ async function kubectl(...args: string[]): Promise<string> {
 
 async function get(...args: string[]) {
   return JSON.parse(await kubectl("get", ...args, "-o", "json"));
+}
+
+function create(object: object): void {
+  execFileSync(
+    readIngredients(instance)?.tools.kubectl?.path ?? "",
+    ["--kubeconfig", instance.kubeconfig, "create", "-f", "-"],
+    { input: JSON.stringify(object), stdio: ["pipe", "ignore", "pipe"] },
+  );
+}
+
+/** A text of a Secret. */
+async function text(name: string, namespace: string, key: string): Promise<string> {
+  return Buffer.from((await get("secret", name, "-n", namespace)).data[key], "base64").toString();
+}
+
+/** The address that a Service got. */
+async function address(name: string, namespace: string): Promise<string> {
+  return (await get("service", name, "-n", namespace)).status.loadBalancer.ingress[0].ip;
+}
+
+/** The zone as PowerDNS shows it through the ingress, and so through everything that is between. */
+async function zone({ key, ca }: { readonly key?: string; readonly ca?: string } = {}) {
+  const { status, body } = await ask(await address("ingress-nginx-controller", "ingress-nginx"), HOST, {
+    path: "/api/v1/servers/localhost/zones/lab.example.org",
+    ca: ca ?? (await text("ca-own", "cert-manager", "tls.crt")),
+    headers: { "X-API-Key": key ?? (await text("powerdns-api-key", "powerdns", "key")) },
+  });
+  const { rrsets }: { rrsets: { name: string; type: string; records: { content: string }[] }[] } =
+    status === 200 ? JSON.parse(body) : { rrsets: [] };
+  const records = Object.fromEntries(
+    rrsets.map(({ name, type, records }) => [`${name} ${type}`, records.map(({ content }) => content)]),
+  );
+  return { status, records };
+}
+
+/** Waits until something is seen; external-dns and Reloader come when they come. */
+async function eventually<T>(look: () => Promise<T>, seen: (found: T) => boolean): Promise<T> {
+  for (const end = Date.now() + 90_000; ; await new Promise((resolve) => setTimeout(resolve, 1000))) {
+    const found = await look().catch((error: unknown) => error as Error);
+    if (!(found instanceof Error) && seen(found)) return found;
+    if (Date.now() > end) throw found instanceof Error ? found : new Error(`still ${JSON.stringify(found)}`);
+  }
+}
+
+/** Everything that an update touches, as `Release x`. */
+async function updated(): Promise<readonly string[]> {
+  const { code, stderr } = await lab(NAME, ["up"]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const lines = stderr.matchAll(/^ {2}(?:updated|created|replaced|deleted) (\S+) (\S+)/gm);
+  return [...lines].map(([, type, name]) => `${type} ${name}`);
 }
 
 /** What the API server says to an object that is not to be admitted. */
@@ -79,10 +132,12 @@ afterAll(async () => {
 describe("the standard platform in a lab", () => {
   it("comes up from nothing behind its gates", async () => {
     const out = await mustLab(NAME, "up", "--site", site.path);
-    expect(out).toMatch(/charts: +real, out of Go modules: cilium .*metallb .*; stood in for: ingress-nginx/);
+    expect(out).toMatch(
+      /charts: +real, out of Go modules: cilium .*metallb .*sealed-secrets .*cert-manager .*; stood in for: ingress-nginx .*local-path-provisioner .*reloader .*external-dns/,
+    );
     expect(out).toMatch(/metallb-controller \(1 of 1 pods ready\)/);
     expect(Object.values(await releases()).map(({ revision, status }) => `${revision} ${status}`)).toEqual(
-      Array(3).fill("1 deployed"),
+      Array(8).fill("1 deployed"),
     );
     const status: LabStatus = JSON.parse(await mustLab(NAME, "status", "--json"));
     expect(status.nodes?.map(({ ready }) => ready)).toEqual([true, true, true]);
@@ -115,16 +170,76 @@ describe("the standard platform in a lab", () => {
       /strict decoding error|unknown field|Required/,
     );
 
-    execFileSync(
-      readIngredients(instance)?.tools.kubectl?.path ?? "",
-      ["--kubeconfig", instance.kubeconfig, "create", "-f", "-"],
-      {
-        input: JSON.stringify(ingress("first")),
-      },
-    );
+    create(ingress("first"));
     expect(await refusal(ingress("second"))).toMatch(/host "shop.lab.example.org" and path "\/" is already defined/);
     await kubectl("wait", "ingress/first", "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=60s");
     await kubectl("delete", "ingress", "first");
+  });
+
+  it("serves HTTPS for what one line of the site file exposes, by a certificate of the site's own authority", async () => {
+    const { hosts, secretName } = (await get("ingress", "dns", "-n", "powerdns")).spec.tls[0];
+    expect([hosts, secretName]).toEqual([["dns.lab.example.org"], "dns-tls"]);
+    // What external-dns has written for this very host, into the zone that PowerDNS was told of.
+    const ingress = await address("ingress-nginx-controller", "ingress-nginx");
+    const { status, records } = await eventually(zone, (found) => `${HOST}. A` in found.records);
+    expect(status).toBe(200);
+    expect(records).toMatchObject({ "lab.example.org. NS": ["ns1.lab.example.org."], [`${HOST}. A`]: [ingress] });
+    expect((await zone({ key: "wrong" })).status).toBe(401);
+    await expect(zone({ ca: await text("metallb-webhook-cert", "metallb-system", "ca.crt") })).rejects.toThrow(
+      /certificate/,
+    );
+    expect(await ask(ingress, HOST, { path: "/a?b=c" })).toMatchObject({
+      status: 308,
+      location: `https://${HOST}/a?b=c`,
+    });
+    expect(await ask(ingress, "shop.lab.example.org", { path: "/" })).toMatchObject({ status: 404 });
+  });
+
+  it("answers for its zone by DNS, at the address that the site file gives it", async () => {
+    const server = await address("powerdns", "powerdns");
+    expect(server).toMatch(/\.201$/);
+    expect(await lookUp(server, HOST)).toEqual([await address("ingress-nginx-controller", "ingress-nginx")]);
+    expect(await lookUp(server, "nobody.lab.example.org")).toEqual("NXDOMAIN");
+  });
+
+  it("opens what was sealed for its key, and only where it was sealed for", async () => {
+    const certificate = await kubectl(
+      ...[
+        "get",
+        "--raw",
+        "/api/v1/namespaces/kube-system/services/http:sealed-secrets-controller:http/proxy/v1/cert.pem",
+      ],
+    );
+    const sealed = (name: string) => ({
+      apiVersion: "bitnami.com/v1alpha1",
+      kind: "SealedSecret",
+      metadata: { name, namespace: "default" },
+      spec: { encryptedData: { word: seal(certificate, "default/shop", "plugh") }, template: { type: "Opaque" } },
+    });
+    create(sealed("shop"));
+    create(sealed("stolen"));
+    for (const [name, state] of Object.entries({ shop: "True", stolen: "False" })) {
+      await kubectl(
+        ...["wait", `sealedsecret/${name}`, `--for=jsonpath={.status.conditions[0].status}=${state}`, "--timeout=60s"],
+      );
+    }
+    expect(await text("shop", "default", "word")).toBe("plugh");
+    await kubectl("delete", "sealedsecret", "shop", "stolen");
+  });
+
+  it("restarts what reads a file that has changed, and leaves the rest alone", async () => {
+    const before = await releases();
+    site.edit((file) => {
+      const [zone] = Object.values<{ nameservers: Record<string, string> }>(file.platform.powerdns.zones);
+      if (zone) zone.nameservers["ns2.lab.example.org"] = "127.77.0.202";
+    });
+    expect(await updated()).toEqual(["ConfigMap site-platform-powerdns-config", "Gate site-platform-powerdns-exit"]);
+    expect(await releases()).toEqual(before);
+    const { records } = await eventually(zone, (found) => found.records["lab.example.org. NS"]?.length === 2);
+    expect(records["lab.example.org. NS"]).toEqual(["ns1.lab.example.org.", "ns2.lab.example.org."]);
+    // What was written into the zone before is still there.
+    expect(records).toHaveProperty([`${HOST}. A`]);
+    await mustLab(NAME, "preview", "--expect-no-changes");
   });
 
   it("has nothing to change the second time", async () => {
@@ -137,13 +252,9 @@ describe("the standard platform in a lab", () => {
     site.edit((file) => {
       file.platform["ingress-nginx"].values = { controller: { config: { "use-gzip": "true" } } };
     });
-    const { code, stderr } = await lab(NAME, ["up"]);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    const updated = [...stderr.matchAll(/^ {2}(?:updated|created|replaced|deleted) (\S+) (\S+)/gm)].map(
-      ([, type, name]) => `${type} ${name}`,
-    );
-    expect(updated.filter((line) => !line.includes("ingress-nginx"))).toEqual([]);
-    expect(updated.filter((line) => line.startsWith("Release"))).toHaveLength(1);
+    const touched = await updated();
+    expect(touched.filter((line) => !line.includes("ingress-nginx"))).toEqual([]);
+    expect(touched.filter((line) => line.startsWith("Release"))).toHaveLength(1);
     expect(await releases()).toEqual({ ...before, "ingress-nginx": { revision: "2", status: "deployed" } });
     const { data } = await get("configmap", "ingress-nginx-controller", "-n", "ingress-nginx");
     expect(data).toEqual({ "use-gzip": "true" });
@@ -188,12 +299,18 @@ describe("the standard platform in a lab", () => {
     );
     const unknown = await lab(NAME, ["fault", "controller/nobody", "crash"]);
     expect(unknown.code).toBe(1);
-    expect(unknown.stderr).toContain("name one of controller/cilium-agent");
+    expect(unknown.stderr).toMatch(/name one of .*controller\/cilium-agent/);
   });
 
   it("is gone after a destroy", async () => {
     await mustLab(NAME, "destroy");
+    // Of the platform only its keep stays, and of the cluster what would make it again as it was.
     const left = (readState(instance)?.resources ?? []).map(({ type }) => type);
-    expect(left.filter((type) => /kubernetes|platform/.test(type))).toEqual([]);
+    expect(left.filter((type) => /kubernetes|plinth:(?!site:Site)/.test(type)).sort()).toEqual([
+      "plinth:platform:Platform",
+      "plinth:secrets:Keep",
+      "plinth:talos:TalosCluster",
+    ]);
+    expect(left.filter((type) => /random|tls/.test(type)).length).toBeGreaterThan(0);
   });
 });

@@ -137,6 +137,12 @@ describe("a part with Secrets", () => {
     );
   });
 
+  test("keeps nothing else back when all is destroyed: what is around it depends on nothing", async () => {
+    const resources = await graph(section);
+    for (const name of ["p", "p-keep"])
+      expect(byName(resources, name)).toMatchObject({ dependsOn: [], deletedWith: "" });
+  });
+
   test("leaves out what the stack may have and has not", async () => {
     const names = (await graph(section)).map(({ name }) => name);
     expect(names).not.toContain("p-vault-unseal");

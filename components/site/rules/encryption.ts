@@ -1,8 +1,9 @@
 import type { Problem } from "../../problem";
 import { type Encryption, encryptionProblems } from "../../talos/config/encryption";
 import { CONTRACTS } from "../../talos/releases";
+import { encryption } from "../area/cluster";
 import { nodeEncryption } from "../encryption";
-import { type EncryptionSpec, encryption } from "../spec";
+import type { EncryptionSpec } from "../spec";
 import type { Draft } from "./draft";
 
 /** Fields of a key, and the kind of key each belongs to. */

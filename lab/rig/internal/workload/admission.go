@@ -18,23 +18,26 @@ const maxReview = 8 << 20
 // judge says why an object must not be admitted; nil admits it.
 type judge func(ctx context.Context, review *admissionv1.AdmissionRequest) error
 
-// beside runs follow beside serve and does not return before it has ended, too.
-func beside(ctx context.Context, follow func(context.Context), serve func(context.Context) error) error {
+// together runs works side by side until the first one ends. It waits for the others, and returns what that one came to.
+func together(ctx context.Context, works ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	following := make(chan struct{})
+	defer cancel()
 
-	go func() {
-		defer close(following)
+	ended := make(chan error, len(works))
 
-		follow(ctx)
-	}()
+	for _, work := range works {
+		go func() { ended <- work(ctx) }()
+	}
 
-	defer func() {
-		cancel()
-		<-following
-	}()
+	first := <-ended
 
-	return serve(ctx)
+	cancel()
+
+	for range works[1:] {
+		<-ended
+	}
+
+	return first
 }
 
 // serveTLS serves a handler on a port of the pod until ctx ends; the pod is ready once it listens.
@@ -60,6 +63,27 @@ func (p *Pod) serveTLS(ctx context.Context, port int32, pair certificates, handl
 	p.Ready()
 
 	if err = server.ServeTLS(socket, "", ""); errors.Is(err, http.ErrServerClosed) {
+		return ctx.Err()
+	}
+
+	return err
+}
+
+// serveHTTP serves a handler on a port of the pod until ctx ends; the pod is ready once it listens.
+func (p *Pod) serveHTTP(ctx context.Context, port int32, handler http.Handler) error {
+	socket, err := p.Listen(port)
+	if err != nil {
+		return err
+	}
+
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+
+	p.Ready()
+
+	if err = server.Serve(socket); errors.Is(err, http.ErrServerClosed) {
 		return ctx.Err()
 	}
 

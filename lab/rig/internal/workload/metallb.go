@@ -38,9 +38,8 @@ func metallbController(ctx context.Context, pod *Pod) error {
 
 	if pod.Flag("webhook-mode") == "disabled" {
 		pod.Ready()
-		m.follow(ctx)
 
-		return ctx.Err()
+		return m.follow(ctx)
 	}
 
 	pair, err := m.certificates(ctx)
@@ -57,7 +56,7 @@ func metallbController(ctx context.Context, pod *Pod) error {
 
 	mux.Handle("/convert", http.HandlerFunc(convert))
 
-	return beside(ctx, m.follow, func(ctx context.Context) error {
+	return together(ctx, m.follow, func(ctx context.Context) error {
 		return pod.serveTLS(ctx, pod.Port("webhook-server", 9443), pair, mux)
 	})
 }
@@ -157,8 +156,10 @@ func (m *metallb) trustInConversion(ctx context.Context, authority []byte) error
 	})
 }
 
-func (m *metallb) follow(ctx context.Context) {
+func (m *metallb) follow(ctx context.Context) error {
 	m.pod.Follow(ctx, m.assign, Watched{addressPools, m.pod.Namespace}, Watched{services, ""})
+
+	return ctx.Err()
 }
 
 // judgePool refuses pools in another namespace and addresses that are none or that another pool has.

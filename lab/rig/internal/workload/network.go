@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
@@ -60,6 +62,10 @@ func (n *Network) Dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, err
 	}
 
+	if host, err = n.resolve(ctx, host); err != nil {
+		return nil, err
+	}
+
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return nil, err
@@ -85,6 +91,31 @@ func (n *Network) Dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 
 	return nil, fmt.Errorf("%s: %w", address, errNoRoute)
+}
+
+// resolve is the address behind a name as the cluster's DNS has it: service.namespace, with or without what follows.
+func (n *Network) resolve(ctx context.Context, host string) (string, error) {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host, nil
+	}
+
+	name, rest, _ := strings.Cut(host, ".")
+	namespace, rest, _ := strings.Cut(rest, ".")
+
+	if namespace == "" || rest != "" && rest != "svc" && rest != "svc.cluster.local" {
+		return "", fmt.Errorf("lookup %s: no such host", host)
+	}
+
+	service, err := n.client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("lookup %s: no such host", host)
+	}
+
+	if err != nil {
+		return "", err
+	}
+
+	return service.Spec.ClusterIP, nil
 }
 
 // endpoints are the ready endpoints of the Service that has an address.

@@ -72,16 +72,16 @@ func patchWebhook(ctx context.Context, pod *Pod, authority []byte) error {
 	return err
 }
 
-// ingressController serves the webhook of ingress-nginx and keeps the address of its Ingresses. What it
-// would do to packets there is not.
+// ingressController serves the webhook of ingress-nginx, keeps the address of its Ingresses, and answers their requests.
 func ingressController(ctx context.Context, pod *Pod) error {
 	controller := &ingress{pod: pod, class: pod.Flag("ingress-class"), controller: pod.Flag("controller-class")}
 
+	serve := (&proxy{ingress: controller}).serve
+
 	if pod.Flag("validating-webhook") == "" {
 		pod.Ready()
-		controller.follow(ctx)
 
-		return ctx.Err()
+		return together(ctx, controller.follow, serve)
 	}
 
 	pair, err := controller.certificates(ctx)
@@ -92,7 +92,7 @@ func ingressController(ctx context.Context, pod *Pod) error {
 	mux := http.NewServeMux()
 	mux.Handle("/networking/v1/ingresses", admit(controller.judge))
 
-	return beside(ctx, controller.follow, func(ctx context.Context) error {
+	return together(ctx, controller.follow, serve, func(ctx context.Context) error {
 		return pod.serveTLS(ctx, pod.Port("webhook", 8443), pair, mux)
 	})
 }
@@ -120,8 +120,10 @@ func (i *ingress) certificates(ctx context.Context) (pair certificates, err erro
 	return pair, nil
 }
 
-func (i *ingress) follow(ctx context.Context) {
+func (i *ingress) follow(ctx context.Context) error {
 	i.pod.Follow(ctx, i.publish, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""}, Watched{services, ""})
+
+	return ctx.Err()
 }
 
 // publish writes the address of the controller's Service into every Ingress of its class.

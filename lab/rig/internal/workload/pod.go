@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +16,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 )
+
+const requestTimeout = 30 * time.Second
 
 // Pod is what a program sees of the pod it runs in.
 type Pod struct {
@@ -39,6 +43,19 @@ func (p *Pod) Listen(port int32) (net.Listener, error) {
 	p.opened(port)
 
 	return p.runtime.network.Listen(p.Status.PodIP, port)
+}
+
+// Dial reaches an address of the cluster.
+func (p *Pod) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return p.runtime.network.Dial(ctx, address)
+}
+
+// HTTP is a client that reaches the inside of the cluster.
+func (p *Pod) HTTP() *http.Client {
+	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+		DialContext:       func(ctx context.Context, _, address string) (net.Conn, error) { return p.Dial(ctx, address) },
+		DisableKeepAlives: true,
+	}}
 }
 
 // Material is the folder or file that the lab has of the program's software; empty without one.
@@ -144,6 +161,10 @@ func (p *Pod) field(path string) string {
 func (p *Pod) File(ctx context.Context, path string) ([]byte, bool, error) {
 	for _, mount := range p.Container.VolumeMounts {
 		key, below := strings.CutPrefix(path, strings.TrimRight(mount.MountPath, "/")+"/")
+		if mount.SubPath != "" && path == mount.MountPath {
+			key, below = mount.SubPath, true
+		}
+
 		if !below {
 			continue
 		}

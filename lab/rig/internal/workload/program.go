@@ -49,8 +49,32 @@ var Programs = []*Program{
 		Does: "gives addresses to Services, serves the webhook",
 	},
 	{
+		Name: "metallb-speaker", Image: "metallb/speaker", Run: metallbSpeaker,
+		Does: "opens the TCP ports of those addresses on this computer",
+	},
+	{
 		Name: "ingress-nginx-controller", Image: "ingress-nginx/controller", Run: ingressController,
-		Does: "serves the webhook, writes the address into Ingresses",
+		Does: "serves the webhook, writes the address into Ingresses, answers their requests by HTTP and HTTPS",
+	},
+	{
+		Name: "local-path-provisioner", Image: "rancher/local-path-provisioner", Run: localPathProvisioner,
+		Does: "makes and removes volumes of machines, without folders",
+	},
+	{
+		Name: "sealed-secrets-controller", Image: "bitnami/sealed-secrets-controller", Run: sealedSecretsController,
+		Does: "opens SealedSecrets, hands out the certificate to seal for",
+	},
+	{
+		Name: "reloader", Image: "stakater/reloader", Run: reloader,
+		Does: "restarts workloads whose Secrets and ConfigMaps change",
+	},
+	{
+		Name: "powerdns", Image: "powerdns/pdns-auth-51", Run: powerDNS,
+		Does: "answers for its zones by DNS over TCP, serves its API",
+	},
+	{
+		Name: "external-dns", Image: "external-dns/external-dns", Run: externalDNS,
+		Does: "keeps records in PowerDNS for Ingresses and Services",
 	},
 	{
 		Name: "kube-webhook-certgen", Image: "ingress-nginx/kube-webhook-certgen", Run: webhookCertgen,

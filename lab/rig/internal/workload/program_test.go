@@ -19,7 +19,8 @@ func TestImagesAreKnownWhereverTheyComeFrom(t *testing.T) {
 		"quay.io/cilium/cilium:v1.20.2":                                         "cilium-agent",
 		"quay.io/cilium/operator-generic":                                       "cilium-operator",
 		"quay.io/cilium/cilium-envoy:v1.37.6":                                   "",
-		"quay.io/metallb/speaker:v0.16.2":                                       "",
+		"quay.io/metallb/speaker:v0.16.2":                                       "metallb-speaker",
+		"quay.io/metallb/frr-k8s:v0.0.27":                                       "",
 		"example.org/notmetallb/controller:v1":                                  "",
 	} {
 		program := ProgramFor(image)

@@ -32,6 +32,8 @@ type Runtime struct {
 	mu        sync.Mutex
 	instances map[types.UID]*instance
 	faults    map[string]Fault
+	// kept is what programs have on volumes.
+	kept map[types.UID]any
 }
 
 // NewRuntime prepares a runtime; config is an administrator's.
@@ -43,7 +45,7 @@ func NewRuntime(config *rest.Config, materials func(program string) string, log 
 
 	return &Runtime{
 		config: config, admin: client, network: newNetwork(client), log: log, materials: materials,
-		instances: map[types.UID]*instance{}, faults: map[string]Fault{},
+		instances: map[types.UID]*instance{}, faults: map[string]Fault{}, kept: map[types.UID]any{},
 	}, nil
 }
 
