@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PulumiFn } from "@pulumi/pulumi/automation";
 import { packageRoot } from "../components/discovery";
+import { packFolder } from "../lab/engine/run";
 
 /** How many resources the policy pack is measured on. */
 export const POLICY_RESOURCES = 500;
@@ -19,6 +20,34 @@ export function echoingKubernetes(work: string): string {
     mode: 0o755,
   });
   return folder;
+}
+
+/** Folders of packs without a rule: one on plinth's server, one on the official SDK's. */
+export function emptyPacks(work: string): { readonly "no-rules": string; readonly "no-rules-sdk": string } {
+  const pack = (name: string, program: string) => {
+    const folder = path.join(work, name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, "PulumiPolicy.yaml"), readFileSync(path.join(packFolder, "PulumiPolicy.yaml")));
+    writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name, version: "1.0.0", main: "index.js" }));
+    writeFileSync(path.join(folder, "index.js"), program);
+    return folder;
+  };
+  const analyzer = JSON.stringify(path.join(packageRoot, "dist/policies/serve/analyzer.js"));
+  const identity = JSON.stringify({ name: "no-rules", version: "1.0.0", description: "" });
+  return {
+    "no-rules": pack(
+      "no-rules",
+      `const { Analyzer } = require(${analyzer});
+void new Analyzer(${identity}, []).listen().then(({ port }) => console.log(port));
+`,
+    ),
+    "no-rules-sdk": pack(
+      "no-rules-sdk",
+      `const { PolicyPack } = require(${JSON.stringify(require.resolve("@pulumi/policy"))});
+new PolicyPack("no-rules-sdk", { policies: [] });
+`,
+    ),
+  };
 }
 
 /**

@@ -12,16 +12,16 @@ import { installPlugins, pulumiHome } from "../lab/engine/plugins";
 import { packFolder } from "../lab/engine/run";
 import { Instance } from "../lab/instance/instance";
 import { prepare } from "../lab/instance/prepare";
-import { seconds, Ticker } from "../lab/ticker";
+import { Ticker } from "../lab/ticker";
 import { measureAddresses } from "./address";
 import { measureBoot } from "./boot";
-import { echoingKubernetes, POLICY_RESOURCES, platformProgram } from "./policies";
-import { median, type Row, round } from "./row";
+import { compare, compareAll } from "./compare";
+import { echoingKubernetes, emptyPacks, POLICY_RESOURCES, platformProgram } from "./policies";
+import type { Row } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
 import { siteOf } from "./site";
 
 const SIZES = [5, 50, 200];
-const ROUNDS = 5;
 
 /**
  * Measures what plinth costs on top of the engine: sites of several sizes against a bare program with as many resources,
@@ -108,17 +108,25 @@ async function measureSite(machines: number, tools: Tools, work: string, ticker:
 
 /**
  * A preview of a platform in a running lab with the policy pack, against the same preview without it; and the same on a
- * provider that only echoes, where every call that the engine makes to a pack, even an empty one, counts the most.
+ * provider that only echoes, where every call that the engine makes to a pack counts the most. There packs without a single
+ * rule run as well, on plinth's server and on the official SDK's: what the engine asks of any pack.
  */
 async function measurePolicies(tools: Tools, work: string, ticker: Ticker): Promise<Row[]> {
   const analyzers = [{ name: "policy-nodejs", path: path.join(packageRoot, "policies/bin") }];
-  const pair = async (where: string, stack: Stack) =>
-    compare(
-      `${POLICY_RESOURCES} resources ${where} under the policy pack`,
-      () => stack.preview({ policyPacks: [packFolder] }),
-      () => stack.preview(),
-      ticker,
-    );
+  const under = (where: string, stack: Stack, packs: Readonly<Record<string, string>>) => {
+    const works = Object.entries(packs).map(([name, folder]) => [name, () => stack.preview({ policyPacks: [folder] })]);
+    const what = `${POLICY_RESOURCES} resources ${where} under a policy pack`;
+    return compareAll(what, Object.fromEntries(works), () => stack.preview(), ticker);
+  };
+  const rows = (name: string, found: Awaited<ReturnType<typeof under>>): Row[] =>
+    Object.entries(found).flatMap(([pack, { time, cpu }]) => [
+      { name: `policies/${POLICY_RESOURCES}/${name}/${pack}`, unit: "s", ...time },
+      { name: `policies/${POLICY_RESOURCES}/${name}/${pack}/cpu`, unit: "s", ...cpu },
+    ]);
+  const plugins = { providers: [{ name: "kubernetes", path: echoingKubernetes(work) }], analyzers };
+  const echo = await emptyStack(platformProgram(), plugins, tools, path.join(work, "policies-echo"));
+  const onEcho = rows("echo", await under("that echo", echo, { plinth: packFolder, ...emptyPacks(work) }));
+
   const stackFile = path.join(work, "site-policies.yaml");
   writeFileSync(stackFile, stringify({ config: { "plinth:site": siteOf(5, "127.99.0") } }));
   const lab = new Instance("bench-policies");
@@ -127,14 +135,8 @@ async function measurePolicies(tools: Tools, work: string, ticker: Ticker): Prom
     await up(lab, { ticker, signal, stackFile, env: FAST });
     const program = platformProgram(readFileSync(lab.kubeconfig, "utf8"));
     const folder = path.join(work, "policies");
-    const inLab = await pair("in the lab", await emptyStack(program, { analyzers }, tools, folder, pulumiHome(lab)));
-    const plugins = { providers: [{ name: "kubernetes", path: echoingKubernetes(work) }], analyzers };
-    const echo = await emptyStack(platformProgram(), plugins, tools, path.join(work, "policies-floor"));
-    const floor = await pair("that echo", echo);
-    return [
-      { name: `policies/${POLICY_RESOURCES}`, unit: "s", ...inLab },
-      { name: `policies/${POLICY_RESOURCES}/floor`, unit: "s", ...floor },
-    ];
+    const inLab = await emptyStack(program, { analyzers }, tools, folder, pulumiHome(lab));
+    return [...onEcho, ...rows("lab", await under("in the lab", inLab, { plinth: packFolder }))];
   } finally {
     await reset(lab, ticker);
   }
@@ -184,35 +186,6 @@ function commandRoot(pulumi: string, folder: string): string {
   mkdirSync(path.join(root, "bin"), { recursive: true });
   symlinkSync(pulumi, path.join(root, "bin", "pulumi"));
   return root;
-}
-
-/** Median time of `ours` and its ratio to `theirs`, run in turn after one warm-up of each. */
-async function compare(
-  what: string,
-  ours: () => Promise<unknown>,
-  theirs: () => Promise<unknown>,
-  ticker: Ticker,
-): Promise<{ value: number; ratio: number }> {
-  const times: { ours: number; theirs: number }[] = [];
-  await ticker.during(
-    () => `${what}: round ${times.length} of ${ROUNDS}`,
-    async () => {
-      for (let round = 0; round <= ROUNDS; round++) {
-        const measured = { ours: await timed(ours), theirs: await timed(theirs) };
-        if (round > 0) times.push(measured);
-      }
-    },
-  );
-  const value = median(times.map((time) => time.ours));
-  const ratio = median(times.map((time) => time.ours / time.theirs));
-  ticker.line(`${what}: ${seconds(value * 1000)}, ${ratio.toFixed(2)} of the bare engine`);
-  return { value: round(value), ratio: round(ratio) };
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = process.hrtime.bigint();
-  await work();
-  return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
 function print(rows: readonly Row[]): void {

@@ -129,6 +129,8 @@ export interface StackRule extends About {
 /** Looks at what an update would do. Runs on a preview's JSON. */
 export interface ChangeRule extends About {
   readonly kind: "change";
+  /** What plinth's own provider refuses of it at every preview and update, whether anybody checks or not. */
+  readonly provider: string;
   check(steps: readonly Step[], settings: Settings): readonly Finding[];
 }
 

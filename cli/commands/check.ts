@@ -116,9 +116,10 @@ function evidenceOf({ stack, dir, preview, state }: CheckOptions): Evidence {
 
 /** What the stack's charts render, where their archives are at hand. */
 async function chartsOf(evidence: Evidence): Promise<readonly RenderedChart[]> {
-  const archives = process.env.PLINTH_CHARTS_DIR;
+  const { PLINTH_CHARTS_DIR: archives, PLINTH_CHARTS_DIGESTS: packed } = process.env;
   if (archives === undefined) return [];
-  const places = { archives, cache: join(cacheRoot(), "charts") };
+  const digests = packed === undefined ? {} : JSON.parse(read(packed));
+  const places = { archives, digests, cache: join(cacheRoot(), "charts") };
   return renderCharts(stackAfter(evidence), places, new AbortController().signal);
 }
 

@@ -25,5 +25,6 @@ export function countUse({ nodes, pools, platform, provider }: SitePlan): Use {
 /** What the site file says its machines can be recognised by; what they truly are, the cluster knows. Pure. */
 export function declaredDevices({ nodes }: SitePlan): Devices {
   const wwids = nodes.flatMap(({ disk }) => ("wwid" in disk ? [disk.wwid] : []));
-  return { uuids: [], wwids };
+  const uuids = nodes.flatMap(({ boot }) => boot?.uuid ?? []);
+  return { uuids, wwids };
 }

@@ -23,6 +23,7 @@ export const MACHINE_TYPES = [
   "vultr:index/instance:Instance",
   "vultr:index/bareMetalServer:BareMetalServer",
   "latitudesh:index/server:Server",
+  "plinth:latitude:Server",
   "proxmoxve:VM/virtualMachine:VirtualMachine",
   "proxmoxve:index/virtualMachine:VirtualMachine",
 ];

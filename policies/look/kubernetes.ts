@@ -32,6 +32,13 @@ export function containers(resource: Resource): readonly { readonly container: L
   );
 }
 
+/** Containers that run as long as their pod: its own, and those that start before them and stay. */
+export function lastingContainers(resource: Resource): ReturnType<typeof containers> {
+  return containers(resource).filter(
+    ({ container, path }) => !path.includes(".initContainers[") || container.restartPolicy === "Always",
+  );
+}
+
 /** Namespace of an object; `default` where none is written. */
 export function namespaceOf({ props }: Resource): string {
   return props.metadata?.namespace ?? "default";

@@ -50,6 +50,7 @@ function entry(rule: Rule): readonly string[] {
     `- Severity ${rule.severity}; minimal ${minimal}, standard ${standard}, production ${production}.`,
     `- Prevents: ${rule.prevents}`,
     `- To do: ${rule.fix}`,
+    ...(rule.kind === "change" ? [`- plinth's provider refuses of it: ${rule.provider}`] : []),
     ...settings,
     "",
   ];

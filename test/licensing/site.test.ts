@@ -189,6 +189,17 @@ test("an image without a digest and a schedule that is none are refused", () => 
   ]);
 });
 
+test("machines are recognised by the disks and UUIDs that the site file names", () => {
+  const file = siteFile("appliance");
+  const [key = ""] = Object.keys(file.machines);
+  const uuid = "4c4c4544-0042-4a10-8056-b4c04f4d3132";
+  expect(declaredDevices(planSite(parseSite(file))).uuids).toEqual([]);
+  file.machines[key].boot = { uuid };
+  const { nodes } = planSite(parseSite(file));
+  const { disk } = file.machines[key];
+  expect(declaredDevices({ nodes } as ReturnType<typeof planSite>)).toEqual({ uuids: [uuid], wwids: [disk.wwid] });
+});
+
 test("the appliance is one machine, covered by its licence, and reaches nothing outside of its room", () => {
   const plan = planSite(parseSite(siteFile("appliance")));
   const { text = "", keys = [] } = plan.licence ?? {};

@@ -208,7 +208,9 @@ describe("charts", () => {
     }
     const calls = readFileSync(at("calls"), "utf8").trim().split("\n");
     expect(calls).toHaveLength(1);
-    expect(calls[0]).toMatch(/^template chart .*demo-1\.2\.3\.tgz --namespace default --include-crds --values /);
+    expect(calls[0]).toMatch(
+      /^template chart .*demo-1\.2\.3\.tgz --namespace default --kube-version v1\.36\.3 --include-crds --values /,
+    );
   });
 });
 

@@ -18,16 +18,16 @@ import { longhornService } from "../../components/storage/service/longhorn";
 import { proxmoxCsiService } from "../../components/storage/service/proxmoxcsi";
 import { seaweedFsService } from "../../components/storage/service/seaweedfs";
 
-const PROFILES: readonly Profile[] = ["minimal", "standard", "production"];
+export const PROFILES: readonly Profile[] = ["minimal", "standard", "production"];
 
 /** Every part of the platform, in every profile and with every setting that leads to other values. */
 export function everyService(): readonly PlatformService[] {
-  return PROFILES.flatMap((profile) => [
-    ...network(profile),
-    ...storage(profile),
-    ...secrets(profile),
-    ...dns(profile),
-  ]);
+  return PROFILES.flatMap(servicesOf);
+}
+
+/** Every part of the platform in one profile. */
+export function servicesOf(profile: Profile): readonly PlatformService[] {
+  return [...network(profile), ...storage(profile), ...secrets(profile), ...dns(profile)];
 }
 
 function network(profile: Profile): readonly PlatformService[] {

@@ -8,6 +8,7 @@ export const rule: ChangeRule = {
   name: "cluster-identity-kept",
   area: "cluster",
   kind: "change",
+  provider: "It never replaces a cluster's bootstrap or release; that one is deleted it cannot tell from a destroy.",
   sentence: "An update must not replace or delete what identifies a running cluster.",
   severity: "critical",
   levels: always("mandatory"),

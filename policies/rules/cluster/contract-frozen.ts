@@ -7,6 +7,7 @@ export const rule: ChangeRule = {
   name: "contract-frozen",
   area: "cluster",
   kind: "change",
+  provider: "Nothing: the format is a fact of a component, and an input of another provider's resource.",
   sentence: "The format of a cluster's configurations must stay the one it was made with.",
   severity: "high",
   levels: always("mandatory"),

@@ -5,6 +5,8 @@ export const rule: ChangeRule = {
   name: "control-plane-kept",
   area: "cluster",
   kind: "change",
+  provider:
+    "Another server in the place of one at Latitude.sh unless its generation is raised; machines of other providers it does not see.",
   sentence: "An update must not replace or delete the machine of a control plane.",
   severity: "critical",
   levels: always("mandatory"),

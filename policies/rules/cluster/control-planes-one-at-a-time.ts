@@ -6,6 +6,8 @@ export const rule: ChangeRule = {
   name: "control-planes-one-at-a-time",
   area: "cluster",
   kind: "change",
+  provider:
+    "Nothing has to be: a release changes its control planes one after the other. The rule is for stacks that configure machines themselves.",
   sentence: "Control planes must be changed one after the other.",
   severity: "critical",
   levels: levels("advisory", "mandatory", "mandatory"),

@@ -9,6 +9,7 @@ export const rule: ChangeRule = {
   name: "node-kept-in-place",
   area: "cluster",
   kind: "change",
+  provider: "All of it, by the same function.",
   sentence: "A running node must keep its role, address and name, and etcd its quorum.",
   severity: "critical",
   levels: always("mandatory"),

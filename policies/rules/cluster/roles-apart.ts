@@ -6,6 +6,8 @@ export const rule: ChangeRule = {
   name: "roles-apart",
   area: "cluster",
   kind: "change",
+  provider:
+    "Nothing has to be: a release changes its workers after its control planes. The rule is for stacks that configure machines themselves.",
   sentence: "Control planes and workers must not be changed in one wave.",
   severity: "high",
   levels: levels("disabled", "advisory", "mandatory"),

@@ -1,4 +1,4 @@
-import { containers, WORKLOADS } from "../../look/kubernetes";
+import { lastingContainers, WORKLOADS } from "../../look/kubernetes";
 import { levels, type ResourceRule } from "../../rule";
 
 export const rule: ResourceRule = {
@@ -11,8 +11,9 @@ export const rule: ResourceRule = {
   prevents: "Pods without requests are packed onto one machine until it falls over, and etcd beside them.",
   fix: "Set resources.requests.cpu and resources.requests.memory.",
   types: WORKLOADS,
+  // What only starts a pod borrows from what runs in it afterwards.
   check: (resource) =>
-    containers(resource).flatMap(({ container, path }) => {
+    lastingContainers(resource).flatMap(({ container, path }) => {
       const requests = container.resources?.requests ?? container.resources?.limits ?? {};
       const missing = ["cpu", "memory"].filter((name) => requests[name] === undefined);
       return missing.length === 0

@@ -21,7 +21,7 @@ export const rule: ResourceRule = {
       const path = `webhooks[${place}]`;
       return [
         ...(failurePolicy === undefined ? [{ path: `${path}.failurePolicy`, reason: "there is none" }] : []),
-        ...(timeoutSeconds > LONGEST_SECONDS
+        ...(timeoutSeconds > LONGEST_SECONDS && builtIn(webhook)
           ? [{ path: `${path}.timeoutSeconds`, reason: `every request may wait ${timeoutSeconds} s` }]
           : []),
         ...(failurePolicy === "Fail" && everywhere(webhook)
@@ -34,13 +34,24 @@ export const rule: ResourceRule = {
 interface Webhook {
   readonly failurePolicy?: string;
   readonly timeoutSeconds?: number;
-  readonly rules?: readonly { readonly resources?: readonly string[] }[];
+  readonly rules?: readonly { readonly apiGroups?: readonly string[]; readonly resources?: readonly string[] }[];
   readonly namespaceSelector?: object;
   readonly objectSelector?: object;
 }
 
+/** Whether it stands before kinds of Kubernetes itself: who waits for other kinds waits for their own operator. */
+function builtIn({ rules = [] }: Webhook): boolean {
+  return rules.some(({ apiGroups = ["*"] }) =>
+    apiGroups.some((group) => !group.includes(".") || group.endsWith(".k8s.io")),
+  );
+}
+
 /** Whether it stands before pods and leaves none out. */
 function everywhere({ rules = [], namespaceSelector = {}, objectSelector = {} }: Webhook): boolean {
-  const pods = rules.some(({ resources = [] }) => resources.some((name) => name === "pods" || name.startsWith("*")));
+  const pods = rules.some(
+    ({ apiGroups = ["*"], resources = [] }) =>
+      apiGroups.some((group) => group === "" || group === "*") &&
+      resources.some((name) => name === "pods" || name.startsWith("*")),
+  );
   return pods && Object.keys(namespaceSelector).length + Object.keys(objectSelector).length === 0;
 }

@@ -5,6 +5,7 @@ export const rule: ChangeRule = {
   name: "data-not-destroyed",
   area: "safety",
   kind: "change",
+  provider: "Nothing: a deletion reaches a provider without its reason, and a destroy is one.",
   sentence: "An update must not delete or replace what holds data.",
   severity: "critical",
   levels: always("mandatory"),

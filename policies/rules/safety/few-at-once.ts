@@ -5,6 +5,7 @@ export const rule: ChangeRule = {
   name: "few-at-once",
   area: "safety",
   kind: "change",
+  provider: "Nothing: a provider sees one resource at a time.",
   sentence: "An update must not delete or replace more than a person can look through.",
   severity: "high",
   levels: always("mandatory"),

@@ -4,6 +4,7 @@ export const rule: ChangeRule = {
   name: "protection-kept",
   area: "safety",
   kind: "change",
+  provider: "Nothing: the engine keeps protection to itself.",
   sentence: "A resource must not lose its protection by the way.",
   severity: "high",
   levels: levels("advisory", "mandatory", "mandatory"),

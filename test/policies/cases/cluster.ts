@@ -247,6 +247,7 @@ const limited: Cases = {
 };
 
 const server = (name: string) => resource("hcloud:index/server:Server", name, { image: "talos-1.13" });
+const latitude = (name: string) => resource("plinth:latitude:Server", name, { hostname: name });
 const kept: Cases = {
   rule: "control-plane-kept",
   compliant: [[step("update", server("cp-1"), server("cp-1"))]],
@@ -255,6 +256,7 @@ const kept: Cases = {
       [step("replace", server("site-controlplane-2"), server("site-controlplane-2"))],
       /^site-controlplane-2: it would be replaced/,
     ],
+    [[step("replace", latitude("cp-2"), latitude("cp-2"))], /^cp-2: it would be replaced/],
     [
       [step("delete", apply("cp-3"), undefined), step("delete", apply("cp-3"), undefined)],
       /^cp-3: it would be deleted/,

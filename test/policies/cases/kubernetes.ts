@@ -25,6 +25,7 @@ const mount = (folder: string) =>
 const chart = (name: string) => helmRelease({ chart: name });
 const job = (spec: object) => object("kubernetes:batch/v1:CronJob", "backup", { spec });
 const pods = [{ resources: ["pods"] }];
+const REQUESTS = { resources: { requests: { cpu: "10m", memory: "32Mi" } } };
 
 export const kubernetesCases: readonly Cases[] = [
   {
@@ -99,10 +100,15 @@ export const kubernetesCases: readonly Cases[] = [
   {
     rule: "requests-set",
     compliant: [
-      deployment({ resources: { requests: { cpu: "10m", memory: "32Mi" } } }),
+      deployment(REQUESTS),
       deployment({ resources: { limits: { cpu: "10m", memory: "32Mi" } } }),
+      deployment(REQUESTS, { initContainers: [{ name: "first" }] }),
     ],
     violating: [
+      [
+        deployment(REQUESTS, { initContainers: [{ name: "beside", restartPolicy: "Always" }] }),
+        /^spec.template.spec.initContainers\[0\].resources: it requests no cpu and no memory/,
+      ],
       [deployment(), /^spec.template.spec.containers\[0\].resources: it requests no cpu and no memory/],
       [deployment({ resources: { requests: { cpu: "10m" } } }), /requests no memory$/],
     ],
@@ -161,13 +167,33 @@ export const kubernetesCases: readonly Cases[] = [
         namespaceSelector: { matchLabels: { x: "y" } },
       }),
       webhook({ failurePolicy: "Fail", rules: pods, objectSelector: { matchLabels: { x: "y" } } }),
+      webhook({
+        failurePolicy: "Fail",
+        timeoutSeconds: 30,
+        rules: [{ apiGroups: ["cert-manager.io"], resources: ["*/*"] }],
+      }),
+      webhook({ failurePolicy: "Fail", rules: [{ apiGroups: ["apps"], resources: ["*"] }] }),
     ],
     violating: [
       [webhook({}), /^webhooks\[0\].failurePolicy: there is none/],
       [
-        webhook({ failurePolicy: "Ignore", timeoutSeconds: 11 }),
+        webhook({ failurePolicy: "Ignore", timeoutSeconds: 11, rules: pods }),
         /^webhooks\[0\].timeoutSeconds: every request may wait 11 s/,
       ],
+      [
+        webhook({
+          failurePolicy: "Fail",
+          timeoutSeconds: 30,
+          rules: [{ apiGroups: ["networking.k8s.io"], resources: ["ingresses"] }],
+        }),
+        /may wait 30 s/,
+      ],
+      [
+        webhook({ failurePolicy: "Fail", timeoutSeconds: 30, rules: [{ apiGroups: ["apps"], resources: ["*"] }] }),
+        /may wait 30 s/,
+      ],
+      [webhook({ failurePolicy: "Fail", rules: [{ apiGroups: [""], resources: ["pods"] }] }), /fails closed/],
+      [webhook({ failurePolicy: "Fail", rules: [{ apiGroups: ["*"], resources: ["*"] }] }), /fails closed/],
       [webhook({ failurePolicy: "Fail", rules: pods }), /namespaceSelector: it fails closed/],
       [
         webhook({ failurePolicy: "Fail", rules: [{ resources: ["services"] }, { resources: ["*/*"] }] }),
