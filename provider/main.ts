@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The plugin `pulumi-resource-plinth`: started by the engine with its address, answers with a port on its first line. */
+import { functions } from "./function";
 import { Life } from "./host/life";
 import { Host } from "./host/server";
 import { resources } from "./resources";
@@ -9,7 +10,7 @@ async function main(): Promise<void> {
   const life = new Life();
   // An error nobody awaited must not take the results of running calls with it.
   process.on("unhandledRejection", (error) => console.error(error instanceof Error ? error.message : String(error)));
-  const { port } = await new Host(resources, life, engineAddress).listen();
+  const { port } = await new Host(resources, life, engineAddress, functions).listen();
   process.stdout.write(`${port}\n`);
   if (engineAddress !== undefined) life.watchEngine();
 }

@@ -1,5 +1,6 @@
 /** Processes of this host, told apart from later ones with the same number. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 /** What the kernel says of a process. */
 export interface ProcessStat {
@@ -45,4 +46,27 @@ export function bootId(): string {
   } catch {
     return "";
   }
+}
+
+/**
+ * Whether a program of that name runs on this host that another parent than ours has started, as a plugin that has
+ * outlived its engine; `undefined` where the system does not tell.
+ */
+export function runsBeside(program: string, parent = process.ppid): boolean | undefined {
+  let pids: readonly number[];
+  try {
+    pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  } catch {
+    return undefined;
+  }
+  if (pids.length === 0) return undefined;
+  return pids.some((pid) => {
+    const stat = processStat(pid);
+    if (stat === undefined || stat.state === "Z" || stat.parent === parent) return false;
+    try {
+      return basename(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "") === program;
+    } catch {
+      return false;
+    }
+  });
 }

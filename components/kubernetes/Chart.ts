@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartMirror, chartPin, chartSource } from "../release/versions";
+import { releaseDescription, releaseHooks, releaseOwner } from "./release";
 import type { ChartSpec } from "./service";
 import { sortedKeys, withValue } from "./values";
 
@@ -9,12 +10,15 @@ import { sortedKeys, withValue } from "./values";
 export interface ChartArgs {
   /** The chart, where it goes and with what values; the namespace is there already. Plain. A changed value upgrades this release alone. */
   readonly spec: ChartSpec;
+  /** Admin kubeconfig (secret), to take up again what a killed run has left. A renewed one changes nothing. */
+  readonly kubeconfig: pulumi.Input<string>;
   /** Where charts come from instead of their own repositories. @default - `PLINTH_CHARTS_DIR`, else the repository */
   readonly mirror?: ChartMirror;
 }
 
 /**
- * One chart of versions.yaml as a Helm release: pinned, atomic (a failed upgrade goes back by itself), bounded in time.
+ * One chart of versions.yaml as a Helm release: pinned, atomic (a failed upgrade goes back by itself), bounded in time,
+ * and taken up again by the next run when one was killed at it.
  * Its CRDs are not its own: a {@link CrdBundle} applies and upgrades them before it.
  */
 export class Chart extends pulumi.ComponentResource {
@@ -24,13 +28,19 @@ export class Chart extends pulumi.ComponentResource {
   /** Revision of the release; changes with every upgrade. */
   readonly revision: pulumi.Output<string>;
 
-  constructor(name: string, { spec, mirror = chartMirror() }: ChartArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { spec, kubeconfig, mirror = chartMirror() }: ChartArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     const pin = chartPin(spec.name);
     super(Chart.__pulumiType, name, { chart: spec.name, version: pin.version, namespace: spec.namespace }, opts);
     // A component's dependencies do not reach its children by themselves.
     const child = { parent: this, dependsOn: opts?.dependsOn ?? [], ...deletedWith(opts) };
     const { chart, repository } = chartSource(spec.name, pin, mirror);
     const values = pin.crds.mode === "template-flag" ? withValue(spec.values, pin.crds.flag, false) : spec.values;
+    const seconds = spec.seconds ?? 300;
+    const hooks = releaseHooks({ namespace: spec.namespace, name: spec.name, seconds, kubeconfig }, this);
     const release = new k8s.helm.v3.Release(
       `${name}-release`,
       {
@@ -44,9 +54,11 @@ export class Chart extends pulumi.ComponentResource {
         atomic: pin.irreversible !== true,
         cleanupOnFail: pin.irreversible !== true,
         skipCrds: pin.crds.mode === "folder",
-        timeout: spec.seconds ?? 300,
+        timeout: seconds,
+        description: releaseDescription(releaseOwner()),
       },
-      child,
+      // What a release is called in its history is no reason for another revision.
+      { ...child, ignoreChanges: ["description"], ...(hooks !== undefined && { hooks }) },
     );
     this.revision = release.status.apply((status) => String(status?.revision ?? ""));
     this.registerOutputs({ revision: this.revision });

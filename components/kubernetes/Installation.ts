@@ -70,7 +70,8 @@ export class Installation extends pulumi.ComponentResource {
     const guards = make(service.guard?.objects, after(...before));
     const done = look("guard", service.guard?.done, digestOf(service.guard?.objects), after(...guards));
     const guarded = [...before, ...done];
-    const chart = service.chart && new Chart(`${name}-chart`, { spec: service.chart, mirror }, after(...guarded));
+    const chart =
+      service.chart && new Chart(`${name}-chart`, { spec: service.chart, kubeconfig, mirror }, after(...guarded));
     const installed = chart === undefined ? guarded : [chart];
     const trigger = chart?.revision ?? digestOf(service.objects);
     const ready = look("ready", service.ready, trigger, after(...installed));

@@ -1,16 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseDocument } from "yaml";
 import { packageRoot } from "../../components/discovery";
-import { labStackFile } from "../instance/prepare";
 import { cacheRoot } from "../places";
 import { seconds } from "../ticker";
-import { type Point, sample } from "./point";
+import { type Blow, blowsAt, type Point, sample } from "./point";
+import { type Scenario, scenarios, type Way } from "./scenario";
 import { Trial } from "./trial";
 
 /**
- * Kills the engine once at every point of a bring-up and of an edit, and requires that the next `npm run lab` finishes.
+ * Kills the engine once at every point of each scenario, and requires that the next `npm run lab` finishes.
  *
  * The points are enumerated by a run of its own and compared with test/recorded/crash-points.json: one that is recorded
  * and not passed any more fails, so the test cannot shrink unseen. `--record` writes the file anew. `--sample N --seed S`
@@ -19,9 +18,13 @@ import { Trial } from "./trial";
 const RECORD = join(packageRoot, "test", "recorded", "crash-points.json");
 
 /** The points of each scenario, in the order in which they are passed. */
-interface Recorded {
-  readonly bringUp: readonly Point[];
-  readonly edit: readonly Point[];
+type Recorded = Readonly<Record<Scenario["key"], readonly Point[]>>;
+
+/** One kill: the scenario that it happens in, where, and what both are told by. */
+interface Planned {
+  readonly name: string;
+  readonly scenario: Scenario;
+  readonly blow: Blow;
 }
 
 async function main(): Promise<void> {
@@ -36,104 +39,112 @@ async function main(): Promise<void> {
   const folder = join(cacheRoot(), "crash");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const trial = new Trial("crash", join(folder, "crash.log"));
-  const files = stackFiles(folder);
-  await trial.lab("reset");
+  const campaign = new Campaign(new Trial("crash", join(folder, "crash.log")), scenarios(folder));
 
-  const found = await enumerate(trial, files, values.record ? 2 : 1);
+  const found = await campaign.enumerate(values.record ? 2 : 1);
   if (values.record) {
     mkdirSync(dirname(RECORD), { recursive: true });
     writeFileSync(RECORD, `${JSON.stringify(found, undefined, 2)}\n`);
-    console.log(`recorded ${found.bringUp.length + found.edit.length} points`);
+    console.log(`recorded ${Object.values(found).flat().length} points`);
   }
   const missing = missingPoints(found);
   for (const point of missing) console.log(`MISSING  ${point}: recorded, but passed no more`);
 
-  const all = [...found.bringUp.map((point) => `bring-up: ${point}`), ...found.edit.map((point) => `edit: ${point}`)];
-  const wanted = all.filter((point) => point.includes(values.only));
-  const chosen = values.sample === undefined ? wanted : sample(wanted, Number(values.sample), values.seed);
-  console.log(`${all.length} points, ${chosen.length} of them tried`);
-  const failed = await tryAll(trial, files, chosen);
-  await trial.lab("reset");
+  const all = campaign.plan(found);
+  const wanted = all.filter(({ name }) => name.includes(values.only));
+  const names = wanted.map(({ name }) => name);
+  const chosen = new Set(values.sample === undefined ? names : sample(names, Number(values.sample), values.seed));
+  console.log(`${all.length} points, ${chosen.size} of them tried`);
+  const failed = await campaign.tryAll(wanted.filter(({ name }) => chosen.has(name)));
+  await campaign.end();
   // A failure is looked into with the log in hand.
   if (failed.length === 0) rmSync(folder, { recursive: true, force: true });
-  console.log(`crash points: ${chosen.length - failed.length} passed, ${failed.length + missing.length} failed`);
+  console.log(`crash points: ${chosen.size - failed.length} passed, ${failed.length + missing.length} failed`);
   if (failed.length + missing.length > 0) process.exitCode = 1;
-}
-
-/** Two stack files that differ in what reaches running machines, so that going from one to the other is an edit. */
-function stackFiles(folder: string): readonly [string, string] {
-  const write = (name: string, value: string): string => {
-    const document = parseDocument(readFileSync(labStackFile, "utf8"));
-    const at = (...path: string[]) => ["config", "plinth:site", ...path];
-    document.setIn(at("kubernetes", "apiServer", "extraArgs", "event-ttl"), value);
-    document.setIn(at("machines", "worker-1", "labels", "example.org/edit"), name);
-    const file = join(folder, `${name}.yaml`);
-    writeFileSync(file, document.toString({ lineWidth: 0 }));
-    return file;
-  };
-  return [write("a", "1h0m0s"), write("b", "2h0m0s")];
-}
-
-/** Every point of both scenarios; with several runs those that each of them passed. */
-async function enumerate(trial: Trial, [a, b]: readonly [string, string], runs: number): Promise<Recorded> {
-  let found: Recorded | undefined;
-  for (let run = 0; run < runs; run++) {
-    const started = Date.now();
-    await trial.lab("reset");
-    const bringUp = (await trial.crash(a)).passed;
-    const edit = (await trial.crash(b)).passed;
-    found = {
-      bringUp: found === undefined ? bringUp : found.bringUp.filter((point) => bringUp.includes(point)),
-      edit: found === undefined ? edit : found.edit.filter((point) => edit.includes(point)),
-    };
-    console.log(
-      `enumerated ${bringUp.length} points of a bring-up and ${edit.length} of an edit in ${seconds(Date.now() - started)}`,
-    );
-  }
-  return found ?? { bringUp: [], edit: [] };
 }
 
 function missingPoints(found: Recorded): Point[] {
   if (!existsSync(RECORD)) throw new Error(`${RECORD} is missing; write it with --record`);
-  const recorded: Recorded = JSON.parse(readFileSync(RECORD, "utf8"));
-  return [
-    ...recorded.bringUp.filter((point) => !found.bringUp.includes(point)),
-    ...recorded.edit.filter((point) => !found.edit.includes(point)),
-  ];
+  const recorded: Partial<Recorded> = JSON.parse(readFileSync(RECORD, "utf8"));
+  return Object.entries(found).flatMap(([key, points]) =>
+    (recorded[key as Scenario["key"]] ?? []).filter((point) => !points.includes(point)),
+  );
 }
 
-async function tryAll(trial: Trial, files: readonly [string, string], points: readonly Point[]): Promise<Point[]> {
-  const failed: Point[] = [];
-  // Edits first: they need a site that is up, as the enumeration left it, at the second file.
-  let current = 1;
-  const ordered = [...points].sort((x, y) => Number(y.startsWith("edit: ")) - Number(x.startsWith("edit: ")));
-  for (const [index, name] of ordered.entries()) {
-    const started = Date.now();
-    const isEdit = name.startsWith("edit: ");
-    if (isEdit) current = 1 - current;
-    else {
-      await trial.lab("reset");
-      current = 0;
+/** One instance of the lab that goes from scenario to scenario. */
+class Campaign {
+  /** File that the site is as; nothing while there is no site, or none that can be relied on. */
+  private current: string | undefined;
+
+  constructor(
+    private readonly trial: Trial,
+    private readonly scenarios: readonly Scenario[],
+  ) {}
+
+  /** Every point of every scenario; with several runs those that each of them passed. */
+  async enumerate(runs: number): Promise<Recorded> {
+    const found: Partial<Record<Scenario["key"], readonly Point[]>> = {};
+    for (let run = 0; run < runs; run++) {
+      const started = Date.now();
+      const counts: string[] = [];
+      this.current = undefined;
+      for (const { key, label, ways } of this.scenarios) {
+        const way = await this.begin(ways);
+        const { passed } = await this.trial.crash(way.to);
+        this.current = way.to;
+        found[key] = (found[key] ?? passed).filter((point) => passed.includes(point));
+        counts.push(`${label} ${passed.length}`);
+      }
+      console.log(`enumerated the points in ${seconds(Date.now() - started)}: ${counts.join(", ")}`);
     }
-    const file = files[current as 0 | 1];
-    let verdict = "ok    ";
-    let why = "";
-    try {
-      const { killed } = await trial.crash(file, name.replace(/^[a-z-]+: /, ""));
-      if (!killed) throw new Error("the run ended before it passed this point");
-      await trial.finish(file);
-    } catch (error) {
-      failed.push(name);
-      verdict = "FAILED";
-      why = `: ${error instanceof Error ? error.message : error}\n${trial.lastWords()}`;
-      await trial.lab("reset");
-      // The next edit needs a site to edit.
-      if (isEdit) await trial.lab("up", "--site", file).catch(() => {});
-    }
-    console.log(`${verdict} ${index + 1}/${ordered.length} ${name} (${seconds(Date.now() - started)})${why}`);
+    return found as Recorded;
   }
-  return failed;
+
+  plan(found: Recorded): readonly Planned[] {
+    return this.scenarios.flatMap((scenario) =>
+      found[scenario.key].flatMap(blowsAt).map((blow) => ({ name: `${scenario.label}: ${blow.name}`, scenario, blow })),
+    );
+  }
+
+  /** Names of those after which the next run did not finish. */
+  async tryAll(planned: readonly Planned[]): Promise<string[]> {
+    const failed: string[] = [];
+    // The last scenario first: it needs the site that the enumeration has left.
+    const ordered = [...this.scenarios]
+      .reverse()
+      .flatMap((each) => planned.filter(({ scenario }) => scenario === each));
+    for (const [index, { name, scenario, blow }] of ordered.entries()) {
+      const started = Date.now();
+      let verdict = "ok    ";
+      let why = "";
+      try {
+        const { to } = await this.begin(scenario.ways);
+        this.current = undefined;
+        const { killed } = await this.trial.crash(to, blow.point, { seconds: blow.seconds });
+        if (!killed) throw new Error("the run ended before it passed this point");
+        await this.trial.finish(to);
+        this.current = to;
+      } catch (error) {
+        failed.push(name);
+        verdict = "FAILED";
+        why = `: ${error instanceof Error ? error.message : error}\n${this.trial.lastWords()}`;
+      }
+      console.log(`${verdict} ${index + 1}/${ordered.length} ${name} (${seconds(Date.now() - started)})${why}`);
+    }
+    return failed;
+  }
+
+  async end(): Promise<void> {
+    await this.trial.lab("reset");
+  }
+
+  /** Brings the site to where one of the ways begins, that it is at already if it can. */
+  private async begin(ways: Scenario["ways"]): Promise<Way> {
+    const way = ways.find(({ from }) => from !== undefined && from === this.current) ?? ways[0];
+    if (way.from === undefined || this.current === undefined) await this.trial.lab("reset");
+    if (way.from !== undefined && way.from !== this.current) await this.trial.lab("up", "--site", way.from);
+    return way;
+  }
 }
 
 void main().catch((error: unknown) => {

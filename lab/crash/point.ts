@@ -35,6 +35,25 @@ export function isStep(point: Point): boolean {
   return STEPS.test(point);
 }
 
+/** A kill at a point, or so long after it. */
+export interface Blow {
+  readonly name: string;
+  readonly point: Point;
+  readonly seconds: number;
+}
+
+/** Steps in which another program works for a while, at records of its own. */
+const LONG = /^engine begin (create|update) Release\b/;
+
+/** What is tried at a point: the middle of a long step is neither like its begin nor like its end. */
+export function blowsAt(point: Point): readonly Blow[] {
+  return (LONG.test(point) ? [0, 1, 2] : [0]).map((seconds) => ({
+    name: seconds === 0 ? point : `${point} +${seconds} s`,
+    point,
+    seconds,
+  }));
+}
+
 /** Gives each point its name: a step that is made again on the same machine is a point of its own, numbered from 2. */
 export class Passage {
   private readonly times = new Map<Point, number>();

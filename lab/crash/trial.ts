@@ -60,13 +60,35 @@ export class Trial {
     const locks = this.instance.at("state", ".pulumi", "locks", "organization", PROJECT, STACK);
     if (existsSync(locks) && readdirSync(locks).length > 0) throw new Error("a lock is left in the backend");
     await this.noOrphans();
+    await this.noUnfinishedRelease();
+  }
+
+  /** What Helm notes of its releases, and what the state says of them, is the same. */
+  private async noUnfinishedRelease(): Promise<void> {
+    const resources = readState(this.instance)?.resources ?? [];
+    const known = resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release").length;
+    if (known === 0) return;
+    const list = await this.output("helm", "list", "--all-namespaces", "--all", "-o", "json");
+    const found: readonly { name: string; status: string }[] = JSON.parse(list);
+    if (found.length !== known || found.some(({ status }) => status !== "deployed")) {
+      const told = found.map(({ name, status }) => `${name} ${status}`).join(", ");
+      throw new Error(`the state has ${known} releases, Helm ${told || "none"}`);
+    }
+    const notes = await this.output("kubectl", "get", "configmaps", "--all-namespaces", "-o", "name");
+    if (notes.includes("configmap/plinth-release-")) throw new Error("a note about a release is left behind");
+    await this.lab("preview", "--expect-no-changes");
   }
 
   /** Runs a lab command as a person would. */
   async lab(...words: readonly string[]): Promise<void> {
+    await this.output(...words);
+  }
+
+  private async output(...words: readonly string[]): Promise<string> {
     const args = [join(packageRoot, "lab", "start.mjs"), "--instance", this.instance.name, ...words];
-    const { code } = await this.run(process.execPath, args);
+    const { code, stdout } = await this.run(process.execPath, args);
     if (code !== 0) throw new Error(`lab ${words[0]} ended with ${code}, see ${this.log}`);
+    return stdout;
   }
 
   /** The end of what the last command said: a log on another machine is of no use to who reads of the failure. */

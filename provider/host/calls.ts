@@ -3,6 +3,7 @@ import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { type Problem, ProblemError } from "../../components/problem";
 import { hasUnknown, unknown } from "../draft";
+import type { AnyFunction } from "../function";
 import type { AnyResource, Context, Reached, State } from "../resource";
 import { diffResponse } from "./diff";
 import { partial } from "./failure";
@@ -121,6 +122,26 @@ export async function remove(resource: AnyResource, request: pb.DeleteRequest, c
   const prior = stored(resource, request.getOldInputs(), request.getProperties());
   const context = contexts(request.getUrn(), request.getTimeout() || resource.limits.delete, prior.secretTexts);
   await resource.delete(request.getId(), prior.state, context);
+}
+
+/** A call that belongs to no resource, with every input known. */
+export async function invoke(
+  asked: AnyFunction,
+  request: pb.InvokeRequest,
+  contexts: Contexts,
+): Promise<pb.InvokeResponse> {
+  const { value, secretTexts } = decode(request.getArgs());
+  const problems = schemaProblems(asked.inputs, value);
+  if (problems.length > 0) throw new ProblemError(`${asked.token}: inputs`, problems);
+  const inputs = asked.inputs.parse(value);
+  const named = (asked.secrets as readonly string[]).flatMap((key) => {
+    const text = value[key];
+    return typeof text === "string" ? [text] : [];
+  });
+  const context = contexts(asked.about(inputs), asked.seconds(inputs), [...secretTexts, ...named]);
+  const response = new pb.InvokeResponse();
+  response.setReturn(encode(await asked.call(inputs, context), new Set()));
+  return response;
 }
 
 /** Wraps what was reached; if that is not all, throws the error that makes the engine keep it. */

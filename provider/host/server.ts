@@ -6,6 +6,7 @@ import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { auditFile, fileAudit } from "../audit";
+import type { AnyFunction, Functions } from "../function";
 import { leaseDirectory, withFileLease } from "../lease";
 import type { AnyResource, Context } from "../resource";
 import type { Resources } from "../resources";
@@ -29,6 +30,7 @@ export class Host {
     private readonly resources: Resources,
     private readonly life: Life,
     engineAddress?: string,
+    private readonly functions: Functions = new Map(),
   ) {
     if (engineAddress !== undefined) this.engine = new Engine(engineAddress);
   }
@@ -95,6 +97,9 @@ export class Host {
         await calls.remove(await this.resource(request), request, contexts);
         return new Empty();
       }),
+      invoke: this.unary(async (request: pb.InvokeRequest, contexts) =>
+        calls.invoke(await this.function(request.getTok()), request, contexts),
+      ),
     };
   }
 
@@ -111,6 +116,12 @@ export class Host {
     const load = this.resources.get(type);
     if (load !== undefined) return load();
     throw new Error(`this provider has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
+  }
+
+  private async function(token: string): Promise<AnyFunction> {
+    const load = this.functions.get(token);
+    if (load !== undefined) return load();
+    throw new Error(`this provider has no function ${token}; it has ${[...this.functions.keys()].join(", ")}`);
   }
 
   private context(urn: string, secondsLimit: number, redact: (text: string) => string): Context {

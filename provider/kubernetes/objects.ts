@@ -67,6 +67,17 @@ export function objectsOver(api: Rest): Objects {
       const found = (await absent(api.send(call, signal))) as { readonly items?: KubernetesObject[] } | undefined;
       return found?.items ?? [];
     },
+    async heads(kind, labels, signal) {
+      const path = await pathOf(kind, signal);
+      if (path === undefined) return [];
+      const labelSelector = Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");
+      const accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+      const call = { method: "GET", path, query: { labelSelector }, accept, seconds: READ } as const;
+      const found = (await absent(api.send(call, signal))) as { readonly items?: KubernetesObject[] } | undefined;
+      return found?.items ?? [];
+    },
     apply: (object, signal) => written(object, false, signal),
     rehearse: (object, signal) => written(object, true, signal),
     async strip(ref, annotations, labels, signal) {

@@ -20,6 +20,7 @@ export interface KubernetesObject {
     readonly namespace?: string;
     readonly uid?: string;
     readonly generation?: number;
+    readonly creationTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
@@ -47,6 +48,12 @@ export interface Objects {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly KubernetesObject[]>;
+  /** Every object of a kind in a namespace that has these labels, without its content. */
+  heads(
+    kind: Pick<ObjectRef, "apiVersion" | "kind" | "namespace">,
+    labels: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<readonly Pick<KubernetesObject, "metadata">[]>;
   /** Server-side apply as plinth, taking over the fields it sets. */
   apply(object: KubernetesObject, signal: AbortSignal): Promise<KubernetesObject>;
   /** What {@link apply} would lead to; admission runs, nothing is written. */

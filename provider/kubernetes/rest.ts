@@ -10,6 +10,8 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** @default "application/json" */
+  readonly accept?: string;
   readonly body?: unknown;
   readonly seconds: number;
 }
@@ -80,7 +82,7 @@ function exchange(
         signal: bound,
         headers: {
           ...options.headers,
-          accept: "application/json",
+          accept: call.accept ?? "application/json",
           ...(body !== undefined && {
             "content-type": call.contentType ?? "application/json",
             "content-length": Buffer.byteLength(body),

@@ -1,5 +1,5 @@
 /** Names of the moments at which a run is killed: the same in every run, or a sample would never find them again. */
-import { driverPoint, isStep, Passage, sample } from "../../lab/crash/point";
+import { blowsAt, driverPoint, isStep, Passage, sample } from "../../lab/crash/point";
 
 const line = (call: string, on?: string, point = "start") =>
   driverPoint(JSON.stringify({ time: 1, pid: 1, driver: "talos", call, point, on }), "127.9.9");
@@ -30,4 +30,14 @@ test("a sample is the same for the same seed and another for another", () => {
   expect(sample(points, 5, "a")).toHaveLength(5);
   expect(sample(points, 5, "a")).not.toEqual(sample(points, 5, "b"));
   expect(sample(points, 500, "a")).toEqual(points);
+});
+
+test("Helm is killed at its work as well as before and after it", () => {
+  const release = "engine begin update Release site-platform-metallb-chart-release";
+  expect(blowsAt(release).map(({ name, point, seconds }) => [name, point, seconds])).toEqual([
+    [release, release, 0],
+    [`${release} +1 s`, release, 1],
+    [`${release} +2 s`, release, 2],
+  ]);
+  expect(blowsAt("engine end create Release site-platform-metallb-chart-release")).toHaveLength(1);
 });

@@ -27,6 +27,7 @@ class Cluster implements Objects {
     this.written.set(object.metadata.name, object);
     return object;
   }
+  heads = this.refused;
   rehearse = this.refused;
   strip = this.refused;
   remove = this.refused;

@@ -8,7 +8,13 @@ import { restTo } from "../../provider/kubernetes/rest";
 
 /** An API server of few words: answers by method and path, and notes what it was asked. */
 const answers = new Map<string, { readonly status?: number; readonly body: unknown }>();
-const asked: { readonly method: string; readonly url: string; readonly type?: string; readonly body: string }[] = [];
+const asked: {
+  readonly method: string;
+  readonly url: string;
+  readonly type?: string;
+  readonly accept?: string;
+  readonly body: string;
+}[] = [];
 let server: Server;
 let address: string;
 
@@ -22,7 +28,14 @@ beforeAll(async () => {
     request.on("end", () => {
       const { method = "", url = "", headers } = request;
       const type = headers["content-type"];
-      asked.push({ method, url, body: Buffer.concat(chunks).toString(), ...(type !== undefined && { type }) });
+      const { accept } = headers;
+      asked.push({
+        method,
+        url,
+        body: Buffer.concat(chunks).toString(),
+        ...(type !== undefined && { type }),
+        ...(accept !== undefined && { accept }),
+      });
       const answer = answers.get(`${method} ${url.split("?")[0]}`);
       response.writeHead(answer === undefined ? 404 : (answer.status ?? 200));
       response.end(JSON.stringify(answer?.body ?? { kind: "Status", message: "not found" }));
@@ -72,6 +85,16 @@ test("applies server-side with every field as it is written, and rehearses witho
   expect(second?.url).toMatch(/\?fieldManager=plinth&force=true&dryRun=All$/);
   expect(first?.type).toBe("application/apply-patch+yaml");
   expect(JSON.parse(first?.body ?? "")).toEqual(object);
+});
+
+test("lists what carries labels in one namespace, without its content", async () => {
+  answers.set("GET /apis/example.org/v1/namespaces/work/widgets", { body: { items: [{ metadata: { name: "w" } }] } });
+  const kind = { apiVersion: "example.org/v1", kind: "Widget", namespace: "work" };
+  expect(await cluster().heads(kind, { owner: "helm", name: "w" }, signal)).toEqual([{ metadata: { name: "w" } }]);
+  const [listed] = asked.filter(({ url }) => url.includes("widgets"));
+  expect(decodeURIComponent(listed?.url ?? "")).toMatch(/\?labelSelector=owner=helm,name=w$/);
+  expect(listed?.accept).toBe("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
+  expect(await cluster().heads({ ...kind, kind: "Gadget" }, {}, signal)).toEqual([]);
 });
 
 test("deletes only the object that was looked at", async () => {

@@ -81,6 +81,14 @@ export class FakePlatform {
         [...this.live.values()]
           .filter((object) => object.apiVersion === apiVersion && object.kind === kind)
           .slice(0, limit),
+      heads: async ({ apiVersion, kind, namespace }, labels) =>
+        [...this.live.values()].filter(
+          (object) =>
+            object.apiVersion === apiVersion &&
+            object.kind === kind &&
+            object.metadata.namespace === namespace &&
+            Object.entries(labels).every(([key, value]) => object.metadata.labels[key] === value),
+        ),
       apply: async (object) => this.store(object),
       rehearse: async (object) => this.merged(object),
       strip: async (ref, annotations, labels) => {
