@@ -18,6 +18,7 @@ export interface Act {
     | "unlock"
     | "destroy"
     | "order"
+    | "power"
     | "release-address";
   /** What it is done to, as `cluster/node` or a URL without credentials. */
   readonly target: string;

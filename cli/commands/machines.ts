@@ -1,8 +1,11 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { type Judged, judgeOffers, type Wish } from "../../components/machine/latitude/plans";
 import { ProblemError } from "../../components/problem";
+import { auditFile, fileAudit } from "../../provider/audit";
+import { POWER, type Power } from "../../provider/latitude/api";
 import { asProblem } from "../../provider/latitude/check";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
+import { confirm } from "../confirm";
 import { table } from "../table";
 
 /** `plinth machines`: what can be rented, and what it costs. */
@@ -33,6 +36,34 @@ export function registerMachines(program: Command): void {
       const fitting = judged.filter(({ against }) => against.length === 0);
       process.stdout.write(planText(all === true ? judged : fitting, judged));
     });
+  machines
+    .command("power")
+    .description("switch a server on or off, reboot it, or boot it into the vendor's rescue system and out again")
+    .addOption(vendor())
+    .requiredOption("--project <project>", "its id or slug")
+    .option("--yes", "do not ask before a server that runs is stopped")
+    .argument("<server>", "its name, as <site>-<machine>")
+    .addArgument(new Argument("<what>", "what to do").choices(POWER))
+    .action(
+      async (hostname: string, what: Power, { project, yes }: { readonly project: string; readonly yes?: true }) => {
+        const found = await asked((api, signal) => api.servers(project, hostname, signal));
+        const [server] = found;
+        if (server === undefined || found.length > 1) {
+          const reason = `${found.length === 0 ? "no server" : `${found.length} servers`} of ${project} is called so`;
+          const fix = "plinth machines bill lists them";
+          throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix }]);
+        }
+        if (what !== "on" && what !== "normal" && yes !== true) await confirm(hostname);
+        const audit = fileAudit(auditFile(), "plinth machines power", (text) => text);
+        await audit({
+          act: "power",
+          target: hostname,
+          detail: `${what}: server ${server.id}, which was ${server.status}`,
+        });
+        await asked((api) => api.power(server.id, what));
+        console.log(`${hostname}: ${what} is begun.`);
+      },
+    );
   machines
     .command("bill")
     .description("servers of a project that exist, and what it has used in this billing period")

@@ -142,6 +142,7 @@ async function ready(
   onLook: (seen: ServerOutputs) => void,
 ): Promise<ServerOutputs> {
   let missed = 0;
+  let switched = false;
   const { signal, log } = context;
   return waitFor(
     { what: `${hostname} ready`, seconds: READY, intervalMs: pollMs, signal, progress: log.progress },
@@ -158,6 +159,17 @@ async function ready(
       }
       const seen = await told(api, server, signal);
       onLook(seen);
+      if (server.status === "rescue_mode") {
+        throw new Error(
+          `it is in rescue mode: plinth machines power --provider latitude --project … ${hostname} normal, then update again`,
+        );
+      }
+      if (server.status === "off" && !switched) {
+        checkpoint(signal);
+        await context.audit({ act: "power", target: hostname, detail: `switches the server ${id} on` });
+        await api.power(id, "on");
+        switched = true;
+      }
       return server.status === "on" && isReady(seen) ? { done: seen } : { missing: server.status };
     },
   );

@@ -38,6 +38,10 @@ export interface Order {
   readonly ipxe: string;
 }
 
+/** What can be done to a server's power: `rescue` boots it into Latitude.sh's own system, `normal` out of that again. */
+export const POWER = ["on", "off", "reboot", "rescue", "normal"] as const;
+export type Power = (typeof POWER)[number];
+
 /** A virtual network (VLAN). */
 export interface Network {
   readonly id: string;
@@ -107,6 +111,8 @@ export interface Latitude {
   /** Orders a server: costs money, and is never sent twice by itself. */
   order(order: Order): Promise<Server>;
   bill(id: string, billing: Billing): Promise<void>;
+  /** Begun when it resolves; the server's status says when it is done. */
+  power(id: string, what: Power): Promise<void>;
   /** Gives a server back for ever. One that is gone is no error. */
   release(id: string): Promise<void>;
   networks(project: string, site: string, signal: AbortSignal): Promise<readonly Network[]>;

@@ -111,6 +111,14 @@ export function latitude(wire: Wire, token: string, patience: Patience): Latitud
     async bill(id, billing) {
       await send("PATCH", `/servers/${id}`, { id, type: "servers", attributes: { billing } });
     },
+    async power(id, what) {
+      const rescue = { normal: "exit_rescue_mode", rescue: "rescue_mode" } as const;
+      if (what === "rescue" || what === "normal") await send("POST", `/servers/${id}/${rescue[what]}`);
+      else {
+        const action = what === "reboot" ? what : `power_${what}`;
+        await send("POST", `/servers/${id}/actions`, { type: "actions", attributes: { action } });
+      }
+    },
     async release(id) {
       await perhaps(send("DELETE", `/servers/${id}`));
     },

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { FakeLatitude, TOKEN } from "../latitude/fake";
 import { ROOT } from "../support/site";
@@ -80,4 +82,60 @@ test("the bill shows what exists and what it has cost", async () => {
   const { stdout } = await plinth(["bill", "--provider", "latitude", "--project", "home"]);
   expect(stdout).toMatch(/^home-cp-1 +sv_1 +c2-small-x86 +NYC +hourly +deploying$/m);
   expect(stdout).toMatch(/^total 0\.63 \$$/m);
+});
+
+test("power is switched of the one server of that name, after somebody agreed, and noted", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "plinth-power-"));
+  const log = path.join(folder, "audit.jsonl");
+  try {
+    process.env.PLINTH_AUDIT_LOG = log;
+    const attributes = {
+      project: "home",
+      plan: "c2-small-x86",
+      site: "NYC",
+      hostname: "home-power",
+      operating_system: "ipxe",
+    };
+    const headers = { authorization: `Bearer ${TOKEN}`, "api-version": "2023-06-01" };
+    const body = JSON.stringify({
+      data: { type: "servers", attributes: { ...attributes, ipxe: "https://example.org/b" } },
+    });
+    fake.answer({ method: "POST", path: "/servers", headers, body });
+    const server = fake.servers.find(({ hostname }) => hostname === "home-power");
+    if (server === undefined) throw new Error("it was ordered");
+    server.status = "on";
+    const power = (name: string, ...what: string[]) =>
+      plinth(["power", "--provider", "latitude", "--project", "home", name, ...what]);
+    expect(await power("home-power", "off")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nobody is there to confirm"),
+    });
+    expect(server.status).toBe("on");
+    expect(await power("home-cp-9", "off", "--yes")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no server of home is called so"),
+    });
+    for (const [what, status] of [
+      ["off", "off"],
+      ["on", "on"],
+      ["rescue", "rescue_mode"],
+      ["normal", "on"],
+    ] as const) {
+      expect((await power("home-power", what, "--yes")).stdout).toBe(`home-power: ${what} is begun.\n`);
+      expect(server.status).toBe(status);
+    }
+    expect(await power("home-power", "normal")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("does not take this action now"),
+    });
+    const noted = readFileSync(log, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).detail);
+    expect(noted[0]).toBe(`off: server ${server.id}, which was on`);
+    expect(noted).toHaveLength(5);
+  } finally {
+    delete process.env.PLINTH_AUDIT_LOG;
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

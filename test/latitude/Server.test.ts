@@ -116,6 +116,28 @@ describe("an order", () => {
     expect(diff).toEqual([{ path: "status", kind: "update", output: true }]);
   });
 
+  test("that arrives switched off is switched on, once, and noted", async () => {
+    const world = new World();
+    world.fake.fault("arrives-off");
+    const heard = listen();
+    const { outputs, failures } = await world.server.create(server, heard.context);
+    expect([failures, outputs.status]).toEqual([undefined, "on"]);
+    expect(heard.acts.filter(({ act }) => act === "power").map(({ detail }) => detail)).toEqual([
+      "switches the server sv_1 on",
+    ]);
+    expect(world.fake.requests.filter((each) => each.endsWith("/actions"))).toHaveLength(1);
+  });
+
+  test("that somebody has put into rescue mode is left there, and told with the way out", async () => {
+    const { world, state, id } = await made();
+    for (const each of world.fake.servers) each.status = "rescue_mode";
+    const { failures } = await world.server.update(id, state, { ...server, billing: "monthly" }, listen().context);
+    expect(failures).toEqual([
+      expect.stringMatching(/it is in rescue mode: plinth machines power .* home-cp-1 normal/),
+    ]);
+    expect(world.fake.servers[0]?.status).toBe("rescue_mode");
+  });
+
   test("that Latitude.sh takes back is told", async () => {
     const world = new World();
     world.fake.fault("reaped");

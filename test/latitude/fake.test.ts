@@ -110,6 +110,33 @@ fact("locked", (ask, fake) => {
   expect(ask("DELETE", "/servers/sv_1").status).toBe(403);
 });
 
+fact("power", (ask, fake) => {
+  ask("POST", "/servers", ORDER);
+  const act = (action: string) =>
+    ask("POST", "/servers/sv_1/actions", { type: "actions", attributes: { action } }).status;
+  for (const server of fake.servers) server.status = "on";
+  const seen = (["power_off", "power_on", "reboot", "dance"] as const).map((action) => [
+    act(action),
+    ask("GET", "/servers/sv_1").body.data.attributes.status,
+  ]);
+  expect(seen).toEqual([
+    [201, "off"],
+    [201, "on"],
+    [201, "on"],
+    [422, "on"],
+  ]);
+});
+
+fact("rescue", (ask, fake) => {
+  ask("POST", "/servers", ORDER);
+  const go = (what: string) => ask("POST", `/servers/sv_1/${what}`).status;
+  expect(go("rescue_mode")).toBe(406);
+  for (const server of fake.servers) server.status = "on";
+  expect([go("rescue_mode"), go("rescue_mode")]).toEqual([201, 406]);
+  expect(ask("GET", "/servers/sv_1").body.data.attributes.status).toBe("rescue_mode");
+  expect([go("exit_rescue_mode"), go("exit_rescue_mode")]).toEqual([200, 406]);
+});
+
 fact("busy", (ask, fake) => {
   fake.fault("busy");
   expect(ask("POST", "/servers", ORDER)).toMatchObject({

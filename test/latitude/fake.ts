@@ -15,6 +15,8 @@ export type FakeFault =
   | "sold-out"
   /** It stays in `deploying`. */
   | "stuck"
+  /** It is deployed, and off. */
+  | "arrives-off"
   /** It ends in `failed_deployment`. */
   | "failed-deployment"
   /** It is ordered, and gone when it is looked at. */
@@ -166,6 +168,8 @@ export class FakeLatitude {
         return this.change(id ?? "", data);
       case "DELETE servers/x":
         return this.release(id ?? "");
+      case "POST servers/x/y":
+        return this.power(id ?? "", more ?? "", data);
       case "GET ips":
         return this.page(url, this.addresses(url.searchParams.get("filter[server]") ?? ""));
       case "GET virtual_networks":
@@ -252,7 +256,7 @@ export class FakeLatitude {
       this.servers.splice(this.servers.indexOf(server), 1);
       return refuse(404, "NOT_FOUND", "Specified Record Not Found");
     }
-    if (server.looks <= 0 && server.status === "deploying") server.status = "on";
+    if (server.looks <= 0 && server.status === "deploying") server.status = this.strikes("arrives-off") ? "off" : "on";
     if (server.looks <= 0 && server.status === "failing") server.status = "failed_deployment";
     return ok(200, tell(server, statusOf(server)));
   }
@@ -262,6 +266,27 @@ export class FakeLatitude {
     if (server === undefined) return refuse(404, "NOT_FOUND", "Specified Record Not Found");
     if (attributes.billing !== undefined) server.billing = attributes.billing;
     return ok(200, tell(server, statusOf(server)));
+  }
+
+  /** A server that is being deployed or is locked takes no action; nor does one that is where it shall go. */
+  private power(id: string, what: string, { attributes = {} }: Data): Raw {
+    const server = this.servers.find((each) => each.id === id);
+    if (server === undefined) return refuse(404, "NOT_FOUND", "Specified Record Not Found");
+    if (server.locked) return refuse(403, "SERVER_LOCKED", "The server is locked.");
+    const rescued = server.status === "rescue_mode";
+    const acceptable = { actions: !rescued, rescue_mode: !rescued, exit_rescue_mode: rescued }[what];
+    if (acceptable === undefined) return refuse(404, "NOT_FOUND", `${what} is not in the reference`);
+    if (!acceptable || !["off", "on", "rescue_mode"].includes(server.status)) {
+      return refuse(406, "NOT_ACCEPTABLE", "The server does not take this action now.");
+    }
+    if (what !== "actions") {
+      server.status = rescued ? "on" : "rescue_mode";
+      return ok(rescued ? 200 : 201, { id, type: "rescue", attributes: {} });
+    }
+    const next = { power_on: "on", power_off: "off", reboot: "on" }[attributes.action ?? ""];
+    if (next === undefined) return refuse(422, "VALIDATION_ERROR", "action is not valid");
+    server.status = next;
+    return ok(201, { id, type: "actions", attributes: { status: "pending" } });
   }
 
   private release(id: string): Raw {

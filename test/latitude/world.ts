@@ -8,7 +8,7 @@ import { latitudeVirtualNetwork } from "../../provider/latitude/VirtualNetwork";
 import { Recorder } from "../provider/faults";
 import { FakeLatitude, TOKEN } from "./fake";
 
-const CHANGES = new Set(["order", "bill", "release", "makeNetwork", "removeNetwork", "assign", "unassign"]);
+const CHANGES = new Set(["order", "bill", "power", "release", "makeNetwork", "removeNetwork", "assign", "unassign"]);
 
 export const NOW = Date.parse("2026-08-10T12:00:00Z");
 

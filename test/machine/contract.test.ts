@@ -76,6 +76,24 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
     expect(Object.keys(spec?.machines ?? {})).toHaveLength(5);
   });
 
+  test("carry no user data: what a vendor keeps and every pod can read is no place for a configuration", async () => {
+    const { resources } = await graph(siteAt(provider));
+    const keys = (value: unknown): string[] =>
+      typeof value !== "object" || value === null
+        ? []
+        : Object.entries(value).flatMap(([key, inner]) => [key, ...keys(inner)]);
+    const made = [...madeBy(resources).values()];
+    for (const { name, inputs } of made) {
+      expect([name, keys(open(inputs)).filter((key) => /user_?data/i.test(key))]).toEqual([name, []]);
+      expect([name, JSON.stringify(open(inputs)).includes("configuration of ")]).toEqual([name, false]);
+    }
+    const asked = siteAt(provider);
+    Object.assign(asked.machines["cp-1"] ?? {}, { userData: "machine: {}" });
+    expect(checkSite(asked).problems.map(formatProblem)).toEqual([
+      expect.stringMatching(/^machines\.cp-1\.userData: unknown key/),
+    ]);
+  });
+
   test("each have an address to be called at, a link that carries their own, and a disk", async () => {
     const { resources } = await graph(siteAt(provider));
     const nodes = find(resources, RELEASE, "release").inputs.nodes as Record<string, ReleaseNode>;
