@@ -5,6 +5,7 @@ import { readIngredients } from "../../lab/status/ingredients";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
 import { ask, lookUp, seal } from "../support/reached";
+import { type ChartVersion, WidgetsProject } from "../support/widgets";
 
 /**
  * The standard platform in one lab: brought up from nothing, changed, an upgrade of it failed and mended, and destroyed.
@@ -279,6 +280,61 @@ describe("the standard platform in a lab", () => {
     const { spec } = await get("deployment", "ingress-nginx-controller", "-n", "ingress-nginx");
     expect(spec.template.spec.tolerations).toEqual([{ key: "a", operator: "Exists" }]);
     await mustLab(NAME, "preview", "--expect-no-changes");
+  });
+
+  describe("with somebody's own chart in it", () => {
+    const old: ChartVersion = { version: "1.0.0", fields: ["size"] };
+    const next: ChartVersion = { version: "1.1.0", fields: ["size", "colour"] };
+    let project: WidgetsProject;
+    const history = async (): Promise<string[]> => {
+      const out = await mustLab(NAME, ...["helm", "history", "sealed-secrets", "-n", "widgets", "-o", "json"]);
+      const list: { revision: number; status: string; chart: string }[] = JSON.parse(out);
+      return list.map(({ revision, status, chart }) => `${revision} ${status} ${chart.replace("sealed-secrets-", "")}`);
+    };
+    const workload = async () => (await get("deployment", "widgets", "-n", "widgets")).spec.template;
+    const must = async (...[operation, chart, pool]: Parameters<WidgetsProject["run"]>): Promise<string> => {
+      const { code, output } = await project.run(operation, chart, pool);
+      if (code !== 0) throw new Error(output);
+      return output;
+    };
+
+    beforeAll(() => {
+      project = new WidgetsProject(instance);
+    });
+    afterAll(() => project.remove());
+
+    it("upgrades CRDs before the chart that has objects of their new fields", async () => {
+      await must("up", old);
+      expect((await get("widget", "one", "-n", "widgets")).spec).toEqual({ size: "1.0.0" });
+      const output = await must("up", next);
+      // The API server would have refused the chart's Widget by the old schema.
+      expect((await get("widget", "one", "-n", "widgets")).spec).toEqual({ size: "1.1.0", colour: "1.1.0" });
+      expect(output).toMatch(/CrdBundle widgets-crds updated[\s\S]*Release widgets-chart-release updating/);
+      expect(await history()).toEqual(["1 superseded 1.0.0", "2 deployed 1.1.0"]);
+      await must("unchanged", next);
+    });
+
+    it("goes back from an upgrade that never gets ready, and state and cluster agree", async () => {
+      const { code, output } = await project.run("up", next, "nobody");
+      expect({ code, output }).toMatchObject({ code: 1 });
+      expect(output).toMatch(/has been rolled back due to atomic being set/);
+      expect(await history()).toEqual([
+        "1 superseded 1.0.0",
+        "2 superseded 1.1.0",
+        "3 failed 1.1.0",
+        "4 deployed 1.1.0",
+      ]);
+      expect((await workload()).spec.nodeSelector).toBeUndefined();
+
+      // What is outstanding is told, whether it is still wanted or not.
+      expect(await must("preview", next, "nobody")).toMatch(/Release widgets-chart-release +update/);
+      expect(await must("preview", next)).toMatch(/Release widgets-chart-release +update/);
+      await must("up", next);
+      expect((await history()).at(-1)).toBe("5 deployed 1.1.0");
+      await must("unchanged", next);
+      await must("destroy", next);
+      expect(await mustLab(NAME, "helm", "list", "--all", "-n", "widgets", "-q")).toBe("");
+    });
   });
 
   it("shows a broken controller as its users would see it", async () => {
