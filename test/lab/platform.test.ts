@@ -4,7 +4,7 @@ import { Instance } from "../../lab/instance/instance";
 import { readIngredients } from "../../lab/status/ingredients";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
-import { ask, lookUp, seal } from "../support/reached";
+import { ask, lookUp, mayOpenEveryPort, seal } from "../support/reached";
 import { type ChartVersion, WidgetsProject } from "../support/widgets";
 
 /**
@@ -121,6 +121,11 @@ const ingress = (name: string) => ({
   },
 });
 
+// The lab opens a Service's own ports, as 443 and 53, which takes a user who may.
+const served = mayOpenEveryPort()
+  ? it
+  : (name: string, _: () => Promise<void>) =>
+      it.skip(`${name} (needs root, or net.ipv4.ip_unprivileged_port_start=53)`);
 beforeAll(async () => {
   await mustLab(NAME, "reset");
 });
@@ -177,26 +182,29 @@ describe("the standard platform in a lab", () => {
     await kubectl("delete", "ingress", "first");
   });
 
-  it("serves HTTPS for what one line of the site file exposes, by a certificate of the site's own authority", async () => {
-    const { hosts, secretName } = (await get("ingress", "dns", "-n", "powerdns")).spec.tls[0];
-    expect([hosts, secretName]).toEqual([["dns.lab.example.org"], "dns-tls"]);
-    // What external-dns has written for this very host, into the zone that PowerDNS was told of.
-    const ingress = await address("ingress-nginx-controller", "ingress-nginx");
-    const { status, records } = await eventually(zone, (found) => `${HOST}. A` in found.records);
-    expect(status).toBe(200);
-    expect(records).toMatchObject({ "lab.example.org. NS": ["ns1.lab.example.org."], [`${HOST}. A`]: [ingress] });
-    expect((await zone({ key: "wrong" })).status).toBe(401);
-    await expect(zone({ ca: await text("metallb-webhook-cert", "metallb-system", "ca.crt") })).rejects.toThrow(
-      /certificate/,
-    );
-    expect(await ask(ingress, HOST, { path: "/a?b=c" })).toMatchObject({
-      status: 308,
-      location: `https://${HOST}/a?b=c`,
-    });
-    expect(await ask(ingress, "shop.lab.example.org", { path: "/" })).toMatchObject({ status: 404 });
-  });
+  served(
+    "serves HTTPS for what one line of the site file exposes, by a certificate of the site's own authority",
+    async () => {
+      const { hosts, secretName } = (await get("ingress", "dns", "-n", "powerdns")).spec.tls[0];
+      expect([hosts, secretName]).toEqual([["dns.lab.example.org"], "dns-tls"]);
+      // What external-dns has written for this very host, into the zone that PowerDNS was told of.
+      const ingress = await address("ingress-nginx-controller", "ingress-nginx");
+      const { status, records } = await eventually(zone, (found) => `${HOST}. A` in found.records);
+      expect(status).toBe(200);
+      expect(records).toMatchObject({ "lab.example.org. NS": ["ns1.lab.example.org."], [`${HOST}. A`]: [ingress] });
+      expect((await zone({ key: "wrong" })).status).toBe(401);
+      await expect(zone({ ca: await text("metallb-webhook-cert", "metallb-system", "ca.crt") })).rejects.toThrow(
+        /certificate/,
+      );
+      expect(await ask(ingress, HOST, { path: "/a?b=c" })).toMatchObject({
+        status: 308,
+        location: `https://${HOST}/a?b=c`,
+      });
+      expect(await ask(ingress, "shop.lab.example.org", { path: "/" })).toMatchObject({ status: 404 });
+    },
+  );
 
-  it("answers for its zone by DNS, at the address that the site file gives it", async () => {
+  served("answers for its zone by DNS, at the address that the site file gives it", async () => {
     const server = await address("powerdns", "powerdns");
     expect(server).toMatch(/\.201$/);
     expect(await lookUp(server, HOST)).toEqual([await address("ingress-nginx-controller", "ingress-nginx")]);
@@ -228,7 +236,7 @@ describe("the standard platform in a lab", () => {
     await kubectl("delete", "sealedsecret", "shop", "stolen");
   });
 
-  it("restarts what reads a file that has changed, and leaves the rest alone", async () => {
+  served("restarts what reads a file that has changed, and leaves the rest alone", async () => {
     const before = await releases();
     site.edit((file) => {
       const [zone] = Object.values<{ nameservers: Record<string, string> }>(file.platform.powerdns.zones);

@@ -1,9 +1,18 @@
 import { constants, createCipheriv, publicEncrypt, randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
 
 /** What a platform serves, asked as anybody would who has its addresses. */
+
+/** Whether this user may open any port on this computer; most may not below 1024. */
+export function mayOpenEveryPort(): boolean {
+  const file = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+  return process.getuid?.() === 0 || (existsSync(file) && Number(readFileSync(file, "utf8")) <= DNS);
+}
+
+const DNS = 53;
 
 /** How a request was answered. */
 export interface Answer {
@@ -46,7 +55,7 @@ export function lookUp(server: string, name: string): Promise<readonly string[] 
   const length = Buffer.alloc(2);
   length.writeUInt16BE(question.length);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: server, port: 53, timeout: 20_000 }, () =>
+    const socket = connect({ host: server, port: DNS, timeout: 20_000 }, () =>
       socket.write(Buffer.concat([length, question])),
     );
     const parts: Buffer[] = [];
