@@ -234,14 +234,20 @@ describe("records are lost, and the permission is issued again", () => {
         ? { do: what, hours: 1 }
         : ({ do: what } as Step);
 
+  /** A machine that was installed, and a boot server that has lost its records since. */
+  const forgotten = (): Rack => {
+    const rack = new Rack();
+    rack.run({ do: "grant", action: "install" });
+    rack.run({ do: "boot", losesPower: false });
+    rack.run({ do: "configure" });
+    rack.run({ do: "lose-records" });
+    return rack;
+  };
+
   test("an installed machine that shows itself once it runs never sees an installer again", () => {
     fc.assert(
       fc.property(lost, (steps) => {
-        const rack = new Rack();
-        rack.run({ do: "grant", action: "install" });
-        rack.run({ do: "boot", losesPower: false });
-        rack.run({ do: "configure" });
-        rack.run({ do: "lose-records" });
+        const rack = forgotten();
         for (const each of steps) {
           rack.run(stepOf(each));
           if (each === "boot") rack.run({ do: "prove" });
@@ -255,11 +261,7 @@ describe("records are lost, and the permission is issued again", () => {
   test("one that nobody can see halts at every second boot at most, and keeps its system", () => {
     fc.assert(
       fc.property(lost, (steps) => {
-        const rack = new Rack();
-        rack.run({ do: "grant", action: "install" });
-        rack.run({ do: "boot", losesPower: false });
-        rack.run({ do: "configure" });
-        rack.run({ do: "lose-records" });
+        const rack = forgotten();
         for (const each of steps) rack.run(stepOf(each));
         expect([rack.installed, rack.destroyed]).toEqual([true, 0]);
         const boots = steps.filter((each) => each === "boot").length;
