@@ -112,7 +112,8 @@ func certManagerInjector(ctx context.Context, pod *Pod) error {
 	mutating := resource("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations")
 
 	pod.Ready()
-	pod.Follow(ctx, func(ctx context.Context) error {
+
+	return pod.Follow(ctx, func(ctx context.Context) error {
 		var problems []error
 
 		for _, kind := range []Watched{{validating, ""}, {mutating, ""}} {
@@ -128,8 +129,6 @@ func certManagerInjector(ctx context.Context, pod *Pod) error {
 
 		return errors.Join(problems...)
 	}, Watched{validating, ""}, Watched{mutating, ""}, Watched{resource("", "v1", "secrets"), ""})
-
-	return ctx.Err()
 }
 
 func inject(ctx context.Context, pod *Pod, kind Watched, configuration *unstructured.Unstructured) error {

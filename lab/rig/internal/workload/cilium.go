@@ -58,9 +58,7 @@ func ciliumOperator(ctx context.Context, pod *Pod) error {
 		return ctx.Err()
 	}
 
-	pod.Follow(ctx, pod.acceptClasses, Watched{gatewayClasses, ""})
-
-	return ctx.Err()
+	return pod.Follow(ctx, pod.acceptClasses, Watched{gatewayClasses, ""})
 }
 
 // ciliumSetting is an entry of the ConfigMap that all of Cilium is configured by.

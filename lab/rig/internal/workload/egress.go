@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -75,17 +74,7 @@ func (t *tunnels) carry(w http.ResponseWriter, to net.Conn) {
 
 	defer t.remove(from, to)
 
-	var halves sync.WaitGroup
-
-	halves.Go(func() {
-		_, _ = io.Copy(to, buffered)
-		_ = to.Close()
-	})
-	halves.Go(func() {
-		_, _ = io.Copy(from, to)
-		_ = from.Close()
-	})
-	halves.Wait()
+	exchange(from, buffered, to)
 }
 
 func (t *tunnels) add(conns ...net.Conn) bool {

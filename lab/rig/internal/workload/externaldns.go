@@ -49,9 +49,7 @@ func externalDNS(ctx context.Context, pod *Pod) error {
 	return together(ctx,
 		func(ctx context.Context) error { return pod.serveHTTP(ctx, pod.Port("http", 7979), mux) },
 		func(ctx context.Context) error {
-			pod.Follow(ctx, e.keep, Watched{services, ""}, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
-
-			return ctx.Err()
+			return pod.Follow(ctx, e.keep, Watched{services, ""}, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
 		})
 }
 

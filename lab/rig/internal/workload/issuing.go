@@ -37,12 +37,10 @@ func certManagerController(ctx context.Context, pod *Pod) error {
 	c := &certManager{pod: pod, namespace: pod.Flag("cluster-resource-namespace")}
 
 	pod.Ready()
-	pod.Follow(ctx, func(ctx context.Context) error {
+	return pod.Follow(ctx, func(ctx context.Context) error {
 		return errors.Join(c.judgeIssuers(ctx), c.followIngresses(ctx), c.signAll(ctx))
 	}, Watched{clusterIssuers, ""}, Watched{certificateObjects, ""}, Watched{resource("", "v1", "secrets"), ""},
 		Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
-
-	return ctx.Err()
 }
 
 type certManager struct {

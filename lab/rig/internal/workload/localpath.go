@@ -46,11 +46,10 @@ func localPathProvisioner(ctx context.Context, pod *Pod) error {
 	}
 
 	pod.Ready()
-	pod.Follow(ctx, func(ctx context.Context) error {
+
+	return pod.Follow(ctx, func(ctx context.Context) error {
 		return errors.Join(l.provision(ctx), l.remove(ctx))
 	}, Watched{claims, ""}, Watched{volumes, ""})
-
-	return ctx.Err()
 }
 
 type localPath struct {

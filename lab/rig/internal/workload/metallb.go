@@ -157,9 +157,7 @@ func (m *metallb) trustInConversion(ctx context.Context, authority []byte) error
 }
 
 func (m *metallb) follow(ctx context.Context) error {
-	m.pod.Follow(ctx, m.assign, Watched{addressPools, m.pod.Namespace}, Watched{services, ""})
-
-	return ctx.Err()
+	return m.pod.Follow(ctx, m.assign, Watched{addressPools, m.pod.Namespace}, Watched{services, ""})
 }
 
 // judgePool refuses pools in another namespace and addresses that are none or that another pool has.

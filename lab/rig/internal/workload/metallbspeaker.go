@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -25,7 +24,8 @@ func metallbSpeaker(ctx context.Context, pod *Pod) error {
 	defer s.keep(nil)
 
 	pod.Ready()
-	pod.Follow(ctx, func(ctx context.Context) error {
+
+	return pod.Follow(ctx, func(ctx context.Context) error {
 		wanted, err := s.wanted(ctx)
 		if err != nil {
 			return err
@@ -35,8 +35,6 @@ func metallbSpeaker(ctx context.Context, pod *Pod) error {
 
 		return s.open(ctx, wanted)
 	}, Watched{services, ""}, Watched{l2Advertisements, pod.Namespace})
-
-	return ctx.Err()
 }
 
 type speaker struct {
@@ -168,15 +166,5 @@ func (d *door) lead(ctx context.Context, from net.Conn) {
 		_ = to.Close()
 	})()
 
-	var halves sync.WaitGroup
-
-	halves.Go(func() {
-		_, _ = io.Copy(to, from)
-		_ = to.Close()
-	})
-	halves.Go(func() {
-		_, _ = io.Copy(from, to)
-		_ = from.Close()
-	})
-	halves.Wait()
+	exchange(from, from, to)
 }

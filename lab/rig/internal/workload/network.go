@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -19,6 +20,22 @@ import (
 )
 
 const dialTimeout = 5 * time.Second
+
+// exchange carries what two connections say to each other until both have ended. What the first one says is read from
+// said, which may hold the beginning of it already.
+func exchange(from net.Conn, said io.Reader, to net.Conn) {
+	var halves sync.WaitGroup
+
+	halves.Go(func() {
+		_, _ = io.Copy(to, said)
+		_ = to.Close()
+	})
+	halves.Go(func() {
+		_, _ = io.Copy(from, to)
+		_ = from.Close()
+	})
+	halves.Wait()
+}
 
 var errNoRoute = errors.New("no route to host")
 

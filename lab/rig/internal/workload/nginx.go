@@ -121,9 +121,7 @@ func (i *ingress) certificates(ctx context.Context) (pair certificates, err erro
 }
 
 func (i *ingress) follow(ctx context.Context) error {
-	i.pod.Follow(ctx, i.publish, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""}, Watched{services, ""})
-
-	return ctx.Err()
+	return i.pod.Follow(ctx, i.publish, Watched{resource("networking.k8s.io", "v1", "ingresses"), ""}, Watched{services, ""})
 }
 
 // publish writes the address of the controller's Service into every Ingress of its class.

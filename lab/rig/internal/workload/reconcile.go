@@ -25,8 +25,8 @@ type Watched struct {
 var services = resource("", "v1", "services")
 
 // Follow calls reconcile now, at every change of a watched object, and from time to time. A
-// failed round is told once and tried again.
-func (p *Pod) Follow(ctx context.Context, reconcile func(ctx context.Context) error, watched ...Watched) {
+// failed round is told once and tried again. It returns why it was to end.
+func (p *Pod) Follow(ctx context.Context, reconcile func(ctx context.Context) error, watched ...Watched) error {
 	changed := make(chan struct{}, 1)
 
 	var watching sync.WaitGroup
@@ -63,6 +63,8 @@ func (p *Pod) Follow(ctx context.Context, reconcile func(ctx context.Context) er
 			pause(ctx, settle)
 		}
 	}
+
+	return ctx.Err()
 }
 
 func (p *Pod) watch(ctx context.Context, watched Watched, changed chan<- struct{}) {

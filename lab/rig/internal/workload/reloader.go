@@ -31,9 +31,8 @@ func reloader(ctx context.Context, pod *Pod) error {
 	r := &reloading{pod: pod}
 
 	pod.Ready()
-	pod.Follow(ctx, r.look, Watched{resource("", "v1", "secrets"), ""}, Watched{resource("", "v1", "configmaps"), ""})
 
-	return ctx.Err()
+	return pod.Follow(ctx, r.look, Watched{resource("", "v1", "secrets"), ""}, Watched{resource("", "v1", "configmaps"), ""})
 }
 
 type reloading struct {

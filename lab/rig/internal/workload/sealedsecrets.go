@@ -48,9 +48,7 @@ func sealedSecretsController(ctx context.Context, pod *Pod) error {
 	return together(ctx,
 		func(ctx context.Context) error { return pod.serveHTTP(ctx, pod.Port("http", 8080), mux) },
 		func(ctx context.Context) error {
-			pod.Follow(ctx, s.openAll, Watched{sealedSecrets, ""}, Watched{resource("", "v1", "secrets"), ""})
-
-			return ctx.Err()
+			return pod.Follow(ctx, s.openAll, Watched{sealedSecrets, ""}, Watched{resource("", "v1", "secrets"), ""})
 		})
 }
 
