@@ -5,6 +5,7 @@ import type { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
+import { version } from "../../package.json";
 import { auditFile, fileAudit } from "../audit";
 import type { AnyFunction, Functions } from "../function";
 import { leaseDirectory, withFileLease } from "../lease";
@@ -115,13 +116,13 @@ export class Host {
     const type = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
     const load = this.resources.get(type);
     if (load !== undefined) return load();
-    throw new Error(`this provider has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
+    throw new Error(`plinth ${version} has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
   }
 
   private async function(token: string): Promise<AnyFunction> {
     const load = this.functions.get(token);
     if (load !== undefined) return load();
-    throw new Error(`this provider has no function ${token}; it has ${[...this.functions.keys()].join(", ")}`);
+    throw new Error(`plinth ${version} has no function ${token}; it has ${[...this.functions.keys()].join(", ")}`);
   }
 
   private context(urn: string, secondsLimit: number, redact: (text: string) => string): Context {
