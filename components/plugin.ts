@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { version } from "../package.json";
 import { CHECK_VERSION, type VersionQuestion } from "./functions";
@@ -13,16 +14,28 @@ export function hasEngine(): boolean {
   return monitor !== undefined && "registerResourceHook" in monitor;
 }
 
+/** Runs whose plugin has been asked, each known by its connection to the engine. */
+const asked = new WeakSet<object>();
+
 /**
- * Refuses a plugin of another version than this library: the engine takes the one that `Pulumi.yaml` points at whatever
- * its version is. Nobody waits for the answer, and that is half of its use: the engine starts a plugin when it is first
- * asked for, and would otherwise do so, and let everything wait, in the middle of a run.
+ * Starts plinth's plugin and refuses one of another version than this library: the engine takes the one that
+ * `Pulumi.yaml` points at whatever its version is.
+ *
+ * A {@link Site} does this by itself. The engine starts a plugin when it is first asked for, though, and lets everything
+ * wait for it: a program that awaits this before it makes its site has both done at the same time. It resolves when the
+ * question is on its way, not when it is answered; a refusal ends the program wherever it is then. Under mocks there is
+ * no plugin, and nothing is asked.
  */
-export function checkPlugin(): void {
-  if (!hasEngine()) return;
+export async function startPlugin(): Promise<void> {
+  const monitor = pulumi.runtime.getMonitor();
+  if (monitor === undefined || !hasEngine() || asked.has(monitor)) return;
+  asked.add(monitor);
   const question: VersionQuestion = { library: version };
-  void pulumi.runtime.invoke(CHECK_VERSION, question, pluginOptions()).catch((error: unknown) => {
+  pulumi.runtime.invoke(CHECK_VERSION, question, pluginOptions()).catch((error: unknown) => {
     // The runtime shows an error that nobody awaits, and of this kind its message alone.
     throw new pulumi.RunError(error instanceof Error ? error.message : String(error));
   });
+  // One turn in which the connection is given what is to be sent, and one in which it sends it.
+  await setImmediate();
+  await setImmediate();
 }

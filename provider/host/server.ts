@@ -8,7 +8,6 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { version } from "../../package.json";
 import { auditFile, fileAudit } from "../audit";
 import type { AnyFunction, Functions } from "../function";
-import { leaseDirectory, withFileLease } from "../lease";
 import type { AnyResource, Context } from "../resource";
 import type { Resources } from "../resources";
 import * as calls from "./calls";
@@ -73,8 +72,8 @@ export class Host {
       }),
       checkConfig: this.unary(provider.checkConfig),
       diffConfig: this.unary(provider.diffConfig),
-      configure: this.unary((request: pb.ConfigureRequest) => {
-        const configured = provider.configure(request);
+      configure: this.unary(async (request: pb.ConfigureRequest) => {
+        const configured = await provider.configure(request);
         this.config = configured.config;
         this.configSecrets = configured.secrets;
         return configured.response;
@@ -140,7 +139,10 @@ export class Host {
       signal,
       log: this.engine?.log(urn, redact) ?? silent,
       audit: fileAudit(auditFile(), urn, redact),
-      lease: (hold, work) => withFileLease(leaseDirectory(), hold, () => work(signal)),
+      lease: async (hold, work) => {
+        const { leaseDirectory, withFileLease } = await import("../lease.js");
+        return withFileLease(leaseDirectory(), hold, () => work(signal));
+      },
       redact,
     };
   }
