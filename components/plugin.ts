@@ -8,13 +8,13 @@ export function pluginOptions(opts: pulumi.CustomResourceOptions = {}): pulumi.C
   return pulumi.mergeOptions({ version }, opts);
 }
 
-/** Whether an engine runs this program; its own tests with mocks have none, and no plugins. */
-export function hasEngine(): boolean {
+/** The connection to the engine that runs this program; its own tests with mocks have none, and no plugins. */
+export function engine(): object | undefined {
   const monitor = pulumi.runtime.getMonitor();
-  return monitor !== undefined && "registerResourceHook" in monitor;
+  return monitor !== undefined && "registerResourceHook" in monitor ? monitor : undefined;
 }
 
-/** Runs whose plugin has been asked, each known by its connection to the engine. */
+/** Engines that have been asked: a process may run several, one after the other. */
 const asked = new WeakSet<object>();
 
 /**
@@ -27,9 +27,9 @@ const asked = new WeakSet<object>();
  * no plugin, and nothing is asked.
  */
 export async function startPlugin(): Promise<void> {
-  const monitor = pulumi.runtime.getMonitor();
-  if (monitor === undefined || !hasEngine() || asked.has(monitor)) return;
-  asked.add(monitor);
+  const running = engine();
+  if (running === undefined || asked.has(running)) return;
+  asked.add(running);
   const question: VersionQuestion = { library: version };
   pulumi.runtime.invoke(CHECK_VERSION, question, pluginOptions()).catch((error: unknown) => {
     // The runtime shows an error that nobody awaits, and of this kind its message alone.

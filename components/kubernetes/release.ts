@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
 import { type ReleaseTurn, SETTLE_RELEASE } from "../functions";
-import { hasEngine, pluginOptions } from "../plugin";
+import { engine, pluginOptions } from "../plugin";
 
 /** The stack that runs, as its releases name it. */
 export function releaseOwner(): string {
@@ -17,7 +17,7 @@ export function releaseHooks(
   release: Pick<ReleaseTurn, "namespace" | "name" | "seconds"> & { readonly kubeconfig: pulumi.Input<string> },
   parent: pulumi.Resource,
 ): pulumi.ResourceHookBinding | undefined {
-  if (pulumi.runtime.isDryRun() || !hasEngine()) return undefined;
+  if (pulumi.runtime.isDryRun() || engine() === undefined) return undefined;
   // The engine calls a hook outside of the program's own asynchronous context, which is where the connection to it is kept.
   const turn = (moment: ReleaseTurn["moment"]): pulumi.ResourceHookFunction =>
     AsyncResource.bind(async ({ urn }: pulumi.ResourceHookArgs) => {
