@@ -27,7 +27,14 @@ const services = plan.platform?.services ?? [];
 const made = services.flatMap(({ chart }) => chart ?? []);
 const ticker = new Ticker({ isTTY: false, write: () => true } as unknown as NodeJS.WriteStream);
 const instance = new Instance("test-charts");
-const STAND_INS = ["external-dns", "ingress-nginx", "local-path-provisioner", "reloader"];
+const STAND_INS = [
+  "external-dns",
+  "external-secrets",
+  "ingress-nginx",
+  "local-path-provisioner",
+  "reloader",
+  "vault-operator",
+];
 const scratch = mkdtempSync(path.join(tmpdir(), "plinth-charts-"));
 let charts: LabCharts;
 
@@ -82,7 +89,7 @@ describe("the charts of a lab", () => {
   it("keep their digest from one run to the next", async () => {
     const before = readFileSync((await mustPrepare()).digests, "utf8");
     expect(readFileSync((await mustPrepare()).digests, "utf8")).toBe(before);
-    expect(Object.values(JSON.parse(before))).toHaveLength(9);
+    expect(Object.values(JSON.parse(before))).toHaveLength(11);
   });
 
   it("are the user's own where the user has them, with the published digest", async () => {

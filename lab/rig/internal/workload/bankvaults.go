@@ -40,18 +40,18 @@ func bankVaults(ctx context.Context, pod *Pod) error {
 		b.vault = &vaultClient{pod: pod, address: "https://" + join(pod.Status.PodIP, vaultPort)}
 
 		pod.Ready()
-		pod.Follow(ctx, b.open)
+
+		return pod.Follow(ctx, b.open)
 	case len(words) > 2 && words[1] == "configure":
 		address, _ := pod.Env("VAULT_ADDR")
 		b.vault = &vaultClient{pod: pod, address: address}
 
 		pod.Ready()
-		pod.Follow(ctx, b.configure)
+
+		return pod.Follow(ctx, b.configure)
 	default:
 		return fmt.Errorf("unknown command %q", strings.Join(words, " "))
 	}
-
-	return ctx.Err()
 }
 
 func nextFlag(words []string, flag string) string {
@@ -151,7 +151,7 @@ type externalConfig struct {
 
 // configure writes everything again at each look, as it may be written often.
 func (b *vaultKeeper) configure(ctx context.Context) error {
-	text, found, err := b.pod.File(ctx, "/config/vault-configurer/vault-config.yml")
+	text, found, err := b.pod.File(ctx, nextFlag(b.pod.Words(), "--vault-config-file"))
 	if err != nil || !found {
 		return errors.Join(err, errors.New("its file is not there"))
 	}

@@ -89,6 +89,10 @@ var Programs = []*Program{
 		Does: "makes and keeps Vault's keys, unseals it, configures it",
 	},
 	{
+		Name: "external-secrets", Image: "external-secrets/external-secrets", Run: externalSecrets,
+		Does: "reads Secrets out of Vault, writes generated passwords into it, serves the webhook",
+	},
+	{
 		Name: "kube-webhook-certgen", Image: "ingress-nginx/kube-webhook-certgen", Run: webhookCertgen,
 		Does: "makes the webhook's certificate, writes its authority into the webhook",
 	},

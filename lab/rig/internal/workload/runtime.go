@@ -28,6 +28,8 @@ type Runtime struct {
 	log     func(format string, args ...any)
 	// materials are folders and files that programs need of their software, by program.
 	materials func(program string) string
+	// volumes is the folder of what programs keep on volumes.
+	volumes string
 
 	mu        sync.Mutex
 	instances map[seat]*instance
@@ -42,15 +44,17 @@ type seat struct {
 	container string
 }
 
-// NewRuntime prepares a runtime; config is an administrator's.
-func NewRuntime(config *rest.Config, materials func(program string) string, log func(format string, args ...any)) (*Runtime, error) {
+// NewRuntime prepares a runtime; config is an administrator's, volumes a folder that may not be there yet.
+func NewRuntime(
+	config *rest.Config, volumes string, materials func(program string) string, log func(format string, args ...any),
+) (*Runtime, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
 
 	return &Runtime{
-		config: config, admin: client, network: newNetwork(client), log: log, materials: materials,
+		config: config, admin: client, network: newNetwork(client), log: log, materials: materials, volumes: volumes,
 		instances: map[seat]*instance{}, faults: map[string]Fault{}, kept: map[types.UID]any{},
 	}, nil
 }

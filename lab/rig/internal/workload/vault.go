@@ -27,8 +27,8 @@ const (
 
 // vaultServer is one member of a Vault: the API as far as it sets Vault up, unseals it, lets service accounts in and
 // keeps key-value secrets of version 2. All members have what is on the volume of the first one in common, where a
-// real one would copy it; the first unsealed one leads. It lasts as long as the rig runs, is not encrypted, and has
-// no leases, no audit and no other engine.
+// real one would copy it; the first unsealed one leads. It is not encrypted, and has no leases, no audit and no other
+// engine.
 func vaultServer(ctx context.Context, pod *Pod) error {
 	if script := strings.Join(pod.Container.Command, " "); script != "" {
 		return vaultSnapshot(ctx, pod, script)
@@ -82,7 +82,7 @@ func (v *vaultMember) follow(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// vaultSnapshot is the Job that asks a Vault for a snapshot, if there is one; it leaves out to keep the answer.
+// vaultSnapshot is the Job that asks a Vault for a snapshot, if there is one; that is told in the log and not kept.
 func vaultSnapshot(ctx context.Context, pod *Pod, script string) error {
 	if !strings.Contains(script, "vault operator raft snapshot save") {
 		return fmt.Errorf("the lab's Vault knows no %q", script)
@@ -107,7 +107,14 @@ func vaultSnapshot(ctx context.Context, pod *Pod, script string) error {
 		return err
 	}
 
-	return client.must(ctx, http.MethodGet, "sys/storage/raft/snapshot", nil, nil)
+	if err = client.must(ctx, http.MethodGet, "sys/storage/raft/snapshot", nil, nil); err != nil {
+		return err
+	}
+
+	_, file, _ := strings.Cut(script, "vault operator raft snapshot save ")
+	pod.Logf("Vault has given a snapshot for %s", file)
+
+	return nil
 }
 
 // vaultStoreOf is what the members of a pod's StatefulSet have in common.
@@ -122,7 +129,7 @@ func vaultStoreOf(ctx context.Context, pod *Pod) (*vaultStore, error) {
 		return nil, err
 	}
 
-	return keepIn(pod, volume, newVaultStore), nil
+	return keepIn(pod, volume, openVaultStore)
 }
 
 // vaultMember answers for one pod.

@@ -30,7 +30,8 @@ func vaultOperator(ctx context.Context, pod *Pod) error {
 	o := &vaultMaker{pod: pod}
 
 	pod.Ready()
-	pod.Follow(ctx, func(ctx context.Context) error {
+
+	return pod.Follow(ctx, func(ctx context.Context) error {
 		list, err := pod.Objects.Resource(vaultObjects).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -43,8 +44,6 @@ func vaultOperator(ctx context.Context, pod *Pod) error {
 
 		return errors.Join(problems...)
 	}, Watched{vaultObjects, namespace}, Watched{statefulSets, namespace}, Watched{resource("", "v1", "pods"), namespace})
-
-	return ctx.Err()
 }
 
 type vaultMaker struct{ pod *Pod }
@@ -75,16 +74,11 @@ func (o *vaultMaker) reconcile(ctx context.Context, vault *unstructured.Unstruct
 
 	var spec vaultSpec
 
-	text, err := json.Marshal(vault.Object["spec"])
-	if err == nil {
-		err = json.Unmarshal(text, &spec)
-	}
-
-	if err != nil {
+	if err := specOf(vault, &spec); err != nil {
 		return err
 	}
 
-	if err = o.keepCertificate(ctx, vault, spec.Size); err != nil {
+	if err := o.keepCertificate(ctx, vault, spec.Size); err != nil {
 		return err
 	}
 

@@ -15,38 +15,16 @@ var errNothingThere = errors.New("nothing is there")
 
 // vaultStore is what all members of a Vault know.
 type vaultStore struct {
-	mu        sync.Mutex
-	keys      []string
-	threshold int
+	mu sync.Mutex
+	// file holds the data, and saved is what was written there last.
+	file  string
+	saved []byte
 	// shown are the keys that a member has been given, by pod; enough of them unseal it.
-	shown    map[string][]string
-	policies map[string][]vaultRule
-	// mounts and auths are the engines by their path.
-	mounts, auths map[string]string
-	roles         map[string]vaultRole
-	tokens        map[string][]string
-	secrets       map[string][]vaultVersion
-}
+	shown map[string][]string
+	// tokens are the policies of those who were let in.
+	tokens map[string][]string
 
-// vaultRule is what a policy allows below a path.
-type vaultRule struct {
-	path         string
-	capabilities []string
-}
-
-// vaultRole are the service accounts that a role lets in, and with what policies.
-type vaultRole struct{ accounts, namespaces, policies []string }
-
-type vaultVersion struct {
-	data map[string]any
-	made time.Time
-}
-
-func newVaultStore() *vaultStore {
-	return &vaultStore{
-		shown: map[string][]string{}, policies: map[string][]vaultRule{}, mounts: map[string]string{}, auths: map[string]string{},
-		roles: map[string]vaultRole{}, tokens: map[string][]string{}, secrets: map[string][]vaultVersion{},
-	}
+	vaultData
 }
 
 // state of a member: the first unsealed one by name leads.
@@ -54,9 +32,9 @@ func (s *vaultStore) state(member string) (initialized, sealed, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	unsealed := slices.DeleteFunc(slices.Sorted(maps.Keys(s.shown)), func(name string) bool { return len(s.shown[name]) < s.threshold })
+	unsealed := slices.DeleteFunc(slices.Sorted(maps.Keys(s.shown)), func(name string) bool { return len(s.shown[name]) < s.Threshold })
 
-	return len(s.keys) > 0, len(s.keys) == 0 || !slices.Contains(unsealed, member), len(unsealed) > 0 && unsealed[0] == member
+	return len(s.Keys) > 0, len(s.Keys) == 0 || !slices.Contains(unsealed, member), len(unsealed) > 0 && unsealed[0] == member
 }
 
 // leave seals a member: its process has ended.
@@ -71,7 +49,7 @@ func (s *vaultStore) initialize(shares, threshold int) ([]string, string, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if len(s.keys) > 0 {
+	if len(s.Keys) > 0 {
 		return nil, "", errors.New("Vault is already initialized") //nolint:staticcheck // its own words
 	}
 
@@ -80,20 +58,19 @@ func (s *vaultStore) initialize(shares, threshold int) ([]string, string, error)
 	}
 
 	for range shares {
-		s.keys = append(s.keys, randomText())
+		s.Keys = append(s.Keys, randomText())
 	}
 
-	root := "hvs." + randomText()
-	s.threshold, s.tokens[root] = threshold, []string{"root"}
+	s.Threshold, s.Root = threshold, "hvs."+randomText()
 
-	return s.keys, root, nil
+	return s.Keys, s.Root, s.save()
 }
 
 func (s *vaultStore) unseal(member, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if !slices.Contains(s.keys, key) {
+	if !slices.Contains(s.Keys, key) {
 		return errors.New("invalid key")
 	}
 
@@ -110,19 +87,19 @@ func (s *vaultStore) enter(mount, role, user string) (string, error) {
 	defer s.mu.Unlock()
 
 	parts := strings.Split(user, ":")
-	found, known := s.roles[mount+"/"+role]
+	found, known := s.Roles[mount+"/"+role]
 
 	switch {
-	case s.auths[mount] != "kubernetes" || !known:
+	case s.Auths[mount] != "kubernetes" || !known:
 		return "", fmt.Errorf("invalid role name %q", role)
-	case len(parts) != 4 || !slices.Contains(found.namespaces, parts[2]):
+	case len(parts) != 4 || !slices.Contains(found.Namespaces, parts[2]):
 		return "", errors.New("namespace not authorized")
-	case !slices.Contains(found.accounts, parts[3]):
+	case !slices.Contains(found.Accounts, parts[3]):
 		return "", errors.New("service account name not authorized")
 	}
 
 	token := "hvs." + randomText()
-	s.tokens[token] = found.policies
+	s.tokens[token] = found.Policies
 
 	return token, nil
 }
@@ -131,14 +108,14 @@ func (s *vaultStore) allows(token, path, capability string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for _, policy := range s.tokens[token] {
-		if policy == "root" {
-			return true
-		}
+	if token != "" && token == s.Root {
+		return true
+	}
 
-		for _, rule := range s.policies[policy] {
-			prefix, all := strings.CutSuffix(rule.path, "*")
-			if (path == rule.path || all && strings.HasPrefix(path, prefix)) && slices.Contains(rule.capabilities, capability) {
+	for _, policy := range s.tokens[token] {
+		for _, rule := range s.Policies[policy] {
+			prefix, all := strings.CutSuffix(rule.Path, "*")
+			if (path == rule.Path || all && strings.HasPrefix(path, prefix)) && slices.Contains(rule.Capabilities, capability) {
 				return true
 			}
 		}
@@ -152,6 +129,15 @@ func (s *vaultStore) handle(capability, path string, body map[string]any) (any, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	answer, err := s.carryOut(capability, path, body)
+	if err == nil && capability != "read" {
+		err = s.save()
+	}
+
+	return answer, err
+}
+
+func (s *vaultStore) carryOut(capability, path string, body map[string]any) (any, error) {
 	if rest, is := strings.CutPrefix(path, "sys/"); is && capability == "create" {
 		return nil, s.configure(rest, body)
 	}
@@ -164,7 +150,7 @@ func (s *vaultStore) handle(capability, path string, body map[string]any) (any, 
 		return map[string]any{}, nil
 	}
 
-	for mount, kind := range s.mounts {
+	for mount, kind := range s.Mounts {
 		if rest, is := strings.CutPrefix(path, mount+"/"); is && kind == "kv" {
 			return s.secret(capability, mount, rest, body)
 		}
@@ -189,11 +175,11 @@ func (s *vaultStore) configure(path string, body map[string]any) error {
 			return fmt.Errorf("the lab's Vault does not understand the policy %s", name)
 		}
 
-		s.policies[strings.TrimPrefix(name, "acl/")] = rules
+		s.Policies[strings.TrimPrefix(name, "acl/")] = rules
 
 		return nil
 	case "auth":
-		s.auths[name], _ = body["type"].(string)
+		s.Auths[name], _ = body["type"].(string)
 
 		return nil
 	case "mounts":
@@ -202,7 +188,7 @@ func (s *vaultStore) configure(path string, body map[string]any) error {
 			return fmt.Errorf("the lab's Vault has no engine but kv of version 2, not %v", body["type"])
 		}
 
-		s.mounts[name] = "kv"
+		s.Mounts[name] = "kv"
 
 		return nil
 	default:
@@ -214,10 +200,10 @@ func (s *vaultStore) admit(path string, body map[string]any) error {
 	mount, rest, _ := strings.Cut(path, "/")
 
 	switch kind, name, _ := strings.Cut(rest, "/"); {
-	case kind == "config" && s.auths[mount] == "kubernetes":
+	case kind == "config" && s.Auths[mount] == "kubernetes":
 		return nil
-	case kind == "role" && s.auths[mount] == "kubernetes":
-		s.roles[mount+"/"+name] = vaultRole{
+	case kind == "role" && s.Auths[mount] == "kubernetes":
+		s.Roles[mount+"/"+name] = vaultRole{
 			texts(body["bound_service_account_names"]), texts(body["bound_service_account_namespaces"]), texts(body["policies"]),
 		}
 
@@ -238,37 +224,48 @@ func texts(value any) []string {
 	return found
 }
 
-// secret reads and writes versions below data/, and their numbers below metadata/.
+// secret reads and writes versions below data/, and what is known of them below metadata/.
 func (s *vaultStore) secret(capability, mount, path string, body map[string]any) (any, error) {
 	part, name, _ := strings.Cut(path, "/")
 	key := mount + "/" + name
-	versions := s.secrets[key]
+	found := s.Secrets[key]
+
+	if found == nil && capability == "create" {
+		found = &vaultSecret{}
+		s.Secrets[key] = found
+	}
 
 	switch {
+	case found == nil:
+		return nil, errNothingThere
 	case part == "data" && capability == "create":
 		data, _ := body["data"].(map[string]any)
-		s.secrets[key] = append(versions, vaultVersion{data, time.Now().UTC()})
+		found.Versions = append(found.Versions, vaultVersion{data, time.Now().UTC()})
 
-		return metadataOf(s.secrets[key]), nil
+		return found.newest(), nil
 	case part == "metadata" && capability == "create":
+		found.Noted = body["custom_metadata"]
+
 		return nil, nil
 	case part == "metadata" && capability == "delete":
-		delete(s.secrets, key)
+		delete(s.Secrets, key)
 
 		return nil, nil
-	case len(versions) == 0:
+	case part == "metadata" && capability == "read":
+		return map[string]any{"current_version": len(found.Versions), "custom_metadata": found.Noted}, nil
+	case len(found.Versions) == 0:
 		return nil, errNothingThere
 	case part == "data" && capability == "read":
-		return map[string]any{"data": versions[len(versions)-1].data, "metadata": metadataOf(versions)}, nil
-	case part == "metadata" && capability == "read":
-		return map[string]any{"current_version": len(versions), "custom_metadata": map[string]any{"managed-by": "external-secrets"}}, nil
+		return map[string]any{"data": found.Versions[len(found.Versions)-1].Data, "metadata": found.newest()}, nil
 	default:
 		return nil, fmt.Errorf("the lab's Vault cannot %s %s", capability, path)
 	}
 }
 
-func metadataOf(versions []vaultVersion) map[string]any {
-	newest := versions[len(versions)-1]
+func (s *vaultSecret) newest() map[string]any {
+	made := s.Versions[len(s.Versions)-1].Made
 
-	return map[string]any{"version": len(versions), "created_time": newest.made.Format(time.RFC3339Nano), "destroyed": false}
+	return map[string]any{
+		"version": len(s.Versions), "created_time": made.Format(time.RFC3339Nano), "custom_metadata": s.Noted, "destroyed": false,
+	}
 }

@@ -2,11 +2,23 @@ package workload
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 )
 
+func openEmpty(t *testing.T) *vaultStore {
+	t.Helper()
+
+	store, err := openVaultStore(filepath.Join(t.TempDir(), "volumes", "one.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return store
+}
+
 func TestAVaultOpensForEnoughKeysAndClosesWithItsMember(t *testing.T) {
-	store := newVaultStore()
+	store := openEmpty(t)
 
 	keys, _, err := store.initialize(vaultShares, vaultKeys)
 	if err != nil {
@@ -51,7 +63,7 @@ func TestAVaultOpensForEnoughKeysAndClosesWithItsMember(t *testing.T) {
 }
 
 func TestAVaultLetsInWhomItsRolesNameAndNoFurtherThanTheirPolicies(t *testing.T) {
-	store := newVaultStore()
+	store := openEmpty(t)
 
 	for path, body := range map[string]map[string]any{
 		"sys/policies/acl/reader": {"policy": `path "secret/*" { capabilities = ["read"] }`},
@@ -100,5 +112,55 @@ func TestAVaultLetsInWhomItsRolesNameAndNoFurtherThanTheirPolicies(t *testing.T)
 
 	if _, err = store.handle("create", "sys/policies/acl/odd", map[string]any{"policy": "path secret {"}); err == nil {
 		t.Error("a policy that is not understood is taken")
+	}
+}
+
+func TestAVaultIsSealedAfterAPowerCutAndHasEverythingForItsKeys(t *testing.T) {
+	store := openEmpty(t)
+
+	keys, root, err := store.initialize(vaultShares, vaultKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for path, body := range map[string]map[string]any{
+		"sys/mounts/secret": {"type": "kv", "options": map[string]any{"version": 2}},
+		"sys/auth/k":        {"type": "kubernetes"},
+	} {
+		if _, err = store.handle("create", path, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for path, body := range map[string]map[string]any{
+		"secret/metadata/a": {"custom_metadata": map[string]any{"managed-by": "somebody"}}, "secret/data/a": {"data": map[string]any{"word": "plugh"}},
+	} {
+		if _, err = store.handle("create", path, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	again, err := openVaultStore(store.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if initialized, sealed, _ := again.state("vault-0"); !initialized || !sealed {
+		t.Error("it is not sealed")
+	}
+
+	for _, key := range keys[:vaultKeys] {
+		if err = again.unseal("vault-0", key); err != nil {
+			t.Error(err)
+		}
+	}
+
+	if !again.allows(root, "secret/data/a", "read") || again.allows("", "secret/data/a", "read") {
+		t.Error("the root token is not what counts")
+	}
+
+	answer, err := again.handle("read", "secret/metadata/a", nil)
+	if fields, _ := answer.(map[string]any); err != nil || fields["current_version"] != 1 || fields["custom_metadata"].(map[string]any)["managed-by"] != "somebody" {
+		t.Errorf("got %v, %v", answer, err)
 	}
 }
