@@ -71,8 +71,12 @@ export class PlatformLab {
 /** Waits until something is seen: controllers come when they come. */
 export async function eventually<T>(look: () => Promise<T>, seen: (found: T) => boolean): Promise<T> {
   for (const end = Date.now() + 90_000; ; await new Promise((resolve) => setTimeout(resolve, 1000))) {
-    const found = await look().catch((error: unknown) => error as Error);
-    if (!(found instanceof Error) && seen(found)) return found;
-    if (Date.now() > end) throw found instanceof Error ? found : new Error(`still ${JSON.stringify(found)}`);
+    const { found, error } = await look().then(
+      (found) => ({ found, error: undefined }),
+      // An error of Node's own is no Error of the test's realm: what failed is told by where it is.
+      (error: unknown) => ({ found: undefined, error: error ?? "failed" }),
+    );
+    if (error === undefined && seen(found as T)) return found as T;
+    if (Date.now() > end) throw error ?? new Error(`still ${JSON.stringify(found)}`);
   }
 }

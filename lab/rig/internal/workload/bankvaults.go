@@ -106,7 +106,7 @@ func (b *vaultKeeper) initialize(ctx context.Context) error {
 	secrets := b.pod.Client.CoreV1().Secrets(b.namespace)
 
 	if !strings.HasSuffix(b.pod.Name, "-0") {
-		return nil
+		return errors.New("waiting for the first member to initialize Vault")
 	}
 
 	// Keys of a Vault that there was before: a new one would have others.
