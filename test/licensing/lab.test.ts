@@ -202,12 +202,16 @@ test("an update that leaves the licence out does not grow the site either", asyn
     const grown = await chosenUp(chosen);
     expect([grown.code, grown.output]).toEqual([
       1,
-      expect.stringMatching(/nodes: 2 → 3, .*gpu: new; this update does not ask the licence.*--target 'urn:[^']*site-licence'/s),
+      expect.stringMatching(
+        /nodes: 2 → 3, .*gpu: new; this update does not ask the licence.*--target 'urn:[^']*site-licence'/s,
+      ),
     ]);
   }
   expect(await nodes()).toEqual(["cp-1", "worker-1"]);
   // Asked for it, the licence says what it says in a whole update.
-  expect((await chosenUp({ target: [release, licence] })).output).toMatch(/nodes: 2 → 3, .*; the licence acme-2 ended at/);
+  expect((await chosenUp({ target: [release, licence] })).output).toMatch(
+    /nodes: 2 → 3, .*; the licence acme-2 ended at/,
+  );
 });
 
 test("the upgrade is taken back, and a machine taken away", async () => {
