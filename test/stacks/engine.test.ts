@@ -5,6 +5,7 @@ import path from "node:path";
 import { ensureTools } from "../../lab/build/tools";
 import { installPlugins } from "../../lab/engine/plugins";
 import { Ticker } from "../../lab/ticker";
+import { version } from "../../package.json";
 import { type Ended, engineBinary, Project, Running } from "../support/engine";
 import { ROOT } from "../support/site";
 
@@ -16,21 +17,27 @@ const ticker = new Ticker();
 let project: Project;
 let talosctl = "";
 
-beforeAll(async () => {
-  project = new Project(await engineBinary(), path.join(ROOT, "provider", "bin"));
+/** A project whose provider is the one in `plugin`. */
+async function open(plugin: string): Promise<Project> {
+  const opened = new Project(await engineBinary(), plugin);
   const tools = await ensureTools(ticker);
-  installPlugins(project.env.PULUMI_HOME ?? "", tools);
+  installPlugins(opened.env.PULUMI_HOME ?? "", tools);
   talosctl = tools.talosctl?.path ?? "";
+  return opened;
+}
+
+beforeAll(async () => {
+  project = await open(path.join(ROOT, "provider", "bin"));
 });
 afterAll(() => {
   project.remove();
   ticker.close();
 });
 
-function preview(stack: string, more: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  copyFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), path.join(project.dir, `Pulumi.${stack}.yaml`));
-  const env = { ...project.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
-  const job = JSON.stringify({ stack, dir: project.dir, env });
+function preview(stack: string, more: NodeJS.ProcessEnv = {}, from = project): Promise<Ended> {
+  copyFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), path.join(from.dir, `Pulumi.${stack}.yaml`));
+  const env = { ...from.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
+  const job = JSON.stringify({ stack, dir: from.dir, env });
   const secrets = ["LATITUDESH_BEARER", "PLINTH_NETBOX_TOKEN", "PLINTH_BOOT_TOKEN", "PLINTH_BOOT_KEY"];
   const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
   const host = spawn(process.execPath, [path.join(__dirname, "fixture", "host.cjs"), job], {
@@ -65,4 +72,19 @@ test("what is not in the record fails the preview, with its date", async () => {
   expect(code).toBe(1);
   expect(output).toMatch(/GET \/api\/\S+ .*is not in .*netbox\.yaml \(record it there, or unset PLINTH_RECORDED/);
   expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
+});
+
+test("a plugin of another version than the program's library is refused by both versions", async () => {
+  const other = await open(path.join(__dirname, "fixture", "other"));
+  try {
+    const { code, output } = await preview("edge", {}, other);
+    expect(code).toBe(1);
+    expect(output).toContain(
+      `the program uses plinth ${version}, and the plugin that the engine has started for it is`,
+    );
+    expect(output).toContain("plinth 0.0.1: point 'plugins.providers' of Pulumi.yaml into the package");
+    expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
+  } finally {
+    other.remove();
+  }
 });
