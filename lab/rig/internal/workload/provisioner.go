@@ -112,7 +112,7 @@ func (p *provisioner) remove(ctx context.Context) error {
 		volume := &list.Items[n]
 		if volume.Annotations[provisionedBy] == p.name && volume.Status.Phase == corev1.VolumeReleased &&
 			volume.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimDelete && volume.DeletionTimestamp == nil {
-			problems = append(problems, p.pod.Client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{}))
+			problems = append(problems, p.pod.runtime.empty(volume.UID), p.pod.Client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{}))
 		}
 	}
 
