@@ -51,11 +51,10 @@ export class AcmeServer {
     const retryAfter = { authz: 1, order: 1 };
     const pebble = { ...files, listenAddress: listen, managementListenAddress: manage, retryAfter };
     writeFileSync(path.join(folder, "config.json"), JSON.stringify({ pebble }));
-    const child = spawn(
-      tools.pebble?.path ?? "",
-      ["-config", path.join(folder, "config.json"), "-dnsserver", dns],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, PEBBLE_VA_NOSLEEP: "1" } },
-    );
+    const child = spawn(tools.pebble?.path ?? "", ["-config", path.join(folder, "config.json"), "-dnsserver", dns], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, PEBBLE_VA_NOSLEEP: "1" },
+    });
     let said = "";
     const server = new AcmeServer(child, folder, ports, ca, () => said);
     await new Promise<void>((resolve, reject) => {
