@@ -158,7 +158,7 @@ func (c *certManager) order(ctx context.Context, issuer *unstructured.Unstructur
 		}
 	}
 
-	if order, err = account.client.WaitOrder(ctx, order.URI); err != nil {
+	if _, err = account.client.WaitOrder(ctx, order.URI); err != nil {
 		return certificates{}, err
 	}
 
@@ -172,7 +172,7 @@ func (c *certManager) order(ctx context.Context, issuer *unstructured.Unstructur
 		return certificates{}, err
 	}
 
-	chain, _, err := account.client.CreateOrderCert(ctx, order.FinalizeURL, request, true)
+	chain, _, err := account.client.CreateCertFromOrder(ctx, order, request, true)
 	if err != nil {
 		return certificates{}, err
 	}
