@@ -5,6 +5,7 @@ import { BootIntent } from "../boot/BootIntent";
 import type { BootImage } from "../boot/intent";
 import { HardwareMatch } from "../hardware/HardwareMatch";
 import { ownFields } from "../kubernetes/owner";
+import { asked } from "../licensing/asked";
 import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
@@ -95,7 +96,8 @@ export class Site extends pulumi.ComponentResource {
     const given = licenceInputs(plan, args.vendorKeys);
     // What was covered has to outlive a destroy, or the site could not come back after one.
     this.licence = given && new Licence(`${name}-licence`, given, { parent: this, protect: true });
-    const covered = this.licence === undefined ? {} : { dependsOn: [this.licence] };
+    const covered =
+      this.licence === undefined || given === undefined ? {} : { dependsOn: asked(this.licence, given.use) };
 
     const pools = new Map(
       Object.entries(plan.pools).map(([key, inputs]) => [
