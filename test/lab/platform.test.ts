@@ -169,8 +169,6 @@ describe("the standard platform in a lab", () => {
     await kubectl("delete", "sealedsecret", "shop", "stolen");
   });
 
-  vaultTests(platform, site);
-
   served("restarts what reads a file that has changed, and leaves the rest alone", async () => {
     const before = await releases();
     site.edit((file) => {
@@ -186,9 +184,10 @@ describe("the standard platform in a lab", () => {
     await mustLab(NAME, "preview", "--expect-no-changes");
   });
 
+  vaultTests(platform, site);
+
   it("has nothing to change the second time", async () => {
     await mustLab(NAME, "preview", "--expect-no-changes");
-    expect((await lab(NAME, ["up"])).stderr).toContain("nothing had to change");
   });
 
   it("touches one release alone when its values change", async () => {
