@@ -167,7 +167,7 @@ describe("the standard platform in a lab", () => {
   });
 
   served("has a certificate from an ACME server, which sees in PowerDNS that the name is the site's", async () => {
-    create({
+    await create({
       apiVersion: "cert-manager.io/v1",
       kind: "Certificate",
       metadata: { name: "acme-server", namespace: "default" },
@@ -222,7 +222,7 @@ describe("the standard platform in a lab", () => {
 
   it("makes a volume on a machine that has the folder, and removes it with its claim", async () => {
     const metadata = { name: "books", namespace: "default" };
-    create({
+    await create({
       apiVersion: "v1",
       kind: "PersistentVolumeClaim",
       metadata,
@@ -232,7 +232,7 @@ describe("the standard platform in a lab", () => {
         resources: { requests: { storage: "1Gi" } },
       },
     });
-    create({
+    await create({
       apiVersion: "v1",
       kind: "Pod",
       metadata,
@@ -368,7 +368,7 @@ describe("the standard platform in a lab", () => {
       });
       await Promise.race([looking, upgraded]);
       expect(await history()).toEqual(["1 deployed 1.0.0"]);
-      create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "before-1.1.0", namespace: "widgets" } });
+      await create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "before-1.1.0", namespace: "widgets" } });
       const { code, output } = await upgraded;
       expect({ code, output }).toMatchObject({ code: 0 });
       expect(output).toMatch(/Gate widgets-guard updated[\s\S]*Release widgets-chart-release updating/);
