@@ -1,16 +1,27 @@
 /** Stacks that plinth comes with, previewed by the real engine without any credential: records answer for vendors. */
 import { spawn } from "node:child_process";
-import { copyFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { parse, stringify } from "yaml";
+import type { ProviderName } from "../../components/machine/contract";
 import { ensureTools } from "../../lab/build/tools";
-import { installPlugins } from "../../lab/engine/plugins";
+import { installPlugins, type Needed } from "../../lab/engine/plugins";
 import { Ticker } from "../../lab/ticker";
+import { siteAt } from "../machine/sites";
 import { type Ended, engineBinary, Project, Running } from "../support/engine";
 import { ROOT } from "../support/site";
 
 jest.setTimeout(300_000);
 
 const RECORDED = path.join(ROOT, "stacks/recorded");
+
+/** Packages of vendors whose plugins are stood in for: each asks for the one of its own version. */
+const VENDORS = ["@muhlba91/pulumi-proxmoxve", "@pulumi/hcloud", "@ediri/vultr", "@pulumi/command"];
+
+function pluginOf(sdk: string): Needed {
+  const { version, pulumi } = JSON.parse(readFileSync(require.resolve(`${sdk}/package.json`), "utf8"));
+  return { name: pulumi.name ?? path.basename(sdk), version: version.replace(/^v/, "") };
+}
 
 const ticker = new Ticker();
 let project: Project;
@@ -19,7 +30,7 @@ let talosctl = "";
 beforeAll(async () => {
   project = new Project(await engineBinary(), path.join(ROOT, "provider", "bin"));
   const tools = await ensureTools(ticker);
-  installPlugins(project.env.PULUMI_HOME ?? "", tools);
+  installPlugins(project.env.PULUMI_HOME ?? "", tools, process.env, VENDORS.map(pluginOf));
   talosctl = tools.talosctl?.path ?? "";
 });
 afterAll(() => {
@@ -27,21 +38,44 @@ afterAll(() => {
   ticker.close();
 });
 
-function preview(stack: string, more: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  copyFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), path.join(project.dir, `Pulumi.${stack}.yaml`));
+// biome-ignore lint/suspicious/noExplicitAny: tests edit it in every way a person could
+type Editable = any;
+
+interface Job {
+  /** The site. @default - that of the stack plinth comes with */
+  readonly site?: object;
+  /** Environment beside that of the project. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly edit?: (site: Editable) => void;
+  /** Types of the resources that are made; what belongs to others is not. @default - nothing is made */
+  readonly only?: readonly string[];
+  /** Configuration of providers that is secret. */
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** Previews a stack that plinth comes with, or makes a part of it. */
+function run(stack: string, { env: more = {}, edit, site, ...job }: Job = {}): Promise<Ended> {
+  const file =
+    site === undefined
+      ? parse(readFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), "utf8"))
+      : { config: { "plinth:site": structuredClone(site) } };
+  edit?.(file.config["plinth:site"]);
+  const target = path.join(project.dir, `Pulumi.${stack}.yaml`);
+  const kept = existsSync(target) ? parse(readFileSync(target, "utf8")) : {};
+  writeFileSync(target, stringify({ ...kept, ...file }));
   const env = { ...project.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
-  const job = JSON.stringify({ stack, dir: project.dir, env });
   const secrets = ["LATITUDESH_BEARER", "PLINTH_NETBOX_TOKEN", "PLINTH_BOOT_TOKEN", "PLINTH_BOOT_KEY"];
   const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
-  const host = spawn(process.execPath, [path.join(__dirname, "fixture", "host.cjs"), job], {
-    env: { ...bare, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const host = spawn(
+    process.execPath,
+    [path.join(__dirname, "fixture", "host.cjs"), JSON.stringify({ stack, dir: project.dir, env, ...job })],
+    { env: { ...bare, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
   return new Running(host).ended;
 }
 
 test("edge: addresses from NetBox, a permission to install for each board that NetBox knows", async () => {
-  const { result, output } = await preview("edge");
+  const { result, output } = await run("edge");
   if (result === undefined) throw new Error(output);
   expect(result["create plinth:address:Pool"]).toEqual(["site-pool-nodes"]);
   expect(result["create plinth:boot:Intent"]).toEqual(["site-boot-pi-1", "site-boot-pi-2", "site-boot-pi-3"]);
@@ -51,7 +85,7 @@ test("edge: addresses from NetBox, a permission to install for each board that N
 });
 
 test("latitude: four orders and their network", async () => {
-  const { result, output } = await preview("latitude");
+  const { result, output } = await run("latitude");
   if (result === undefined) throw new Error(output);
   expect(result["create plinth:latitude:Server"]).toHaveLength(4);
   expect(result["create plinth:latitude:VirtualNetwork"]).toHaveLength(1);
@@ -61,8 +95,66 @@ test("latitude: four orders and their network", async () => {
 test("what is not in the record fails the preview, with its date", async () => {
   const other = path.join(ROOT, "test/stacks/fixture/recorded");
   expect(readdirSync(other)).toEqual(["netbox.yaml"]);
-  const { code, output } = await preview("edge", { PLINTH_RECORDED: other });
+  const { code, output } = await run("edge", { env: { PLINTH_RECORDED: other } });
   expect(code).toBe(1);
   expect(output).toMatch(/GET \/api\/\S+ .*is not in .*netbox\.yaml \(record it there, or unset PLINTH_RECORDED/);
   expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
 });
+
+/** Providers whose plugins are stood in for: what carries a machine, the secret that opens them, and what they make. */
+const STOOD_IN: readonly (readonly [ProviderName, string, string, readonly string[]])[] = [
+  ["proxmox", "proxmoxve:index/vmLegacy:VmLegacy", "proxmoxve:apiToken", ["proxmoxve:"]],
+  ["hetzner", "hcloud:index/server:Server", "hcloud:token", ["hcloud:", "tls:"]],
+  ["vultr", "vultr:index/instance:Instance", "vultr:apiKey", ["vultr:"]],
+];
+
+interface Made {
+  readonly preview: Readonly<Record<string, readonly string[]>>;
+  readonly made: Readonly<Record<string, readonly string[]>>;
+}
+
+test.each(STOOD_IN)(
+  "%s: five machines are previewed and made; no other image, version or extension replaces one; the credential is nowhere",
+  async (provider, machine, credential, types) => {
+    const stack = provider === "proxmox" ? "home" : provider;
+    const job = provider === "proxmox" ? {} : { site: siteAt(provider) };
+    const canary = `canary-of-${provider}-0f3a`;
+    const only = ["pulumi:pulumi:Stack", "plinth:site:", "plinth:machine:", "talos:imageFactory/", ...types];
+    const up = await run(stack, { ...job, only, secrets: { [credential]: canary } });
+    if (up.result === undefined) throw new Error(up.output);
+    const { preview, made } = up.result as unknown as Made;
+    expect([preview[`create ${machine}`]?.length, made[`create ${machine}`]?.length]).toEqual([5, 5]);
+    expect(preview["create plinth:talos:ClusterRelease"]).toEqual(["site-release"]);
+    expect(Object.keys(preview).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+
+    const edit = (site: Editable) => {
+      site.talos.version = "v1.13.8";
+      site.talos.extensions = [...site.talos.extensions, "siderolabs/iscsi-tools"];
+      site.talos.kernelArgs = ["console=ttyS0"];
+      // Neither does another host or id of a virtual machine: the one is a migration, the other is for new ones.
+      if (provider === "proxmox") Object.assign(site.machines["worker-1"].vm, { host: "pve1", id: 777 });
+    };
+    const changed = await run(stack, { ...job, edit });
+    if (changed.result === undefined) throw new Error(changed.output);
+    const kinds = Object.keys(changed.result).filter((kind) => kind.endsWith(` ${machine}`));
+    expect(kinds.sort()).toEqual(
+      provider === "proxmox" ? [`same ${machine}`, `update ${machine}`] : [`same ${machine}`],
+    );
+    if (provider === "proxmox") expect(changed.result[`update ${machine}`]).toEqual(["site-machines-worker-1"]);
+    // What the new image is looked for by has changed all the same: the preview did see it.
+    expect(
+      Object.keys(changed.result).some(
+        (kind) =>
+          kind === "replace talos:imageFactory/schematic:Schematic" ||
+          kind === "update talos:imageFactory/schematic:Schematic",
+      ),
+    ).toBe(true);
+
+    const state = project.stateText(stack);
+    expect(state).toContain(machine);
+    for (const text of [up.output, changed.output, state]) {
+      expect(text).not.toContain(canary);
+      expect(text).not.toContain("PRIVATE KEY");
+    }
+  },
+);
