@@ -1,9 +1,9 @@
-/** "did you mean …?" for a word within two edits of a known one. */
+/** "did you mean …?" for a word within two edits of a known one, and within less than half of its letters. */
 export function suggestion(word: string, known: readonly string[]): string | undefined {
   const best = known
     .map((candidate) => ({ candidate, distance: edits(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= 2 && best.distance < word.length ? `did you mean ${best.candidate}?` : undefined;
+  return best && best.distance <= 2 && best.distance * 2 < word.length ? `did you mean ${best.candidate}?` : undefined;
 }
 
 function edits(a: string, b: string): number {

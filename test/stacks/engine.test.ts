@@ -47,8 +47,8 @@ interface Job {
   /** Environment beside that of the project. */
   readonly env?: NodeJS.ProcessEnv;
   readonly edit?: (site: Editable) => void;
-  /** Types of the resources that are made; what belongs to others is not. @default - nothing is made */
-  readonly only?: readonly string[];
+  /** Whether the site is previewed, or its machines are made. @default "preview" */
+  readonly operation?: "preview" | "make";
   /** Configuration of providers that is secret. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
@@ -101,35 +101,36 @@ test("what is not in the record fails the preview, with its date", async () => {
   expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
 });
 
-/** Providers whose plugins are stood in for: what carries a machine, the secret that opens them, and what they make. */
-const STOOD_IN: readonly (readonly [ProviderName, string, string, readonly string[]])[] = [
-  ["proxmox", "proxmoxve:index/vmLegacy:VmLegacy", "proxmoxve:apiToken", ["proxmoxve:"]],
-  ["hetzner", "hcloud:index/server:Server", "hcloud:token", ["hcloud:", "tls:"]],
-  ["vultr", "vultr:index/instance:Instance", "vultr:apiKey", ["vultr:"]],
+/** Providers whose plugins are stood in for: what carries a machine, and the secret that opens them. */
+const STOOD_IN: readonly (readonly [ProviderName, string, string])[] = [
+  ["proxmox", "proxmoxve:index/vmLegacy:VmLegacy", "proxmoxve:apiToken"],
+  ["hetzner", "hcloud:index/server:Server", "hcloud:token"],
+  ["vultr", "vultr:index/instance:Instance", "vultr:apiKey"],
 ];
-
-interface Made {
-  readonly preview: Readonly<Record<string, readonly string[]>>;
-  readonly made: Readonly<Record<string, readonly string[]>>;
-}
+const SCHEMATIC = "talos:imageFactory/schematic:Schematic";
 
 test.each(STOOD_IN)(
-  "%s: five machines are previewed and made; no other image, version or extension replaces one; the credential is nowhere",
-  async (provider, machine, credential, types) => {
+  "%s: a site is previewed without a credential, and no other image, version or extension replaces a machine",
+  async (provider, machine, credential) => {
     const stack = provider === "proxmox" ? "home" : provider;
     const job = provider === "proxmox" ? {} : { site: siteAt(provider) };
+    const first = await run(stack, job);
+    if (first.result === undefined) throw new Error(first.output);
+    expect(first.result[`create ${machine}`]).toHaveLength(5);
+    expect(first.result["create plinth:talos:ClusterRelease"]).toEqual(["site-release"]);
+    expect(Object.keys(first.result).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+
     const canary = `canary-of-${provider}-0f3a`;
-    const only = ["pulumi:pulumi:Stack", "plinth:site:", "plinth:machine:", "talos:imageFactory/", ...types];
-    const up = await run(stack, { ...job, only, secrets: { [credential]: canary } });
-    if (up.result === undefined) throw new Error(up.output);
-    const { preview, made } = up.result as unknown as Made;
-    expect([preview[`create ${machine}`]?.length, made[`create ${machine}`]?.length]).toEqual([5, 5]);
-    expect(preview["create plinth:talos:ClusterRelease"]).toEqual(["site-release"]);
-    expect(Object.keys(preview).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+    // Nobody answers to be written to over SSH here: these servers are made from a snapshot.
+    const snapshot = (site: Editable) => provider === "hetzner" && Object.assign(site.hetzner, { snapshot: 4711 });
+    const secrets = { [credential]: canary };
+    const made = await run(stack, { ...job, operation: "make", secrets, edit: snapshot });
+    if (made.result === undefined) throw new Error(made.output);
+    expect(made.result[`create ${machine}`]).toHaveLength(5);
 
     const edit = (site: Editable) => {
       site.talos.version = "v1.13.8";
-      site.talos.extensions = [...site.talos.extensions, "siderolabs/iscsi-tools"];
+      site.talos.extensions = [...(site.talos.extensions ?? []), "siderolabs/iscsi-tools"];
       site.talos.kernelArgs = ["console=ttyS0"];
       // Neither does another host or id of a virtual machine: the one is a migration, the other is for new ones.
       if (provider === "proxmox") Object.assign(site.machines["worker-1"].vm, { host: "pve1", id: 777 });
@@ -137,22 +138,16 @@ test.each(STOOD_IN)(
     const changed = await run(stack, { ...job, edit });
     if (changed.result === undefined) throw new Error(changed.output);
     const kinds = Object.keys(changed.result).filter((kind) => kind.endsWith(` ${machine}`));
-    expect(kinds.sort()).toEqual(
-      provider === "proxmox" ? [`same ${machine}`, `update ${machine}`] : [`same ${machine}`],
-    );
-    if (provider === "proxmox") expect(changed.result[`update ${machine}`]).toEqual(["site-machines-worker-1"]);
-    // What the new image is looked for by has changed all the same: the preview did see it.
-    expect(
-      Object.keys(changed.result).some(
-        (kind) =>
-          kind === "replace talos:imageFactory/schematic:Schematic" ||
-          kind === "update talos:imageFactory/schematic:Schematic",
-      ),
-    ).toBe(true);
+    const moved = provider === "proxmox" ? [`update ${machine}`] : [];
+    expect(kinds.sort()).toEqual([`same ${machine}`, ...moved]);
+    for (const kind of moved) expect(changed.result[kind]).toEqual(["site-machines-worker-1"]);
+    // The preview did see another image.
+    const images = Object.keys(changed.result).filter((kind) => kind.endsWith(SCHEMATIC));
+    expect(images).not.toEqual([`same ${SCHEMATIC}`]);
 
     const state = project.stateText(stack);
     expect(state).toContain(machine);
-    for (const text of [up.output, changed.output, state]) {
+    for (const text of [first.output, made.output, changed.output, state]) {
       expect(text).not.toContain(canary);
       expect(text).not.toContain("PRIVATE KEY");
     }

@@ -14,10 +14,11 @@ const rescued = (edit: (machine: SiteFile["machines"][string]) => void = () => u
     edit(site.machines["worker-2"]);
   });
 
-const graph = (
-  site: SiteFile,
-  secret: (name: string) => pulumi.Output<string> | undefined = () => pulumi.secret(PRIVATE),
-) => recordGraph(() => new Site("site", { site, secret }), { resource: answered, call: () => ({}) });
+const keys = { "rescue-key": PRIVATE };
+const graph = (site: SiteFile, secrets: Readonly<Record<string, string>> = keys) => {
+  const secret = (name: string) => (name in secrets ? pulumi.secret(secrets[name] ?? "") : undefined);
+  return recordGraph(() => new Site("site", { site, secret }), { resource: answered, call: () => ({}) });
+};
 
 test("a machine in a rescue system is written to before it is configured, and its key is secret", async () => {
   const { resources } = await graph(rescued());
@@ -72,7 +73,7 @@ test("what does not go together is refused, and so is a stack without the key", 
   expect(problems(cloud)).toEqual([
     "machines.cp-1.rescue: Hetzner Cloud brings Talos some other way (remove it, or write provider: metal)",
   ]);
-  await expect(graph(rescued(), () => undefined)).rejects.toThrow(
+  await expect(graph(rescued(), {})).rejects.toThrow(
     /machines\.worker-2\.rescue: this stack has no secret "rescue-key" \(pulumi config set --secret secrets:rescue-key/,
   );
 });

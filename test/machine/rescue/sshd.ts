@@ -25,12 +25,18 @@ export class RescueSsh {
         }
         context.accept();
       });
+      // As with a real one: a connection that breaks takes its processes with it.
+      const own = new Set<ChildProcess>();
       client.on("error", () => undefined);
+      client.on("close", () => {
+        for (const child of own) this.end(child);
+      });
       client.on("session", (accept) => {
         accept().on("exec", (acceptExec, _reject, { command }) => {
           const channel = acceptExec();
           const child = spawn("sh", ["-c", command], { env: machine.environment, detached: true });
           this.running.add(child);
+          own.add(child);
           child.stdout.on("data", (text) => channel.write(text));
           child.stderr.on("data", (text) => channel.stderr.write(text));
           child.on("close", (code) => {
@@ -38,8 +44,6 @@ export class RescueSsh {
             channel.exit(code ?? 255);
             channel.end();
           });
-          // As a real one does: a session that breaks takes its processes with it.
-          channel.on("close", () => this.end(child));
         });
       });
     });
