@@ -23,7 +23,7 @@ import { registerRenew } from "./commands/renew";
 import { registerSchema } from "./commands/schema";
 import { registerTelemetry } from "./commands/telemetry";
 import { registerUpgrade } from "./commands/upgrade";
-import { run } from "./run";
+import { run, written } from "./run";
 
 /** The command line of plinth: thin commands over the library. */
 const program = new Command("plinth")
@@ -56,5 +56,7 @@ registerSchema(program);
 registerTelemetry(program);
 registerUpgrade(program);
 
-// What a library left open must not keep a finished command waiting.
-void run(() => program.parseAsync()).finally(() => process.exit());
+// What a library left open must not keep a finished command waiting; who reads its output slowly still gets all of it.
+void run(() => program.parseAsync())
+  .then(() => Promise.all([written(process.stdout), written(process.stderr)]))
+  .finally(() => process.exit());

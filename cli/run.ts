@@ -31,3 +31,11 @@ export function describe(error: unknown): string {
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }
+
+/** Resolves when everything written so far has left this process, or nobody reads it any more. */
+export function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.write("", () => resolve());
+  });
+}

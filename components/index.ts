@@ -28,6 +28,7 @@ export { IngressNginx, type IngressNginxArgs } from "./network/IngressNginx";
 export { MetalLb, type MetalLbArgs } from "./network/MetalLb";
 export { TailscaleRoutes, type TailscaleRoutesArgs } from "./network/TailscaleRoutes";
 export { Platform, type PlatformArgs } from "./platform/Platform";
+export { startPlugin } from "./plugin";
 export { formatProblem, type Problem, ProblemError } from "./problem";
 export { ExternalSecrets, type ExternalSecretsArgs } from "./secrets/ExternalSecrets";
 export { Keep, type KeepArgs } from "./secrets/Keep";

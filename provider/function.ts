@@ -1,5 +1,6 @@
 /** The contract of what a program asks this provider beside its resources. */
 import type { z } from "zod";
+import { version } from "../package.json";
 import type { Context } from "./resource";
 
 export interface ProviderFunction<I> {
@@ -23,6 +24,7 @@ export type AnyFunction = ProviderFunction<any>;
 export type Functions = ReadonlyMap<string, () => Promise<AnyFunction>>;
 
 /** Every function this provider serves. */
-export const functions: Functions = new Map([
+export const functions: Functions = new Map<string, () => Promise<AnyFunction>>([
+  ["plinth:index:checkVersion", async () => (await import("./version.js")).checkVersion(version)],
   ["plinth:kubernetes:settleRelease", async () => (await import("./kubernetes/real.js")).settleReleaseFunction],
 ]);

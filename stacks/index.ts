@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Site, type SiteFile } from "../components";
+import { Site, type SiteFile, startPlugin } from "../components";
 
 /** The one program of every stack: the site file is all that differs. */
 async function program() {
+  await startPlugin();
   const file = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
   const config = new pulumi.Config("plinth");
   const declared = config.requireObject<SiteFile>("site");

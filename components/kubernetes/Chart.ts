@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { releaseDescription } from "../functions";
 import { type ChartMirror, chartPin, chartSource } from "../release/versions";
-import { releaseDescription, releaseHooks, releaseOwner } from "./release";
+import { releaseHooks, releaseOwner } from "./release";
 import type { ChartSpec } from "./service";
 import { sortedKeys, withValue } from "./values";
 

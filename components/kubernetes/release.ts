@@ -1,30 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
-import { pluginOptions } from "../plugin";
-
-/** Function of plinth's provider that is asked before and after Helm works at a release. */
-export const SETTLE_RELEASE = "plinth:kubernetes:settleRelease";
-
-/** A moment in the life of a release at which something is to be settled that Helm does not settle itself. */
-export interface ReleaseTurn {
-  /** Admin kubeconfig (secret). */
-  readonly kubeconfig: string;
-  /** What is about to happen to the release, or has happened. `installed` and `upgraded` are said when Helm has succeeded. */
-  readonly moment: "install" | "upgrade" | "installed" | "upgraded";
-  readonly namespace: string;
-  readonly name: string;
-  /** The stack that it belongs to, as `project/stack`. */
-  readonly owner: string;
-  /** Longest time that Helm waits for its workloads, in seconds. */
-  readonly seconds: number;
-  /** URN of the release, for messages. */
-  readonly urn: string;
-}
-
-/** What the history of a release says of a revision that a stack has installed; a release of somebody else says less. */
-export function releaseDescription(owner: string): string {
-  return `by plinth, stack ${owner}`;
-}
+import { type ReleaseTurn, SETTLE_RELEASE } from "../functions";
+import { engine, pluginOptions } from "../plugin";
 
 /** The stack that runs, as its releases name it. */
 export function releaseOwner(): string {
@@ -40,8 +17,7 @@ export function releaseHooks(
   release: Pick<ReleaseTurn, "namespace" | "name" | "seconds"> & { readonly kubeconfig: pulumi.Input<string> },
   parent: pulumi.Resource,
 ): pulumi.ResourceHookBinding | undefined {
-  const monitor = pulumi.runtime.getMonitor();
-  if (pulumi.runtime.isDryRun() || monitor === undefined || !("registerResourceHook" in monitor)) return undefined;
+  if (pulumi.runtime.isDryRun() || engine() === undefined) return undefined;
   // The engine calls a hook outside of the program's own asynchronous context, which is where the connection to it is kept.
   const turn = (moment: ReleaseTurn["moment"]): pulumi.ResourceHookFunction =>
     AsyncResource.bind(async ({ urn }: pulumi.ResourceHookArgs) => {

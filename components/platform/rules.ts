@@ -34,7 +34,7 @@ export function checkPlatform(draft: Draft): Problem[] {
   const services = platformServices(spec, site);
   return [
     ...networkProblems(spec, site, draft),
-    ...secretsProblems(spec),
+    ...secretsProblems(spec, site),
     ...storageProblems(spec, draft),
     ...dnsProblems(spec, site),
     ...addressProblems(spec),

@@ -9,8 +9,8 @@ export type VaultArgs = ServiceArgs<VaultSettings>;
  * Vault on its own replicated storage (Raft), set up and unsealed by the Bank-Vaults operator. Pods are let in by their
  * service accounts; it needs no single sign-on to begin, so nothing waits in a circle.
  *
- * Its unseal keys are in the Secret `vault/vault-unseal-keys`, and so in every snapshot of etcd. Where the volumes of
- * Vault outlive the cluster, keep them in the stack, too, and the next cluster opens what it finds:
+ * Its unseal keys and its root token are in the Secret `vault/vault-unseal-keys`, and so in every snapshot of etcd.
+ * Where the volumes of Vault outlive the cluster, keep them in the stack, too, and the next cluster opens what it finds:
  * `kubectl get secret -n vault vault-unseal-keys -o json | jq -c '.data | map_values(@base64d)' | pulumi config set --secret secrets:vault-unseal-keys`.
  * With empty volumes take that secret out first: Vault begins anew only where there are no keys.
  *

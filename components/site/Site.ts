@@ -12,6 +12,7 @@ import { Licence, type LicenceInputs } from "../licensing/Licence";
 import { LicenceCheck } from "../licensing/LicenceCheck";
 import { machinesOf, TRAITS } from "../machine/providers";
 import { Platform } from "../platform/Platform";
+import { startPlugin } from "../plugin";
 import { TalosCluster } from "../talos/TalosCluster";
 import { bootArguments } from "./boot";
 import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, withoutTrace } from "./checked";
@@ -77,6 +78,7 @@ export class Site extends pulumi.ComponentResource {
     const plan = checkedPlan(args.site, args.file);
     const passphrases = checkedSecrets(plan, args);
     const bundle = args.secret?.(BUNDLE);
+    void startPlugin();
     super(
       Site.__pulumiType,
       name,

@@ -3,7 +3,6 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { version } from "../../package.json";
 import type { ProviderConfig } from "./config";
-import { configSecrets, providerConfig } from "./config";
 import { changesBetween, diffResponse } from "./diff";
 import { schemaProblems } from "./parse";
 import { decode, encode } from "./values";
@@ -22,12 +21,15 @@ export function handshake(): pb.ProviderHandshakeResponse {
   return response;
 }
 
-export function checkConfig(request: pb.CheckRequest): pb.CheckResponse {
+export async function checkConfig(request: pb.CheckRequest): Promise<pb.CheckResponse> {
   const news = decode(request.getNews());
   const response = new pb.CheckResponse();
   response.setInputs(encode(withoutSite(news.value), news.secretKeys));
+  const problems = hasSettings(news.value)
+    ? schemaProblems((await import("./config.js")).providerConfig, news.value)
+    : [];
   response.setFailuresList(
-    schemaProblems(providerConfig, news.value).map((problem) => {
+    problems.map((problem) => {
       const failure = new pb.CheckFailure();
       failure.setProperty(problem.path);
       failure.setReason(`${problem.reason} (${problem.fix})`);
@@ -46,20 +48,31 @@ function withoutSite(config: Record<string, unknown>): Record<string, unknown> {
   return settings;
 }
 
+/** Most stacks set nothing, and everything waits for the plugin meanwhile: the schema is loaded for those that do. */
+function hasSettings(config: Record<string, unknown>): boolean {
+  const { version: _, pluginDownloadURL: __, ...settings } = withoutSite(config);
+  return Object.keys(settings).length > 0;
+}
+
 /** Never a replacement: a new URL or token says how the world is reached, not what is in it. */
 export function diffConfig(request: pb.DiffRequest): pb.DiffResponse {
   return diffResponse(changesBetween(decode(request.getOldInputs()).value, decode(request.getNews()).value), false);
 }
 
-export function configure(request: pb.ConfigureRequest): {
+/** What the engine's configuration of the provider comes to. */
+interface Configured {
   readonly response: pb.ConfigureResponse;
   readonly config: ProviderConfig;
   readonly secrets: readonly string[];
-} {
+}
+
+export async function configure(request: pb.ConfigureRequest): Promise<Configured> {
   const args = decode(request.getArgs());
   const response = new pb.ConfigureResponse();
   response.setAcceptsecrets(true);
   response.setSupportspreview(true);
+  if (!hasSettings(args.value)) return { response, config: {}, secrets: args.secretTexts };
+  const { configSecrets, providerConfig } = await import("./config.js");
   const config = providerConfig.parse(args.value);
   return { response, config, secrets: [...args.secretTexts, ...configSecrets(config)] };
 }

@@ -5,9 +5,9 @@ import type { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
+import { version } from "../../package.json";
 import { auditFile, fileAudit } from "../audit";
 import type { AnyFunction, Functions } from "../function";
-import { leaseDirectory, withFileLease } from "../lease";
 import type { AnyResource, Context } from "../resource";
 import type { Resources } from "../resources";
 import * as calls from "./calls";
@@ -72,8 +72,8 @@ export class Host {
       }),
       checkConfig: this.unary(provider.checkConfig),
       diffConfig: this.unary(provider.diffConfig),
-      configure: this.unary((request: pb.ConfigureRequest) => {
-        const configured = provider.configure(request);
+      configure: this.unary(async (request: pb.ConfigureRequest) => {
+        const configured = await provider.configure(request);
         this.config = configured.config;
         this.configSecrets = configured.secrets;
         return configured.response;
@@ -115,13 +115,13 @@ export class Host {
     const type = request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
     const load = this.resources.get(type);
     if (load !== undefined) return load();
-    throw new Error(`this provider has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
+    throw new Error(`plinth ${version} has no resource type ${type}; it has ${[...this.resources.keys()].join(", ")}`);
   }
 
   private async function(token: string): Promise<AnyFunction> {
     const load = this.functions.get(token);
     if (load !== undefined) return load();
-    throw new Error(`this provider has no function ${token}; it has ${[...this.functions.keys()].join(", ")}`);
+    throw new Error(`plinth ${version} has no function ${token}; it has ${[...this.functions.keys()].join(", ")}`);
   }
 
   private context(urn: string, secondsLimit: number, redact: (text: string) => string): Context {
@@ -139,7 +139,10 @@ export class Host {
       signal,
       log: this.engine?.log(urn, redact) ?? silent,
       audit: fileAudit(auditFile(), urn, redact),
-      lease: (hold, work) => withFileLease(leaseDirectory(), hold, () => work(signal)),
+      lease: async (hold, work) => {
+        const { leaseDirectory, withFileLease } = await import("../lease.js");
+        return withFileLease(leaseDirectory(), hold, () => work(signal));
+      },
       redact,
     };
   }

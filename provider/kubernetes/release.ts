@@ -7,7 +7,7 @@
  * carry the name of the release.
  */
 import { z } from "zod";
-import { type ReleaseTurn, releaseDescription, SETTLE_RELEASE } from "../../components/kubernetes/release";
+import { type ReleaseTurn, releaseDescription, SETTLE_RELEASE } from "../../components/functions";
 import { ProblemError } from "../../components/problem";
 import type { ProviderFunction } from "../function";
 import { bootId } from "../process";

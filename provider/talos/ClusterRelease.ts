@@ -27,7 +27,9 @@ export function clusterRelease(drivers: Drivers): Release {
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
     async check(inputs, { signal }, accepted) {
-      return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await drivers.talosctlVersion(signal))];
+      // Asked first: the tool answers while hundreds of patches are read.
+      const talosctl = drivers.talosctlVersion(signal);
+      return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await talosctl)];
     },
     async diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);

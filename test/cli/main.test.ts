@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { ROOT } from "../support/site";
@@ -21,6 +21,18 @@ function plinth(...args: string[]): Promise<{ code: number; stdout: string; stde
 }
 
 describe("the command line", () => {
+  it("gives all of its output to who reads it slowly", async () => {
+    const main = path.join(ROOT, "dist/cli/main.js");
+    const count = await new Promise<string>((resolve) => {
+      execFile("sh", ["-c", '"$1" "$2" schema | (sleep 2; wc -c)', "sh", process.execPath, main], (_, stdout) =>
+        resolve(stdout),
+      );
+    });
+    const size = statSync(path.join(ROOT, "schema/stack.schema.json")).size;
+    expect(size).toBeGreaterThan(65_536);
+    expect(Number(count)).toBe(size);
+  });
+
   it.each([
     [["lab", "nonsense"], /nonsense: there is no such command \(write one of up, preview, status/],
     [["lab", "--instance", "Not a name", "status"], /"Not a name" is not a name \(use 1 to 32 lower-case letters/],

@@ -1,11 +1,11 @@
-import { execFileSync } from "node:child_process";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
-import { readIngredients } from "../../lab/status/ingredients";
 import type { LabStatus } from "../../lab/status/status";
 import { lab, mustLab, StackFile } from "../support/lab";
+import { eventually, PlatformLab } from "../support/platformlab";
 import { ask, lookUp, mayOpenEveryPort, seal } from "../support/reached";
 import { type ChartVersion, WidgetsProject } from "../support/widgets";
+import { vaultTests } from "./vault";
 
 /**
  * The standard platform in one lab: brought up from nothing, changed, an upgrade of it failed and mended, and destroyed.
@@ -19,43 +19,8 @@ const site = new StackFile("lab-platform");
 /** What the site file exposes. */
 const HOST = "dns.lab.example.org";
 
-interface Release {
-  readonly name: string;
-  readonly revision: string;
-  readonly status: string;
-}
-
-/** Every release as Helm itself sees it. */
-async function releases(): Promise<Record<string, { revision: string; status: string }>> {
-  const list: Release[] = JSON.parse(await mustLab(NAME, "helm", "list", "--all-namespaces", "--all", "-o", "json"));
-  return Object.fromEntries(list.map(({ name, revision, status }) => [name, { revision, status }]));
-}
-
-async function kubectl(...args: string[]): Promise<string> {
-  return mustLab(NAME, "kubectl", ...args);
-}
-
-async function get(...args: string[]) {
-  return JSON.parse(await kubectl("get", ...args, "-o", "json"));
-}
-
-function create(object: object): void {
-  execFileSync(
-    readIngredients(instance)?.tools.kubectl?.path ?? "",
-    ["--kubeconfig", instance.kubeconfig, "create", "-f", "-"],
-    { input: JSON.stringify(object), stdio: ["pipe", "ignore", "pipe"] },
-  );
-}
-
-/** A text of a Secret. */
-async function text(name: string, namespace: string, key: string): Promise<string> {
-  return Buffer.from((await get("secret", name, "-n", namespace)).data[key], "base64").toString();
-}
-
-/** The address that a Service got. */
-async function address(name: string, namespace: string): Promise<string> {
-  return (await get("service", name, "-n", namespace)).status.loadBalancer.ingress[0].ip;
-}
+const platform = new PlatformLab(NAME);
+const { releases, kubectl, get, create, text, address, updated, refusal } = platform;
 
 /** The zone as PowerDNS shows it through the ingress, and so through everything that is between. */
 async function zone({ key, ca }: { readonly key?: string; readonly ca?: string } = {}) {
@@ -70,38 +35,6 @@ async function zone({ key, ca }: { readonly key?: string; readonly ca?: string }
     rrsets.map(({ name, type, records }) => [`${name} ${type}`, records.map(({ content }) => content)]),
   );
   return { status, records };
-}
-
-/** Waits until something is seen; external-dns and Reloader come when they come. */
-async function eventually<T>(look: () => Promise<T>, seen: (found: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 90_000; ; await new Promise((resolve) => setTimeout(resolve, 1000))) {
-    const found = await look().catch((error: unknown) => error as Error);
-    if (!(found instanceof Error) && seen(found)) return found;
-    if (Date.now() > end) throw found instanceof Error ? found : new Error(`still ${JSON.stringify(found)}`);
-  }
-}
-
-/** Everything that an update touches, as `Release x`. */
-async function updated(): Promise<readonly string[]> {
-  const { code, stderr } = await lab(NAME, ["up"]);
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  const lines = stderr.matchAll(/^ {2}(?:updated|created|replaced|deleted) (\S+) (\S+)/gm);
-  return [...lines].map(([, type, name]) => `${type} ${name}`);
-}
-
-/** What the API server says to an object that is not to be admitted. */
-async function refusal(object: object): Promise<string> {
-  const kubectlPath = readIngredients(instance)?.tools.kubectl?.path ?? "";
-  try {
-    execFileSync(kubectlPath, ["--kubeconfig", instance.kubeconfig, "create", "--dry-run=server", "-f", "-"], {
-      input: JSON.stringify(object),
-      encoding: "utf8",
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    return "";
-  } catch (error) {
-    return (error as { stderr: string }).stderr;
-  }
 }
 
 const ingress = (name: string) => ({
@@ -143,10 +76,10 @@ describe("the standard platform in a lab", () => {
     );
     expect(out).toMatch(/metallb-controller \(1 of 1 pods ready\)/);
     expect(Object.values(await releases()).map(({ revision, status }) => `${revision} ${status}`)).toEqual(
-      Array(8).fill("1 deployed"),
+      Array(10).fill("1 deployed"),
     );
     const status: LabStatus = JSON.parse(await mustLab(NAME, "status", "--json"));
-    expect(status.nodes?.map(({ ready }) => ready)).toEqual([true, true, true]);
+    expect(status.nodes?.map(({ ready }) => ready)).toEqual([true, true, true, true]);
     expect(status.unimplemented).toEqual([]);
   });
 
@@ -157,7 +90,7 @@ describe("the standard platform in a lab", () => {
     expect(range).toContain(service.status.loadBalancer.ingress[0].ip);
     const crds: string[] = (await kubectl("get", "crds", "-o", "name")).split("\n");
     expect(crds).toContain("customresourcedefinition.apiextensions.k8s.io/ciliumnetworkpolicies.cilium.io");
-    expect((await get("ciliumnodes")).items).toHaveLength(3);
+    expect((await get("ciliumnodes")).items).toHaveLength(4);
   });
 
   it("has webhooks that really judge", async () => {
@@ -176,7 +109,7 @@ describe("the standard platform in a lab", () => {
       /strict decoding error|unknown field|Required/,
     );
 
-    create(ingress("first"));
+    await create(ingress("first"));
     expect(await refusal(ingress("second"))).toMatch(/host "shop.lab.example.org" and path "\/" is already defined/);
     await kubectl("wait", "ingress/first", "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=60s");
     await kubectl("delete", "ingress", "first");
@@ -225,8 +158,8 @@ describe("the standard platform in a lab", () => {
       metadata: { name, namespace: "default" },
       spec: { encryptedData: { word: seal(certificate, "default/shop", "plugh") }, template: { type: "Opaque" } },
     });
-    create(sealed("shop"));
-    create(sealed("stolen"));
+    await create(sealed("shop"));
+    await create(sealed("stolen"));
     for (const [name, state] of Object.entries({ shop: "True", stolen: "False" })) {
       await kubectl(
         ...["wait", `sealedsecret/${name}`, `--for=jsonpath={.status.conditions[0].status}=${state}`, "--timeout=60s"],
@@ -235,6 +168,8 @@ describe("the standard platform in a lab", () => {
     expect(await text("shop", "default", "word")).toBe("plugh");
     await kubectl("delete", "sealedsecret", "shop", "stolen");
   });
+
+  vaultTests(platform, site);
 
   served("restarts what reads a file that has changed, and leaves the rest alone", async () => {
     const before = await releases();

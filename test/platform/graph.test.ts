@@ -118,7 +118,7 @@ describe("a part with Secrets", () => {
   const section = {
     "sealed-secrets": {},
     "local-path": {},
-    vault: {},
+    vault: { members: 1 },
     "cert-manager": { issuers: { own: {} } },
   };
 

@@ -22,7 +22,7 @@ const everything = {
   "local-path": {},
   seaweedfs: {},
   "sealed-secrets": {},
-  vault: {},
+  vault: { members: 1 },
   "external-secrets": { generated: { git: { namespaces: ["git"] } } },
   reloader: {},
   powerdns: {
@@ -225,6 +225,19 @@ describe("a platform that cannot be is refused with every problem at once", () =
       "tailscale-client-id",
       "tailscale-client-secret",
     ]);
+  });
+
+  test("more members of Vault than machines that pods run on", () => {
+    const three = { "local-path": {}, vault: {} };
+    const allowed = (site: ReturnType<typeof siteFile>) => {
+      site.kubernetes.scheduleOnControlPlanes = true;
+    };
+    expect(problems(three)).toEqual([
+      "platform.vault: has 3 members, each on a machine of its own, and ordinary pods run on 2 machines (write members: 1, add workers, or let ordinary pods onto the control planes with kubernetes.scheduleOnControlPlanes)",
+    ]);
+    expect(problems(three, allowed)).toEqual([]);
+    expect(problems({ ...three, profile: "minimal" })).toEqual([]);
+    expect(problems({ ...three, vault: { members: 5 } })[0]).toMatch(/^platform\.vault\.members: has 5 members/);
   });
 
   test("a generated password without Vault, a zone outside the domain, an address of no pool", () => {

@@ -36,6 +36,7 @@ describe("Vault", () => {
     expect(three.config.cluster_addr).toBe(`https://\${.Env.POD_NAME}:8201`);
     expect(chartPin("vault-operator").images).toContain(three.bankVaultsImage);
     expect(specOf(vaultService({ profile: "minimal" }), "vault").size).toBe(1);
+    expect(specOf(vaultService({ profile: "minimal", members: 5 }), "vault").size).toBe(5);
   });
 
   test("lets pods in by their service accounts, and begins without single sign-on", () => {

@@ -7,6 +7,7 @@ import type { ProviderName } from "../../components/machine/contract";
 import { ensureTools } from "../../lab/build/tools";
 import { installPlugins, type Needed } from "../../lab/engine/plugins";
 import { Ticker } from "../../lab/ticker";
+import { version } from "../../package.json";
 import { siteAt } from "../machine/sites";
 import { type Ended, engineBinary, Project, Running } from "../support/engine";
 import { ROOT } from "../support/site";
@@ -27,11 +28,17 @@ const ticker = new Ticker();
 let project: Project;
 let talosctl = "";
 
-beforeAll(async () => {
-  project = new Project(await engineBinary(), path.join(ROOT, "provider", "bin"));
+/** A project whose provider is the one in `plugin`. */
+async function open(plugin: string): Promise<Project> {
+  const opened = new Project(await engineBinary(), plugin);
   const tools = await ensureTools(ticker);
-  installPlugins(project.env.PULUMI_HOME ?? "", tools, process.env, VENDORS.map(pluginOf));
+  installPlugins(opened.env.PULUMI_HOME ?? "", tools, process.env, VENDORS.map(pluginOf));
   talosctl = tools.talosctl?.path ?? "";
+  return opened;
+}
+
+beforeAll(async () => {
+  project = await open(path.join(ROOT, "provider", "bin"));
 });
 afterAll(() => {
   project.remove();
@@ -44,6 +51,8 @@ type Editable = any;
 interface Job {
   /** The site. @default - that of the stack plinth comes with */
   readonly site?: object;
+  /** Project it is run in. @default - that of all tests */
+  readonly from?: Project;
   /** Environment beside that of the project. */
   readonly env?: NodeJS.ProcessEnv;
   readonly edit?: (site: Editable) => void;
@@ -54,21 +63,21 @@ interface Job {
 }
 
 /** Previews a stack that plinth comes with, or makes a part of it. */
-function run(stack: string, { env: more = {}, edit, site, ...job }: Job = {}): Promise<Ended> {
+function run(stack: string, { env: more = {}, edit, site, from = project, ...job }: Job = {}): Promise<Ended> {
   const file =
     site === undefined
       ? parse(readFileSync(path.join(ROOT, "stacks", `Pulumi.${stack}.yaml`), "utf8"))
       : { config: { "plinth:site": structuredClone(site) } };
   edit?.(file.config["plinth:site"]);
-  const target = path.join(project.dir, `Pulumi.${stack}.yaml`);
+  const target = path.join(from.dir, `Pulumi.${stack}.yaml`);
   const kept = existsSync(target) ? parse(readFileSync(target, "utf8")) : {};
   writeFileSync(target, stringify({ ...kept, ...file }));
-  const env = { ...project.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
+  const env = { ...from.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
   const secrets = ["LATITUDESH_BEARER", "PLINTH_NETBOX_TOKEN", "PLINTH_BOOT_TOKEN", "PLINTH_BOOT_KEY"];
   const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
   const host = spawn(
     process.execPath,
-    [path.join(__dirname, "fixture", "host.cjs"), JSON.stringify({ stack, dir: project.dir, env, ...job })],
+    [path.join(__dirname, "fixture", "host.cjs"), JSON.stringify({ stack, dir: from.dir, env, ...job })],
     { env: { ...bare, ...env }, stdio: ["ignore", "pipe", "pipe"] },
   );
   return new Running(host).ended;
@@ -153,3 +162,18 @@ test.each(STOOD_IN)(
     }
   },
 );
+
+test("a plugin of another version than the program's library is refused by both versions", async () => {
+  const other = await open(path.join(__dirname, "fixture", "other"));
+  try {
+    const { code, output } = await run("edge", { from: other });
+    expect(code).toBe(1);
+    expect(output).toContain(
+      `the program uses plinth ${version}, and the plugin that the engine has started for it is`,
+    );
+    expect(output).toContain("plinth 0.0.1: point 'plugins.providers' of Pulumi.yaml into the package");
+    expect(output).not.toMatch(/\n\s+at .*\.js:\d+/);
+  } finally {
+    other.remove();
+  }
+});

@@ -4,7 +4,7 @@ import type { Problem } from "../../problem";
 import { externalSecretsService } from "../../secrets/service/externalsecrets";
 import { reloaderService } from "../../secrets/service/reloader";
 import { sealedSecretsService } from "../../secrets/service/sealedsecrets";
-import { vaultService } from "../../secrets/service/vault";
+import { vaultMembers, vaultService } from "../../secrets/service/vault";
 import { name } from "../../site/fields";
 import type { PlatformSite } from "../site";
 import { given, values } from "./fields";
@@ -12,6 +12,10 @@ import { given, values } from "./fields";
 /** Secrets: where they come from, where they live, how they reach pods. */
 
 const vault = z.strictObject({
+  members: z
+    .union([z.literal(1), z.literal(3), z.literal(5)])
+    .optional()
+    .describe("Members, each on a machine of its own. Default: 1 in minimal, else 3. More in place, fewer never."),
   sizeGiB: z.int().min(1).default(2).describe("Size of each of its volumes, in GiB. They never shrink."),
   storageClass: name.optional().describe("Storage class of its volumes. Default: the default class. Replaces them."),
   values,
@@ -69,12 +73,24 @@ export function secretsServices(section: Section, { profile, backup }: PlatformS
   ];
 }
 
-/** What is wrong between the area's fields. */
-export function secretsProblems({ vault, "external-secrets": external }: Section): Problem[] {
-  if (vault !== undefined || external === undefined) return [];
-  return Object.keys(external.generated).map((key) => ({
-    path: `platform.external-secrets.generated.${key}`,
-    reason: "has nowhere to live: this site has no Vault",
-    fix: "add platform.vault, or remove it",
-  }));
+/** What is wrong between the area's fields and those of the site. */
+export function secretsProblems(section: Section, { profile, workloads }: PlatformSite): Problem[] {
+  const { vault, "external-secrets": external } = section;
+  if (vault === undefined) {
+    return Object.keys(external?.generated ?? {}).map((key) => ({
+      path: `platform.external-secrets.generated.${key}`,
+      reason: "has nowhere to live: this site has no Vault",
+      fix: "add platform.vault, or remove it",
+    }));
+  }
+  const members = vaultMembers({ profile, ...given(vault) });
+  if (members <= workloads.length) return [];
+  const machines = `${workloads.length} ${workloads.length === 1 ? "machine" : "machines"}`;
+  return [
+    {
+      path: vault.members === undefined ? "platform.vault" : "platform.vault.members",
+      reason: `has ${members} members, each on a machine of its own, and ordinary pods run on ${machines}`,
+      fix: "write members: 1, add workers, or let ordinary pods onto the control planes with kubernetes.scheduleOnControlPlanes",
+    },
+  ];
 }

@@ -4,8 +4,13 @@ import { chartPin, imageReference, versions } from "../../release/versions";
 
 /** Settings of Vault. */
 export interface VaultSettings {
-  /** Size: one, or three that elect a leader and survive the loss of one. @default "standard" */
+  /** Size: one member in minimal, three otherwise. @default "standard" */
   readonly profile?: Profile;
+  /**
+   * Members, each on a machine of its own: 1, or 3 or 5 that elect a leader and survive the loss of one or two. They may
+   * become more; fewer never, as those that go would still be counted. @default - what `profile` says
+   */
+  readonly members?: number;
   /** Size of each volume, in GiB. Vault's volumes never shrink. @default 2 */
   readonly sizeGiB?: number;
   /** Storage class of the volumes. Replaces the volumes. @default - the default class */
@@ -110,13 +115,19 @@ export function vaultService(settings: VaultSettings): PlatformService {
   };
 }
 
-function vaultObject({ profile = "standard", sizeGiB = 2, storageClass }: VaultSettings): ObjectSpec {
+/** How many members there are, each of which needs a machine. */
+export function vaultMembers({ profile = "standard", members }: Pick<VaultSettings, "profile" | "members">): number {
+  return members ?? (profile === "minimal" ? 1 : 3);
+}
+
+function vaultObject(settings: VaultSettings): ObjectSpec {
+  const { sizeGiB = 2, storageClass } = settings;
   return {
     apiVersion: "vault.banzaicloud.com/v1alpha1",
     kind: "Vault",
     metadata: { name: "vault", namespace: NAMESPACE },
     spec: {
-      size: profile === "minimal" ? 1 : 3,
+      size: vaultMembers(settings),
       image: imageReference("vault"),
       bankVaultsImage: bankVaultsImage(),
       serviceAccount: "vault",

@@ -25,7 +25,7 @@ test("a machine in a rescue system is written to before it is configured, and it
   const [written, ...more] = resources.filter(({ type }) => type === COMMAND);
   expect([written?.name, more]).toEqual(["site-machines-worker-2-talos", []]);
   expect(pulumi.runtime.isRpcSecret(written?.inputs.connection)).toBe(true);
-  expect((written?.inputs.connection as { readonly value: object } | undefined)?.value).toEqual({
+  expect((written?.inputs.connection as { readonly value: object } | undefined)?.value).toMatchObject({
     host: "203.0.113.7",
     user: "root",
     privateKey: PRIVATE,

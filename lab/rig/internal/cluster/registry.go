@@ -25,13 +25,15 @@ type Registry struct {
 
 	workloads map[string]*workloads
 	materials func(program string) string
+	volumes   string
 }
 
 // NewRegistry returns an empty registry; Run must be called. materials are what programs in pods need of
-// the software they stand for.
-func NewRegistry(hub *machine.Hub, materials func(program string) string) *Registry {
+// the software they stand for, volumes is the folder of what they keep.
+func NewRegistry(hub *machine.Hub, volumes string, materials func(program string) string) *Registry {
 	return &Registry{
-		hub: hub, holders: map[string]*Agent{}, forwards: map[string]*forward{}, workloads: map[string]*workloads{}, materials: materials,
+		hub: hub, holders: map[string]*Agent{}, forwards: map[string]*forward{}, workloads: map[string]*workloads{},
+		materials: materials, volumes: volumes,
 	}
 }
 

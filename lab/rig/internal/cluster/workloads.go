@@ -87,7 +87,7 @@ func (r *Registry) beginWorkloads(ctx context.Context, id string) error {
 		TLSClientConfig: rest.TLSClientConfig{CAData: settings.KubernetesCA(cfg).Crt, CertData: pair.CrtPEM, KeyData: pair.KeyPEM},
 		Dial:            func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dialServer(ctx, id) },
 		QPS:             100, Burst: 200,
-	}, r.materials, func(format string, args ...any) { log.Printf("pod "+format, args...) })
+	}, r.volumes, r.materials, func(format string, args ...any) { log.Printf("pod "+format, args...) })
 	if err != nil {
 		return err
 	}

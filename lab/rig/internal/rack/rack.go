@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/cosi-project/runtime/pkg/state"
@@ -38,7 +39,7 @@ func New(rig *spec.Rig) (*Rack, error) {
 	hub := machine.NewHub()
 	tools := spec.NewToolbox(rig.Tools)
 	tools.Supply(rig.Materials)
-	registry := cluster.NewRegistry(hub, tools.Material)
+	registry := cluster.NewRegistry(hub, filepath.Join(rig.Dir, "volumes"), tools.Material)
 	judges := rules.New(tools)
 	r := &Rack{spec: rig, hub: hub, registry: registry, api: talosapi.New(hub, registry, judges), rules: judges, tools: tools}
 

@@ -65,7 +65,7 @@ func newFront(n *node) (*front, error) {
 
 func (f *front) close() {
 	f.cancel()
-	f.stopServer()
+	f.stopServer(f.lastWords())
 	f.done.Wait()
 }
 
@@ -146,8 +146,14 @@ func (f *front) serve(ctx context.Context, listener net.Listener) {
 		for {
 			changed := f.node.session.Faults.Changed()
 
-			if ctx.Err() != nil || f.node.session.Faults.Has(fault.Refuse) {
-				f.stopServer()
+			if ctx.Err() != nil {
+				f.stopServer(f.lastWords())
+
+				return
+			}
+
+			if f.node.session.Faults.Has(fault.Refuse) {
+				f.stopServer(0)
 
 				return
 			}
@@ -165,18 +171,36 @@ func (f *front) serve(ctx context.Context, listener net.Listener) {
 
 	close(served)
 	watching.Wait()
-	f.stopServer()
+	f.stopServer(0)
 }
 
-func (f *front) stopServer() {
+// lastWords is how long a machine may go on answering what it was asked before. One that leaves maintenance because it
+// was given its configuration says so first, as Talos does (internal/app/maintenance: the server is stopped gracefully).
+// Who never hears it asks again, and a worker answers nobody until there is a control plane.
+func (f *front) lastWords() time.Duration {
+	if f.node.agent == nil {
+		return 5 * time.Second
+	}
+
+	return 0
+}
+
+func (f *front) stopServer(patience time.Duration) {
 	f.mu.Lock()
 	server := f.server
 	f.server = nil
 	f.mu.Unlock()
 
-	if server != nil {
-		server.Stop()
+	if server == nil {
+		return
 	}
+
+	if patience > 0 {
+		defer time.AfterFunc(patience, server.Stop).Stop()
+		server.GracefulStop()
+	}
+
+	server.Stop()
 }
 
 // tlsConfig is asked at each connection, so that certificates follow the configuration.

@@ -24,6 +24,8 @@ const (
 func (r *Runtime) clientsOf(pod *corev1.Pod) (kubernetes.Interface, dynamic.Interface, error) {
 	config := rest.CopyConfig(r.config)
 	config.CertData, config.KeyData = nil, nil
+	// What the API server warns of is a pod's own affair, told again at every look.
+	config.WarningHandler = rest.NoWarnings{}
 	tokens := &tokens{admin: r.admin, pod: pod}
 	config.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return &asServiceAccount{next, tokens} }
 

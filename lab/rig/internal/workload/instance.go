@@ -169,42 +169,68 @@ func (i *instance) hang(ctx context.Context) {
 	accepting.Wait()
 }
 
-// change brings a pod's status to what its program has come to.
-type change func(status *corev1.PodStatus)
+// change brings a container's status to what its program has come to.
+type change func(container *corev1.ContainerStatus)
 
-func running(status *corev1.PodStatus) {
-	for n := range status.ContainerStatuses {
-		started := true
-		container := &status.ContainerStatuses[n]
-		container.Ready, container.Started = true, &started
+func running(container *corev1.ContainerStatus) {
+	started := true
+	container.Ready, container.Started = true, &started
 
-		if container.State.Running == nil {
-			container.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
-		}
+	if container.State.Running == nil {
+		container.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
 	}
 }
 
-func succeeded(status *corev1.PodStatus) {
-	status.Phase = corev1.PodSucceeded
-
-	for n := range status.ContainerStatuses {
-		started := false
-		container := &status.ContainerStatuses[n]
-		container.Ready, container.Started = false, &started
-		container.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-			Reason: "Completed", StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
-		}}
-	}
+func succeeded(container *corev1.ContainerStatus) {
+	started := false
+	container.Ready, container.Started = false, &started
+	container.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		Reason: "Completed", StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
+	}}
 }
 
 func crashed(message string) change {
-	return func(status *corev1.PodStatus) {
-		for n := range status.ContainerStatuses {
-			started := false
-			container := &status.ContainerStatuses[n]
-			container.Ready, container.Started = false, &started
-			container.RestartCount++
-			container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: message}}
+	return func(container *corev1.ContainerStatus) {
+		started := false
+		container.Ready, container.Started = false, &started
+		container.RestartCount++
+		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: message}}
+	}
+}
+
+// answersFor says whether a container's status follows this program: its own, and those that no program stands for.
+func (i *instance) answersFor(name string) bool {
+	if name == i.container.Name {
+		return true
+	}
+
+	for _, container := range i.pod.Spec.Containers {
+		if container.Name == name {
+			return ProgramFor(container.Image) == nil
+		}
+	}
+
+	return false
+}
+
+// settleStatus brings a pod's phase and conditions to what its containers have come to.
+func settleStatus(status *corev1.PodStatus) {
+	ready, ended := true, len(status.ContainerStatuses) > 0
+	for _, container := range status.ContainerStatuses {
+		ready = ready && container.Ready
+		ended = ended && container.State.Terminated != nil
+	}
+
+	if ended {
+		status.Phase = corev1.PodSucceeded
+	}
+
+	working := conditionStatus(ready && status.Phase == corev1.PodRunning)
+
+	for n := range status.Conditions {
+		condition := &status.Conditions[n]
+		if (condition.Type == corev1.PodReady || condition.Type == corev1.ContainersReady) && condition.Status != working {
+			condition.Status, condition.LastTransitionTime = working, metav1.Now()
 		}
 	}
 }
@@ -218,19 +244,13 @@ func (i *instance) show(ctx context.Context, ready bool, apply change) {
 			return err
 		}
 
-		apply(&pod.Status)
-
-		working := ready && pod.Status.Phase == corev1.PodRunning
-		for n := range pod.Status.Conditions {
-			condition := &pod.Status.Conditions[n]
-			if condition.Type != corev1.PodReady && condition.Type != corev1.ContainersReady {
-				continue
-			}
-
-			if status := conditionStatus(working); condition.Status != status {
-				condition.Status, condition.LastTransitionTime = status, metav1.Now()
+		for n := range pod.Status.ContainerStatuses {
+			if container := &pod.Status.ContainerStatuses[n]; i.answersFor(container.Name) {
+				apply(container)
 			}
 		}
+
+		settleStatus(&pod.Status)
 
 		_, err = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 

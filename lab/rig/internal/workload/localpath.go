@@ -157,7 +157,7 @@ func (l *localPath) remove(ctx context.Context) error {
 		volume := &list.Items[n]
 		if volume.Annotations[provisionedBy] == l.name && volume.Status.Phase == corev1.VolumeReleased &&
 			volume.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimDelete && volume.DeletionTimestamp == nil {
-			problems = append(problems, l.pod.Client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{}))
+			problems = append(problems, l.pod.runtime.empty(volume.UID), l.pod.Client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{}))
 		}
 	}
 

@@ -33,7 +33,10 @@ func powerDNS(ctx context.Context, pod *Pod) error {
 		return err
 	}
 
-	zones := keepIn(pod, volume, newZones)
+	zones, err := keepIn(pod, volume, func(string) (*zones, error) { return newZones(), nil })
+	if err != nil {
+		return err
+	}
 
 	if err = runZoneScript(ctx, pod, zones); err != nil {
 		return err

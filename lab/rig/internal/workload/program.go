@@ -77,6 +77,22 @@ var Programs = []*Program{
 		Does: "keeps records in PowerDNS for Ingresses and Services",
 	},
 	{
+		Name: "vault-operator", Image: "bank-vaults/vault-operator", Run: vaultOperator,
+		Does: "makes what runs each Vault, says who leads",
+	},
+	{
+		Name: "vault", Image: "hashicorp/vault", Run: vaultServer,
+		Does: "lets service accounts in, keeps key-value secrets; not encrypted",
+	},
+	{
+		Name: "bank-vaults", Image: "bank-vaults/bank-vaults", Run: bankVaults,
+		Does: "makes and keeps Vault's keys, unseals it, configures it",
+	},
+	{
+		Name: "external-secrets", Image: "external-secrets/external-secrets", Run: externalSecrets,
+		Does: "reads Secrets out of Vault, writes generated passwords into it, serves the webhook",
+	},
+	{
 		Name: "kube-webhook-certgen", Image: "ingress-nginx/kube-webhook-certgen", Run: webhookCertgen,
 		Does: "makes the webhook's certificate, writes its authority into the webhook",
 	},

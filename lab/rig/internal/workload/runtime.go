@@ -28,24 +28,34 @@ type Runtime struct {
 	log     func(format string, args ...any)
 	// materials are folders and files that programs need of their software, by program.
 	materials func(program string) string
+	// volumes is the folder of what programs keep on volumes.
+	volumes string
 
 	mu        sync.Mutex
-	instances map[types.UID]*instance
+	instances map[seat]*instance
 	faults    map[string]Fault
 	// kept is what programs have on volumes.
 	kept map[types.UID]any
 }
 
-// NewRuntime prepares a runtime; config is an administrator's.
-func NewRuntime(config *rest.Config, materials func(program string) string, log func(format string, args ...any)) (*Runtime, error) {
+// seat is a container of a pod.
+type seat struct {
+	pod       types.UID
+	container string
+}
+
+// NewRuntime prepares a runtime; config is an administrator's, volumes a folder that may not be there yet.
+func NewRuntime(
+	config *rest.Config, volumes string, materials func(program string) string, log func(format string, args ...any),
+) (*Runtime, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
 
 	return &Runtime{
-		config: config, admin: client, network: newNetwork(client), log: log, materials: materials,
-		instances: map[types.UID]*instance{}, faults: map[string]Fault{}, kept: map[types.UID]any{},
+		config: config, admin: client, network: newNetwork(client), log: log, materials: materials, volumes: volumes,
+		instances: map[seat]*instance{}, faults: map[string]Fault{}, kept: map[types.UID]any{},
 	}, nil
 }
 
@@ -62,9 +72,9 @@ func (r *Runtime) Run(ctx context.Context) {
 
 	r.mu.Lock()
 	var left []*instance
-	for uid, running := range r.instances {
+	for at, running := range r.instances {
 		left = append(left, running)
-		delete(r.instances, uid)
+		delete(r.instances, at)
 	}
 	r.mu.Unlock()
 
@@ -89,9 +99,9 @@ func (r *Runtime) follow(ctx context.Context) error {
 
 	r.mu.Lock()
 	var gone []types.UID
-	for uid := range r.instances {
-		if !present[uid] {
-			gone = append(gone, uid)
+	for at := range r.instances {
+		if !present[at.pod] {
+			gone = append(gone, at.pod)
 		}
 	}
 	r.mu.Unlock()
@@ -123,7 +133,7 @@ func (r *Runtime) follow(ctx context.Context) error {
 	return nil
 }
 
-// see begins a pod's program once the pod runs, and ends it when it stops to.
+// see begins a pod's programs once the pod runs, and ends them when it stops to.
 func (r *Runtime) see(ctx context.Context, pod *corev1.Pod) {
 	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" {
 		r.end(pod.UID)
@@ -134,26 +144,26 @@ func (r *Runtime) see(ctx context.Context, pod *corev1.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	if r.instances[pod.UID] != nil {
-		return
-	}
-
 	for _, container := range pod.Spec.Containers {
-		if program := ProgramFor(container.Image); program != nil {
-			r.instances[pod.UID] = r.begin(ctx, program, pod, container)
-
-			return
+		at := seat{pod.UID, container.Name}
+		if program := ProgramFor(container.Image); program != nil && r.instances[at] == nil {
+			r.instances[at] = r.begin(ctx, program, pod, container)
 		}
 	}
 }
 
 func (r *Runtime) end(uid types.UID) {
 	r.mu.Lock()
-	running := r.instances[uid]
-	delete(r.instances, uid)
+	var ended []*instance
+	for at, running := range r.instances {
+		if at.pod == uid {
+			ended = append(ended, running)
+			delete(r.instances, at)
+		}
+	}
 	r.mu.Unlock()
 
-	if running != nil {
+	for _, running := range ended {
 		running.stop()
 	}
 }

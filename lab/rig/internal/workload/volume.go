@@ -2,7 +2,11 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,18 +48,40 @@ func (r *Runtime) boundTo(ctx context.Context, namespace, name string) (types.UI
 	return volume.UID, nil
 }
 
-// keepIn is what a program has on a volume; the first one that asks makes it. It lasts as long as the rig runs.
-func keepIn[T any](p *Pod, volume types.UID, first func() T) T {
+// keepIn is what a program has on a volume; the first one that asks makes it, with the file in which it may keep it.
+// What is not in that file lasts as long as the rig runs.
+func keepIn[T any](p *Pod, volume types.UID, first func(file string) (T, error)) (T, error) {
 	p.runtime.mu.Lock()
 	defer p.runtime.mu.Unlock()
 
-	kept, ok := p.runtime.kept[volume].(T)
-	if !ok {
-		kept = first()
-		p.runtime.kept[volume] = kept
+	if kept, ok := p.runtime.kept[volume].(T); ok {
+		return kept, nil
 	}
 
-	return kept
+	made, err := first(p.runtime.fileOf(volume))
+	if err == nil {
+		p.runtime.kept[volume] = made
+	}
+
+	return made, err
+}
+
+func (r *Runtime) fileOf(volume types.UID) string {
+	return filepath.Join(r.volumes, string(volume)+".json")
+}
+
+// empty throws away what is on a volume.
+func (r *Runtime) empty(volume types.UID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	delete(r.kept, volume)
+
+	if err := os.Remove(r.fileOf(volume)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+
+	return nil
 }
 
 // Variable is one of the container's environment, also out of a Secret, which a kubelet brings.
