@@ -50,5 +50,6 @@ const TYPES: { readonly [name in ProviderName]: MachineTypes } = {
 /** Types of what a provider makes for a site's machines; `rescued` if any of them waits in a rescue system. */
 export function machineTypes(provider: ProviderName, rescued: boolean): MachineTypes {
   const types = TYPES[provider];
-  return provider === "metal" && rescued ? { ...types, image: [SCHEMATIC], talos: [COMMAND] } : types;
+  // Only those that wait there look for an image: it is no step of the others.
+  return provider === "metal" && rescued ? { ...types, talos: [COMMAND] } : types;
 }
