@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { parse } from "yaml";
 import { contractFor, documentsOf, introducedIn, TWINS, twinProblems } from "../../components/talos/config/documents";
 import { nodeDocuments, nodePatches } from "../../components/talos/config/render";
 import { type ConfigDocument, parseDocuments, renderDocument } from "../../components/talos/config/yaml";
@@ -13,6 +14,64 @@ const nested = (path: string, value: unknown): ConfigDocument =>
   path.split(".").reduceRight<ConfigDocument>((inner, key, index, keys) => {
     return { [key]: index === keys.length - 1 ? value : inner };
   }, {});
+
+describe("a document as text", () => {
+  const awkward = [
+    "off",
+    "y",
+    "NO",
+    "0644",
+    "0x1f",
+    "0b11",
+    "1_000",
+    "1e3",
+    "12:30:45",
+    "2001-12-14",
+    "~",
+    "null",
+    "<<",
+    "=",
+  ];
+  const more = [
+    "",
+    " padded ",
+    "a: b",
+    "# no comment",
+    "'",
+    '"',
+    "two\nlines\n",
+    "\ttab",
+    "- item",
+    "{}",
+    "é\u2028",
+    "*a",
+    "!!b",
+    "%",
+  ];
+  // The reader here takes `.` for a number, which needs a digit.
+  const text = fc.string().filter((any) => !/^[-+._]*$/.test(any));
+  const scalar = fc.oneof(fc.constantFrom(...awkward, ...more), text, fc.integer(), fc.boolean());
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof({ maxDepth: 3 }, scalar, fc.array(tie("any"), { maxLength: 3 }), tie("map")),
+    map: fc.dictionary(fc.oneof(fc.constantFrom(...awkward), text), tie("any"), {
+      maxKeys: 4,
+      noNullPrototype: true,
+    }),
+  })).map as fc.Arbitrary<ConfigDocument>;
+
+  test.each(["yaml-1.1", "core"] as const)("says the same to readers of %s", (schema) => {
+    fc.assert(
+      fc.property(value, (document) => {
+        expect(parse(renderDocument(document), { schema })).toEqual(document);
+      }),
+    );
+  });
+
+  test("has its keys sorted, and no line is folded", () => {
+    const long = "word ".repeat(100).trim();
+    expect(renderDocument({ b: { d: 1, c: [long] }, a: "off" })).toBe(`a: "off"\nb:\n  c:\n    - ${long}\n  d: 1\n`);
+  });
+});
 
 describe("documents", () => {
   test("grow with every contract and never shrink", () => {

@@ -1,6 +1,6 @@
 import type { Problem } from "../../problem";
 import { ProblemError } from "../../problem";
-import { yaml } from "../../yaml";
+import { dumpYaml, yaml } from "../../yaml";
 
 /** One YAML document of a machine configuration: the v1alpha1 one (no `kind`), or one of a kind. */
 export type ConfigDocument = { readonly [key: string]: unknown };
@@ -10,12 +10,7 @@ export type ConfigDocument = { readonly [key: string]: unknown };
  * something else (`off`, `yes`, `0644`) are quoted, because Talos reads them so.
  */
 export function renderDocument(document: ConfigDocument): string {
-  return yaml().stringify(document, {
-    sortMapEntries: true,
-    schema: "yaml-1.1",
-    lineWidth: 0,
-    aliasDuplicateObjects: false,
-  });
+  return dumpYaml(document);
 }
 
 /** The documents of a machine configuration. @throws ProblemError when the text is not YAML or holds something else. */
