@@ -86,7 +86,7 @@ function waitsFor(resources: readonly Registered[]) {
   };
 }
 
-/** Own machines, one of which waits in a rescue system. */
+/** Own machines, some of which wait in a rescue system. */
 function rescuedSite(): SiteFile {
   const site = fullSite("metal");
   for (const key of ["cp-1", "worker-1"]) Object.assign(site.machines[key] ?? {}, { rescue: {} });
@@ -99,10 +99,15 @@ const SITES: readonly (readonly [string, ProviderName, SiteFile])[] = [
 ];
 
 describe.each(SITES)("the way of a site at %s", (_, provider, site) => {
-  test("is the order of the engine's graph, edge by edge", async () => {
+  let plan: SitePlan;
+  let resources: readonly Registered[];
+  beforeAll(async () => {
     expect(checkSite(site).problems.map(formatProblem)).toEqual([]);
-    const plan = planSite(parseSite(site));
-    const resources = await graph(site);
+    plan = planSite(parseSite(site));
+    resources = await graph(site);
+  });
+
+  test("is the order of the engine's graph, edge by edge", () => {
     const { found, way } = carriers(plan, resources);
     const waits = waitsFor(resources);
     const edges = found.flatMap(({ step, resource, machine }) =>
@@ -127,9 +132,7 @@ describe.each(SITES)("the way of a site at %s", (_, provider, site) => {
     expect(edges.length).toBeGreaterThan(TRAITS[provider].ordered ? 40 : 15);
   });
 
-  test("leads to the platform: its first gate waits for the cluster", async () => {
-    const plan = planSite(parseSite(site));
-    const resources = await graph(site);
+  test("leads to the platform: its first gate waits for the cluster", () => {
     const { way } = carriers(plan, resources);
     const waits = waitsFor(resources);
     const gates = resources.filter(({ type }) => type === "plinth:kubernetes:Gate");
@@ -142,7 +145,6 @@ describe.each(SITES)("the way of a site at %s", (_, provider, site) => {
   });
 
   test("has no step without a gate, and none that needs what comes later", () => {
-    const plan = planSite(parseSite(site));
     const phases = sitePhases(plan);
     const phaseOf = (name: string) => phases.findIndex(({ services }) => services.includes(name));
     const steps = siteSteps(plan);
