@@ -16,6 +16,7 @@ import { Ticker } from "../lab/ticker";
 import { measureAddresses } from "./address";
 import { measureBoot } from "./boot";
 import { compare, compareAll } from "./compare";
+import { measureLicences } from "./licence";
 import { echoingKubernetes, emptyPacks, POLICY_RESOURCES, platformProgram } from "./policies";
 import type { Row } from "./row";
 import { bareProgram, type Weight, weigh } from "./shape";
@@ -26,7 +27,7 @@ const SIZES = [5, 50, 200];
 /**
  * Measures what plinth costs on top of the engine: sites of several sizes against a bare program with as many resources,
  * the same dependencies and inputs of the same size. Medians of interleaved runs; the ratio is what counts. Numbers of
- * machines, `policies`, `address` and `boot` choose what is measured.
+ * machines, `policies`, `address`, `boot` and `licence` choose what is measured.
  */
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     if (wanted.length === 0 || wanted.includes("policies")) rows.push(...(await measurePolicies(tools, work, ticker)));
     if (wanted.length === 0 || wanted.includes("address")) rows.push(...(await measureAddresses(ticker)));
     if (wanted.length === 0 || wanted.includes("boot")) rows.push(...(await measureBoot(ticker)));
+    if (wanted.length === 0 || wanted.includes("licence")) rows.push(...(await measureLicences()));
   } finally {
     ticker.close();
     rmSync(work, { recursive: true, force: true });

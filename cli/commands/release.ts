@@ -163,7 +163,7 @@ function channel(): Option {
 
 function taking(command: Command): Command {
   return command
-    .requiredOption("--from <place>", "URL or folder of the releases")
+    .requiredOption("--from <place>", "URL or folder of the releases, or oci://registry.example.org/releases:stable")
     .requiredOption("--root <file>", "the vendor's 1.root.json, as it came with the product")
     .option("--memory <folder>", "where what was seen is kept", join(stateDirectory(), "releases"))
     .addOption(channel());

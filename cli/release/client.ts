@@ -19,11 +19,12 @@ import { DownloadHTTPError } from "tuf-js/dist/error";
 import { ProblemError } from "../../components/problem";
 import { type Channel, type Manifest, parseManifest } from "../../components/release/manifest";
 import { misspelt, sha256 } from "./metadata";
+import { type Reader, registryReader } from "./registry";
 import { targetName } from "./repository";
 
 /** Where releases come from and what is trusted to begin with. */
 export interface Source {
-  /** URL, or a folder. */
+  /** URL, a folder, or `oci://…`. */
   readonly from: string;
   /** The vendor's first root.json, got in a way that is trusted. */
   readonly root: string;
@@ -36,6 +37,8 @@ export interface Source {
 /** No release is longer; tuf-js bounds metadata itself. */
 const LONGEST_TARGET = 4_194_304;
 
+const OCI = "oci://";
+
 /** The newest release of a channel. @throws ProblemError for whatever cannot be believed or had */
 export async function newestRelease(source: Source, channel: Channel): Promise<Manifest> {
   const seen = join(source.memory, sha256(readRoot(source.root)).slice(0, 16));
@@ -45,8 +48,10 @@ export async function newestRelease(source: Source, channel: Channel): Promise<M
   try {
     copyFileSync(existsSync(join(seen, "root.json")) ? join(seen, "root.json") : source.root, join(work, "root.json"));
     for (const name of readdirSync(seen)) if (name !== "root.json") copyFileSync(join(seen, name), join(work, name));
-    const base = /^https?:\/\//.test(source.from) ? source.from.replace(/\/+$/, "") : pathToFileURL(source.from).href;
-    const fetcher = new Carrier(source.timeout ?? 60_000);
+    const timeout = source.timeout ?? 60_000;
+    const registry = source.from.startsWith(OCI) ? await registryReader(source.from, timeout) : undefined;
+    const base = registry !== undefined ? "oci:" : baseUrl(source.from);
+    const fetcher = new Carrier(timeout, registry);
     try {
       const updater = new Updater({ metadataDir: work, metadataBaseUrl: `${base}/metadata`, fetcher });
       await updater.refresh();
@@ -71,11 +76,18 @@ export async function newestRelease(source: Source, channel: Channel): Promise<M
   }
 }
 
+function baseUrl(from: string): string {
+  return /^https?:\/\//.test(from) ? from.replace(/\/+$/, "") : pathToFileURL(from).href;
+}
+
 class Refused extends Error {}
 
-/** Reads files of a folder or of a web server, each in bounded time, and only in the one spelling. */
+/** Reads files of a folder, a web server or a registry, each in bounded time, and only in the one spelling. */
 class Carrier extends BaseFetcher {
-  constructor(private readonly timeout: number) {
+  constructor(
+    private readonly timeout: number,
+    private readonly registry?: Reader,
+  ) {
     super();
   }
 
@@ -86,7 +98,8 @@ class Carrier extends BaseFetcher {
       return createReadStream(file);
     }
     // The signal ends the body too, not only the wait for its first byte.
-    const response = await fetch(url, { signal: AbortSignal.timeout(this.timeout) });
+    const response = await (this.registry?.(url.slice("oci:/".length)) ??
+      fetch(url, { signal: AbortSignal.timeout(this.timeout) }));
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
       throw new DownloadHTTPError(`${url} answers ${response.status}`, response.status);

@@ -13,7 +13,7 @@ export interface GateCheck {
   readonly condition?: string | undefined;
   /** Field that has to hold something, as `status.loadBalancer.ingress`; of a number, more than zero. */
   readonly field?: string | undefined;
-  /** What exactly the field has to hold. @default - anything */
+  /** What exactly the field has to hold, a number as text. @default - anything */
   readonly equals?: string | undefined;
   /** The object is there. */
   readonly exists?: true | undefined;

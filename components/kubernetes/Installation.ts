@@ -100,11 +100,15 @@ function digestOf(objects: Objects = {}): string {
 
 function secretResource(
   name: string,
-  { namespace, name: own, type = "Opaque", labels = {} }: SecretSpec,
+  { namespace, name: own, type = "Opaque", labels = {}, optional = false }: SecretSpec,
   stringData: pulumi.Input<Record<string, string>> = {},
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  return new k8s.core.v1.Secret(name, { metadata: { name: own, namespace, labels }, type, stringData }, opts);
+  return new k8s.core.v1.Secret(
+    name,
+    { metadata: { name: own, namespace, labels }, type, stringData },
+    { ...opts, retainOnDelete: optional },
+  );
 }
 
 function ownKeep(

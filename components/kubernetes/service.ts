@@ -70,7 +70,10 @@ export interface SecretSpec {
   readonly labels?: { readonly [key: string]: string };
   /** Its texts by key, each put together from pieces; or the one secret of the stack that is a JSON object of them. */
   readonly text: { readonly [key: string]: readonly SecretPiece[] } | { readonly stack: string };
-  /** Whether it is left out where the stack has no such secret. @default false */
+  /**
+   * Whether it is left out where the stack has no such secret. One that is taken out of the stack stays in the cluster,
+   * which may have no other. @default false
+   */
   readonly optional?: boolean;
 }
 

@@ -58,6 +58,7 @@ export class Licence extends pulumi.CustomResource {
 
   declare readonly verdict: pulumi.Output<LicenceOutputs["verdict"]>;
   declare readonly granted: pulumi.Output<Granted | undefined>;
+  declare readonly covered: pulumi.Output<Use | undefined>;
 
   constructor(name: string, args: LicenceArgs, opts?: pulumi.CustomResourceOptions) {
     const outputs = { verdict: undefined, granted: undefined, covered: undefined, mark: undefined };

@@ -117,7 +117,7 @@ export function parseTexts(name: string, text: string): Record<string, string> {
     parsed !== null &&
     !Array.isArray(parsed) &&
     Object.values(parsed).every((each) => typeof each === "string");
-  if (!sound) throw new pulumi.RunError(`secrets:${name} is not a JSON object of texts`);
+  if (!sound) throw new pulumi.RunError(`secrets:${name} is not a JSON object of texts; write it as {"key": "text"}`);
   return parsed as Record<string, string>;
 }
 

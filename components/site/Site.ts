@@ -5,6 +5,7 @@ import { BootIntent } from "../boot/BootIntent";
 import type { BootImage } from "../boot/intent";
 import { HardwareMatch } from "../hardware/HardwareMatch";
 import { ownFields } from "../kubernetes/owner";
+import { asked } from "../licensing/asked";
 import { countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
@@ -95,11 +96,11 @@ export class Site extends pulumi.ComponentResource {
     for (const warning of plan.warnings) pulumi.log.warn(warning, this);
 
     const given = licenceInputs(plan, args.vendorKeys);
-    const way = new Way<pulumi.Resource>(siteSteps(plan, given !== undefined));
+    const way = new Way<pulumi.Input<pulumi.Resource>>(siteSteps(plan, given !== undefined));
     const after = (step: string, machine?: string) => waiting(way.before(step, machine));
     // What was covered has to outlive a destroy, or the site could not come back after one.
     this.licence = given && new Licence(`${name}-licence`, given, { parent: this, protect: true });
-    if (this.licence !== undefined) way.add("licence", [this.licence]);
+    if (this.licence !== undefined && given !== undefined) way.add("licence", [asked(this.licence, given.use)]);
 
     const pools = new Map(
       Object.entries(plan.pools).map(([key, inputs]) => [
@@ -247,7 +248,7 @@ function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceI
   };
 }
 
-function waiting(resources: readonly pulumi.Resource[]): { readonly dependsOn?: pulumi.Resource[] } {
+function waiting(resources: readonly pulumi.Input<pulumi.Resource>[]): Pick<pulumi.ComponentResourceOptions, "dependsOn"> {
   return resources.length === 0 ? {} : { dependsOn: [...resources] };
 }
 

@@ -145,7 +145,7 @@ async function lookAt(objects: Objects, check: GateCheck, signal: AbortSignal): 
   if (field === undefined) return undefined;
   const found = at(object, field);
   if (isEmpty(found)) return `${kind} ${name} has no ${field} yet`;
-  return equals === undefined || found === equals
+  return equals === undefined || String(found) === equals
     ? undefined
     : `${field} of ${kind} ${name} is ${String(found)}, not ${equals}`;
 }
@@ -172,14 +172,23 @@ async function admitted(objects: Objects, object: KubernetesObject, signal: Abor
 function unmet(object: KubernetesObject, condition: string): string | undefined {
   const conditions = at(object, "status.conditions");
   const found = Array.isArray(conditions)
-    ? (conditions as readonly { type?: string; status?: string; message?: string; reason?: string }[]).find(
-        ({ type }) => type === condition,
-      )
+    ? (conditions as readonly Condition[]).find(({ type }) => type === condition)
     : undefined;
   const { kind, metadata } = object;
   if (found === undefined) return `${kind} ${metadata.name} says nothing of ${condition} yet`;
   if (found.status === "True") return undefined;
-  return `${kind} ${metadata.name} is not ${condition}: ${found.message || found.reason || "no reason given"}`;
+  const why = found.message || found.error || found.reason || "no reason given";
+  return `${kind} ${metadata.name} is not ${condition}: ${why}`;
+}
+
+/** A condition of an object's status. */
+interface Condition {
+  readonly type?: string;
+  readonly status?: string;
+  readonly message?: string;
+  readonly reason?: string;
+  /** Where kinds of an old style say what is wrong, as Bank-Vaults' Vault. */
+  readonly error?: string;
 }
 
 function at(object: unknown, path: string): unknown {

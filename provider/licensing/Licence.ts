@@ -102,8 +102,8 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
     async preview(draft, prior, context) {
       const given = known<LicenceInputs>(draft);
       if (given === undefined) return {};
-      const { verdict, granted } = await reached(given, prior?.outputs, context);
-      return { verdict, ...(granted !== undefined && { granted }) };
+      const { verdict, granted, covered } = await reached(given, prior?.outputs, context);
+      return { verdict, covered, ...(granted !== undefined && { granted }) };
     },
     async create(given, context) {
       return { id: "licence", outputs: await reached(given, undefined, context) };

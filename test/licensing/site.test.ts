@@ -4,8 +4,10 @@ import path from "node:path";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { registerPlan } from "../../cli/commands/plan";
+import { notAsked } from "../../components/licensing/asked";
 import { countUse, declaredDevices } from "../../components/licensing/count";
 import { keyRing } from "../../components/licensing/keys";
+import type { Use } from "../../components/licensing/use";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
@@ -29,13 +31,20 @@ const granted = {
   limits: { nodes: 5 },
 };
 
+/** As much as the lab's site uses. */
+const COVERED: Use = { sites: 1, nodes: 5, gpus: 0, features: ["high-availability", "multi-node"] };
+
 async function graph(site: SiteFile, vendorKeys?: typeof KEYS) {
   const { resources } = await recordGraph(
     () => new Site("site", { site, ...(vendorKeys !== undefined && { vendorKeys }) }),
     {
       resource: (type) =>
         type === "plinth:licensing:Licence"
-          ? { verdict: "valid", granted: { ...granted, notAfter: "2027-01-01T00:00:00Z", graceDays: 14 } }
+          ? {
+              verdict: "valid",
+              covered: COVERED,
+              granted: { ...granted, notAfter: "2027-01-01T00:00:00Z", graceDays: 14 },
+            }
           : type === "talos:machine/secrets:Secrets"
             ? { machineSecrets: { certs: { k8s: { cert: "ca" } } }, clientConfiguration: { caCertificate: "ca" } }
             : {},
@@ -89,6 +98,18 @@ test("the licence is judged before the first thing is made, and outlives a destr
   expect(first).toHaveLength(8);
   for (const { name, dependsOn } of first)
     expect([name, dependsOn]).toEqual([name, expect.arrayContaining(["site-licence"])]);
+});
+
+test("an update whose licence is about a smaller site is told what to name as well", () => {
+  const urn = "urn:pulumi:home::plinth::plinth:licensing:Licence::site-licence";
+  expect(notAsked(urn, COVERED, COVERED)).toBeUndefined();
+  expect(notAsked(urn, COVERED, { ...COVERED, nodes: 2, features: [] })).toBeUndefined();
+  expect(notAsked(urn, COVERED, { ...COVERED, nodes: 6, features: [...COVERED.features, "gpu"] })).toEqual({
+    path: "licence",
+    reason: "nodes: 5 → 6, gpu: new; this update does not ask the licence, as it is not among its targets",
+    fix: `update the whole site, or name the licence as well: --target '${urn}'`,
+  });
+  expect(notAsked(urn, undefined, COVERED)?.reason).toMatch(/^sites: 0 → 1/);
 });
 
 test("claims of addresses wait for it, too", async () => {

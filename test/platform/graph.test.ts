@@ -19,10 +19,11 @@ const answers = {
   resource: (type: string) => (type === "kubernetes:helm.sh/v3:Release" ? { status: { revision: 1 } } : {}),
 };
 
-async function graph(section: object = SECTION) {
+async function graph(section: object = SECTION, secrets: Readonly<Record<string, string>> = {}) {
   const { platform, kubernetes } = planSite(parseSite({ ...siteFile("home"), platform: section }));
   if (platform === undefined) throw new Error("no platform");
-  const args = { plan: platform, kubeconfig: "the kubeconfig", kubernetesVersion: kubernetes.version };
+  const secret = (name: string) => (secrets[name] === undefined ? undefined : pulumi.secret(secrets[name]));
+  const args = { plan: platform, kubeconfig: "the kubeconfig", kubernetesVersion: kubernetes.version, secret };
   return (await recordGraph(() => new Platform("p", args), answers)).resources;
 }
 const byName = (resources: readonly Registered[], name: string): Registered => {
@@ -147,6 +148,13 @@ describe("a part with Secrets", () => {
     const names = (await graph(section)).map(({ name }) => name);
     expect(names).not.toContain("p-vault-unseal");
     expect(names).toContain("p-vault-chart-release");
+  });
+
+  test("leaves in the cluster what is taken out of the stack: it may be all there is of it", async () => {
+    const resources = await graph(section, { "vault-unseal-keys": '{"vault-root":"hvs.x"}' });
+    expect(byName(resources, "p-vault-unseal").retainOnDelete).toBe(true);
+    expect(byName(resources, "p-vault-chart-release").dependsOn).toContain("p-vault-unseal");
+    expect(byName(resources, "p-sealed-secrets-key").retainOnDelete).toBe(false);
   });
 
   test("is guarded: the snapshot is over before its operator changes", async () => {

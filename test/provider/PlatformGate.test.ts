@@ -79,6 +79,12 @@ describe("Gate", () => {
     ]);
     fake.status.set("SystemBackup/b", { state: "Ready" });
     expect((await open(fake, checks)).failures).toBeUndefined();
+
+    const counted = { "two are there": { ...backup, field: "status.copies", equals: "2" } };
+    fake.status.set("SystemBackup/b", { copies: 1 });
+    expect((await open(fake, counted)).failures?.[0]).toMatch(/status\.copies of SystemBackup b is 1, not 2/);
+    fake.status.set("SystemBackup/b", { copies: 2 });
+    expect((await open(fake, counted)).failures).toBeUndefined();
   });
 
   test("what comes with something else is asked for only where that is there", async () => {
@@ -121,6 +127,10 @@ describe("Gate", () => {
     ];
     expect(failures).toEqual([`after 1 s there is still missing: ${missing.join("; ")}`]);
     expect(outputs.missing).toEqual(missing);
+    fake.status.set("ClusterIssuer/letsencrypt", {
+      conditions: [{ type: "Ready", status: "False", error: "it is sealed" }],
+    });
+    expect((await open(fake)).outputs.missing[0]).toMatch(/is not Ready: it is sealed\)$/);
   });
 
   test("waits for an API that does not answer, and says so in the end", async () => {

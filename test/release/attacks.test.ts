@@ -32,7 +32,7 @@ test("an honest repository is believed, again and again, from a folder and from 
   await served(serveFolder, async (url) => expect((await world.look(url)).version).toBe("0.3.0"));
 });
 
-test("arbitrary software: a release that nobody signed", async () => {
+test("arbitrary software installation: a release that nobody signed", async () => {
   const [file = ""] = [...world.keep().keys()].filter((name) => name.endsWith(".release.json"));
   writeFileSync(file, readFileSync(file, "utf8").replace("v1.13.9", "v1.13.8"));
   await expect(world.look()).rejects.toThrow(/There is no update:\n.*it is not believed/);
@@ -46,7 +46,7 @@ test("rollback: an older state after a newer one was seen", async () => {
   await expect(world.look()).rejects.toThrow(/not believed.*less than current version/);
 });
 
-test("freeze: the same state for longer than it was signed for", async () => {
+test("indefinite freeze: the same state for longer than it was signed for", async () => {
   await world.sign(undefined, day(-31));
   await expect(world.look()).rejects.toThrow(/not believed: .*timestamp.json is expired/);
 });
@@ -65,7 +65,7 @@ test("mix-and-match: a targets file of another state under the right name", asyn
   await expect(world.look()).rejects.toThrow(/not believed/);
 });
 
-test("wrong software: another channel's release in the place of this one's", async () => {
+test("wrong software installation: another channel's release in the place of this one's", async () => {
   const targets = Metadata.fromJSON(MetadataKind.Targets, read(at("1.targets.json")));
   expect(Object.keys(targets.signed.targets)).toEqual(["stable/release.json"]);
   await expect(
@@ -100,7 +100,7 @@ test("slow retrieval: a server that never finishes", async () => {
   });
 });
 
-test("a stolen timestamp key cannot make a release, and ends with a new root", async () => {
+test("fast-forward: a stolen timestamp key cannot make a release, and ends with a new root", async () => {
   await world.look();
   const stolen = await signingKeys(roleFolder(world.folder, "timestamp"), world.seal);
   // What a thief can do: fast-forward. A version that no honest timestamp reaches.
@@ -119,7 +119,37 @@ test("a stolen timestamp key cannot make a release, and ends with a new root", a
   expect((await world.look()).version).toBe("0.3.0");
 });
 
-test("a root that the trusted one did not sign", async () => {
+test("key compromise: the keys of timestamp and snapshot together make no release", async () => {
+  await world.look();
+  const forge = async <K extends "targets" | "snapshot" | "timestamp">(
+    kind: MetadataKind,
+    file: string,
+    role: K,
+    change: (signed: Record<string, unknown>) => void,
+  ) => {
+    const whole = read(at(file));
+    change(whole.signed);
+    // The one key that the thief has not is that of targets.
+    const stolen = role === "targets" ? "snapshot" : role;
+    const keys = await signingKeys(roleFolder(world.folder, stolen), world.seal);
+    return signedBytes(Metadata.fromJSON(kind as MetadataKind.Targets, { ...whole, signatures: [] }), keys);
+  };
+  const targets = await forge(MetadataKind.Targets, "1.targets.json", "targets", (signed) => {
+    signed.version = 2;
+  });
+  writeFileSync(at("2.targets.json"), targets);
+  const snapshot = await forge(MetadataKind.Snapshot, "1.snapshot.json", "snapshot", (signed) => {
+    Object.assign(signed, { version: 2, meta: { "targets.json": metaFile(2, targets).toJSON() } });
+  });
+  writeFileSync(at("2.snapshot.json"), snapshot);
+  const timestamp = await forge(MetadataKind.Timestamp, "timestamp.json", "timestamp", (signed) => {
+    Object.assign(signed, { version: 2, meta: { "snapshot.json": metaFile(2, snapshot).toJSON() } });
+  });
+  writeFileSync(at("timestamp.json"), timestamp);
+  await expect(world.look()).rejects.toThrow(/not believed: .*targets was signed by 0\/1 keys/);
+});
+
+test("key compromise: a root that the trusted one did not sign", async () => {
   await world.look();
   const thief = await newWorld();
   try {
@@ -141,13 +171,13 @@ test("root keys rotate: the new one beside the old, then the old one goes", asyn
   expect(existsSync(at("3.root.json"))).toBe(true);
 });
 
-test("an extraneous file in the repository changes nothing", async () => {
+test("extraneous dependencies: a file more in the repository changes nothing", async () => {
   writeFileSync(at("9.targets.json"), "{}");
   writeFileSync(path.join(world.repository, "targets", "stable", "more.json"), "{}");
   expect((await world.look()).version).toBe("0.2.0");
 });
 
-test("a server that is gone stops updates and nothing else", async () => {
+test("malicious mirror: one that gives nothing stops updates and nothing else", async () => {
   await expect(world.look(path.join(world.folder, "nowhere"))).rejects.toThrow(
     /cannot be read: .* \(what runs goes on; try again later, or name another copy of it\)/,
   );

@@ -64,6 +64,12 @@ describe("Vault", () => {
     expect(JSON.stringify(job)).toContain("vault operator raft snapshot save");
   });
 
+  test("is waited for until every member is unsealed", () => {
+    const unsealed = (settings: object) => vaultService(settings).exit["every member of Vault is unsealed"];
+    expect(unsealed({})).toMatchObject({ kind: "StatefulSet", field: "status.readyReplicas", equals: "3" });
+    expect(unsealed({ profile: "minimal" })).toMatchObject({ equals: "1" });
+  });
+
   test("says where its unseal keys are, and warns where nothing keeps them", () => {
     expect(vaultService({}).warnings?.[0]).toMatch(/vault\/vault-unseal-keys.*\(backup\)/);
     expect(vaultService({ backup: true }).warnings).toEqual([]);

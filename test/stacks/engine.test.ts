@@ -101,6 +101,15 @@ test("latitude: four orders and their network", async () => {
   expect(Object.keys(result).filter((kind) => !kind.startsWith("create "))).toEqual([]);
 });
 
+test("appliance: one machine, under a licence for its disk that is judged before anything else", async () => {
+  const { result, output } = await run("appliance");
+  if (result === undefined) throw new Error(output);
+  expect(result["create plinth:licensing:Licence"]).toEqual(["site-licence"]);
+  expect(result["create plinth:talos:ClusterRelease"]).toEqual(["site-release"]);
+  expect(Object.keys(result).filter((kind) => !kind.startsWith("create "))).toEqual([]);
+  expect(output).toMatch(/the licence [\w-]+ of ".*" is good for \d+ days/);
+});
+
 test("what is not in the record fails the preview, with its date", async () => {
   const other = path.join(ROOT, "test/stacks/fixture/recorded");
   expect(readdirSync(other)).toEqual(["netbox.yaml"]);

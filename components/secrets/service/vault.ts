@@ -99,12 +99,21 @@ export function vaultService(settings: VaultSettings): PlatformService {
         name: "vault",
         field: "status.leader",
       },
-      "every Vault is healthy": {
+      "every member of Vault answers": {
         apiVersion: "vault.banzaicloud.com/v1alpha1",
         kind: "Vault",
         namespace: NAMESPACE,
         name: "vault",
         condition: "Healthy",
+      },
+      // A sealed member answers, too, and is healthy to the operator; ready it is only when it is open.
+      "every member of Vault is unsealed": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "status.readyReplicas",
+        equals: String(vaultMembers(settings)),
       },
     },
     warnings: backup

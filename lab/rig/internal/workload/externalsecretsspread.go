@@ -2,6 +2,8 @@ package workload
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,20 +77,47 @@ func (s *secretSync) spread(ctx context.Context, object *unstructured.Unstructur
 		}
 	}
 
+	before := object.DeepCopy()
+	provided, failed := []string{}, []any{}
+
 	for _, namespace := range wanted {
-		if err = s.provide(ctx, object, namespace, spec, mark); err != nil {
+		switch err = s.provide(ctx, object, namespace, spec, mark); {
+		case errors.Is(err, errTaken):
+			failed = append(failed, map[string]any{"namespace": namespace, "reason": err.Error()})
+		case err != nil:
 			return err
+		default:
+			provided = append(provided, namespace)
 		}
 	}
 
-	changed := setCondition(object, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Synced"})
-	if changed || !slices.Equal(present, wanted) {
-		_ = unstructured.SetNestedStringSlice(object.Object, wanted, "status", "provisionedNamespaces")
-		_ = unstructured.SetNestedField(object.Object, spec.Name, "status", "externalSecretName")
-		_, err = client.UpdateStatus(ctx, object, metav1.UpdateOptions{})
+	condition := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue}
+	if len(failed) > 0 {
+		condition.Status, condition.Message = metav1.ConditionFalse, "one or more namespaces failed"
 	}
 
-	return err
+	setSpread(object, condition)
+	_ = unstructured.SetNestedStringSlice(object.Object, provided, "status", "provisionedNamespaces")
+	_ = unstructured.SetNestedSlice(object.Object, failed, "status", "failedNamespaces")
+	_ = unstructured.SetNestedField(object.Object, spec.Name, "status", "externalSecretName")
+
+	if !reflect.DeepEqual(before.Object, object.Object) {
+		_, err = client.UpdateStatus(ctx, object, metav1.UpdateOptions{})
+
+		return err
+	}
+
+	return nil
+}
+
+// setSpread sets the only condition, which has neither a reason nor a time.
+func setSpread(object *unstructured.Unstructured, condition metav1.Condition) {
+	fields := map[string]any{"type": condition.Type, "status": string(condition.Status)}
+	if condition.Message != "" {
+		fields["message"] = condition.Message
+	}
+
+	_ = unstructured.SetNestedSlice(object.Object, []any{fields}, "status", "conditions")
 }
 
 // meant are the namespaces that a selector chooses and that are not going.
@@ -118,6 +147,8 @@ func (s *secretSync) meant(ctx context.Context, selectors []metav1.LabelSelector
 	return slices.Compact(names), nil
 }
 
+var errTaken = errors.New("external secret already exists in namespace")
+
 func (s *secretSync) provide(ctx context.Context, owner *unstructured.Unstructured, namespace string, spec spreadSpec, mark string) error {
 	namespaces := s.pod.Client.CoreV1().Namespaces()
 
@@ -133,6 +164,15 @@ func (s *secretSync) provide(ctx context.Context, owner *unstructured.Unstructur
 		}
 	}
 
+	objects := s.pod.Objects.Resource(externalSecretObjects).Namespace(namespace)
+
+	switch there, err := objects.Get(ctx, spec.Name, metav1.GetOptions{}); {
+	case err == nil && !metav1.IsControlledBy(there, owner):
+		return errTaken
+	case err != nil && !apierrors.IsNotFound(err):
+		return err
+	}
+
 	yes := true
 	made := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": externalSecretsGroup + "/v1", "kind": "ExternalSecret", "metadata": map[string]any{"name": spec.Name}, "spec": spec.Spec,
@@ -141,8 +181,7 @@ func (s *secretSync) provide(ctx context.Context, owner *unstructured.Unstructur
 		APIVersion: owner.GetAPIVersion(), Kind: owner.GetKind(), Name: owner.GetName(), UID: owner.GetUID(), Controller: &yes, BlockOwnerDeletion: &yes,
 	}})
 
-	_, err = s.pod.Objects.Resource(externalSecretObjects).Namespace(namespace).
-		Apply(ctx, spec.Name, made, metav1.ApplyOptions{FieldManager: "external-secrets", Force: true})
+	_, err = objects.Apply(ctx, spec.Name, made, metav1.ApplyOptions{FieldManager: "external-secrets", Force: true})
 
 	return err
 }

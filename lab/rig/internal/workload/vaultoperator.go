@@ -278,13 +278,10 @@ func (o *vaultMaker) report(ctx context.Context, vault *unstructured.Unstructure
 		member := fmt.Sprintf("%s-%d", vault.GetName(), n)
 		client := &vaultClient{pod: o.pod, address: fmt.Sprintf("https://%s.%s:8200", member, vault.GetNamespace())}
 
-		var health struct{ Initialized, Sealed, Standby bool }
-		if _, err = client.call(ctx, http.MethodGet, "sys/health", nil, &health); err == nil && (!health.Initialized || health.Sealed) {
-			err = errors.New("Vault is sealed") //nolint:staticcheck // its own words
-		}
-
-		if err != nil {
-			problem = fmt.Sprintf("%s: %v", member, err)
+		// A sealed one answers, and is a standby.
+		var health struct{ Standby bool }
+		if _, err = client.call(ctx, http.MethodGet, "sys/health", nil, &health); err != nil {
+			problem = err.Error()
 
 			break
 		}
@@ -310,9 +307,12 @@ func (o *vaultMaker) report(ctx context.Context, vault *unstructured.Unstructure
 		}
 	}
 
-	if problem != "" {
+	switch {
+	case problem != "":
 		return errors.New(problem)
+	case leader == "":
+		return errors.New("no member leads yet")
+	default:
+		return nil
 	}
-
-	return nil
 }
