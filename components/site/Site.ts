@@ -139,6 +139,7 @@ export class Site extends pulumi.ComponentResource {
       const options = { parent: this, ...after("hardware", key) };
       way.add("hardware", [new HardwareMatch(`${name}-hardware-${key}`, args, options)], key);
     }
+    const common = way.before("identity");
     this.cluster = new TalosCluster(
       name,
       {
@@ -153,7 +154,8 @@ export class Site extends pulumi.ComponentResource {
           nodes.map(({ node, address }) => {
             const machine = rented?.machines.get(node.key);
             const around = { address, passphrases, ...(plan.endpoint.vip && { vip: host }), ...machine };
-            const ready = way.before(CONFIGURED[node.type], node.key);
+            // What the cluster waits for as a whole need not be said for each of hundreds of machines.
+            const ready = way.before(CONFIGURED[node.type], node.key).filter((each) => !common.includes(each));
             return [node.key, talosNode(plan, node, { ...around, ...(ready.length > 0 && { ready }) })];
           }),
         ),
