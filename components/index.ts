@@ -42,6 +42,7 @@ export { Site, type SiteArgs } from "./site/Site";
 export type { SiteFile, SiteSpec } from "./site/spec";
 export { LocalPath, type LocalPathArgs } from "./storage/LocalPath";
 export { Longhorn, type LonghornArgs } from "./storage/Longhorn";
+export { OpenEbs, type OpenEbsArgs } from "./storage/OpenEbs";
 export { ProxmoxCsi, type ProxmoxCsiArgs } from "./storage/ProxmoxCsi";
 export { SeaweedFs, type SeaweedFsArgs } from "./storage/SeaweedFs";
 export { Bootstrap, type BootstrapArgs } from "./talos/Bootstrap";

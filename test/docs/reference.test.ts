@@ -17,6 +17,7 @@ const COMPONENTS = [
   { room: "dns", component: "ExternalDns", service: "externaldns" },
   { room: "storage", component: "LocalPath", service: "localpath" },
   { room: "storage", component: "Longhorn", service: "longhorn" },
+  { room: "storage", component: "OpenEbs", service: "openebs" },
   { room: "storage", component: "ProxmoxCsi", service: "proxmoxcsi" },
   { room: "storage", component: "SeaweedFs", service: "seaweedfs" },
   { room: "secrets", component: "SealedSecrets", service: "sealedsecrets" },

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import type { LabStatus } from "../../lab/status/status";
@@ -18,6 +19,7 @@ const instance = new Instance(NAME);
 const site = new StackFile("lab-platform");
 /** What the site file exposes. */
 const HOST = "dns.lab.example.org";
+const PRIVATE = "private.lab.example.org";
 
 const platform = new PlatformLab(NAME);
 const { releases, kubectl, get, create, text, address, updated, refusal } = platform;
@@ -72,11 +74,11 @@ describe("the standard platform in a lab", () => {
   it("comes up from nothing behind its gates", async () => {
     const out = await mustLab(NAME, "up", "--site", site.path);
     expect(out).toMatch(
-      /charts: +real, out of Go modules: cilium .*metallb .*sealed-secrets .*cert-manager .*; stood in for: ingress-nginx .*local-path-provisioner .*reloader .*external-dns/,
+      /charts: +real, out of Go modules: cilium .*metallb .*sealed-secrets .*cert-manager .*; stood in for: ingress-nginx .*local-path-provisioner .*localpv-provisioner .*reloader .*external-dns/,
     );
     expect(out).toMatch(/metallb-controller \(1 of 1 pods ready\)/);
     expect(Object.values(await releases()).map(({ revision, status }) => `${revision} ${status}`)).toEqual(
-      Array(10).fill("1 deployed"),
+      Array(11).fill("1 deployed"),
     );
     const status: LabStatus = JSON.parse(await mustLab(NAME, "status", "--json"));
     expect(status.nodes?.map(({ ready }) => ready)).toEqual([true, true, true, true]);
@@ -137,11 +139,68 @@ describe("the standard platform in a lab", () => {
     },
   );
 
+  served("lets only those in who know the password, where the site file asks for one", async () => {
+    const digest = createHash("sha1").update("open sesame").digest("base64");
+    site.set("secrets:users", `ali:{SHA}${digest}`);
+    site.edit((file) => {
+      file.platform.expose.private = { ...file.platform.expose.dns, host: PRIVATE, auth: { basic: "users" } };
+    });
+    const touched = await updated();
+    expect(touched.filter((line) => !line.includes("expose-private"))).toEqual(["Platform site-platform"]);
+    const ca = await text("ca-own", "cert-manager", "tls.crt");
+    const key = await text("powerdns-api-key", "powerdns", "key");
+    const enter = async (authorization: object) =>
+      ask(await address("ingress-nginx-controller", "ingress-nginx"), PRIVATE, {
+        path: "/api/v1/servers/localhost/zones/lab.example.org",
+        ca,
+        headers: { "X-API-Key": key, ...authorization },
+      });
+    const basic = (password: string) => ({
+      Authorization: `Basic ${Buffer.from(`ali:${password}`).toString("base64")}`,
+    });
+    expect(await enter({})).toMatchObject({ status: 401, body: expect.stringMatching(/Authorization Required/) });
+    expect(await enter(basic("open barley"))).toMatchObject({ status: 401 });
+    expect(await enter(basic("open sesame"))).toMatchObject({ status: 200, body: expect.stringMatching(/rrsets/) });
+  });
+
   served("answers for its zone by DNS, at the address that the site file gives it", async () => {
     const server = await address("powerdns", "powerdns");
     expect(server).toMatch(/\.201$/);
     expect(await lookUp(server, HOST)).toEqual([await address("ingress-nginx-controller", "ingress-nginx")]);
     expect(await lookUp(server, "nobody.lab.example.org")).toEqual("NXDOMAIN");
+  });
+
+  it("makes a volume on a machine that has the folder, and removes it with its claim", async () => {
+    const metadata = { name: "books", namespace: "default" };
+    create({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata,
+      spec: {
+        storageClassName: "openebs-hostpath",
+        accessModes: ["ReadWriteOnce"],
+        resources: { requests: { storage: "1Gi" } },
+      },
+    });
+    create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata,
+      spec: {
+        containers: [{ name: "reader", image: "reader", volumeMounts: [{ name: "books", mountPath: "/books" }] }],
+        volumes: [{ name: "books", persistentVolumeClaim: { claimName: "books" } }],
+      },
+    });
+    await kubectl("wait", "pvc/books", "--for=jsonpath={.status.phase}=Bound", "--timeout=90s");
+    const { volumeName } = (await get("pvc", "books")).spec;
+    const { local, nodeAffinity } = (await get("pv", volumeName)).spec;
+    expect(local.path).toBe(`/var/mnt/openebs/${volumeName}`);
+    const [{ key, values }] = nodeAffinity.required.nodeSelectorTerms[0].matchExpressions;
+    expect([key, values]).toEqual(["kubernetes.io/hostname", ["worker-1"]]);
+    await kubectl("wait", "pod/books", "--for=condition=Ready", "--timeout=60s");
+    expect((await get("pod", "books")).spec.nodeName).toBe("worker-1");
+    await kubectl("delete", "pod/books", "pvc/books");
+    await kubectl("wait", `pv/${volumeName}`, "--for=delete", "--timeout=60s");
   });
 
   it("opens what was sealed for its key, and only where it was sealed for", async () => {
@@ -246,13 +305,31 @@ describe("the standard platform in a lab", () => {
     });
     afterAll(() => project.remove());
 
-    it("upgrades CRDs before the chart that has objects of their new fields", async () => {
+    let upgrade = "";
+    it("begins an upgrade only when the backup before it is there", async () => {
+      // Where nothing runs there is nothing to back up.
       await must("up", old);
       expect((await get("widget", "one", "-n", "widgets")).spec).toEqual({ size: "1.0.0" });
-      const output = await must("up", next);
+      let looks = () => {};
+      const looking = new Promise<void>((resolve) => {
+        looks = resolve;
+      });
+      const upgraded = project.run("up", next, undefined, (output) => {
+        if (/Gate widgets-guard updating/.test(output)) looks();
+      });
+      await Promise.race([looking, upgraded]);
+      expect(await history()).toEqual(["1 deployed 1.0.0"]);
+      create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "before-1.1.0", namespace: "widgets" } });
+      const { code, output } = await upgraded;
+      expect({ code, output }).toMatchObject({ code: 0 });
+      expect(output).toMatch(/Gate widgets-guard updated[\s\S]*Release widgets-chart-release updating/);
+      upgrade = output;
+    });
+
+    it("upgrades CRDs before the chart that has objects of their new fields", async () => {
       // The API server would have refused the chart's Widget by the old schema.
       expect((await get("widget", "one", "-n", "widgets")).spec).toEqual({ size: "1.1.0", colour: "1.1.0" });
-      expect(output).toMatch(/CrdBundle widgets-crds updated[\s\S]*Release widgets-chart-release updating/);
+      expect(upgrade).toMatch(/CrdBundle widgets-crds updated[\s\S]*Release widgets-chart-release updating/);
       expect(await history()).toEqual(["1 superseded 1.0.0", "2 deployed 1.1.0"]);
       await must("unchanged", next);
     });

@@ -54,14 +54,14 @@ describe("the platform of a site file", () => {
   });
 
   test("a part that keeps data on a machine has its folder there, and on no other machine", () => {
-    const site = plan({ "local-path": { machines: ["worker-1"] } });
+    const site = plan({ "local-path": { machines: ["worker-1"] }, openebs: { default: false } });
     const folders = site.nodes.map((node) => [node.key, nodeModel(site, node, { address: "10.0.1.10" }).directories]);
     expect(folders).toEqual([
       ["controller-0", []],
       ["controller-1", []],
       ["controller-2", []],
-      ["worker-0", []],
-      ["worker-1", ["local-path"]],
+      ["worker-0", ["openebs"]],
+      ["worker-1", ["local-path", "openebs"]],
     ]);
     expect(
       plan({ "local-path": {} }).platform?.services.find(({ name }) => name === "local-path")?.directory?.nodes,
@@ -192,6 +192,28 @@ describe("a platform that cannot be is refused with every problem at once", () =
         site.talos.extensions.push("siderolabs/iscsi-tools", "siderolabs/util-linux-tools");
       }),
     ).toEqual([]);
+  });
+
+  test("a storage class on machines without the mount: no such machine, a folder that no kubelet sees", () => {
+    expect(
+      problems({
+        "local-path": {
+          values: { nodePathMap: [{ node: "worker-1", paths: ["/var/mnt/local-path/fast", "/opt/local-path"] }, 7] },
+        },
+        longhorn: { default: false, values: { defaultSettings: { defaultDataPath: "/var/lib/longhorn" } } },
+        openebs: {
+          machines: ["worker-1", "worker-7"],
+          default: false,
+          values: { localpv: { basePath: "/var/openebs/local" } },
+        },
+      }),
+    ).toEqual([
+      "talos.extensions: siderolabs/iscsi-tools, siderolabs/util-linux-tools missing: Longhorn mounts its volumes with them (add them; machines that run already get them with the next upgrade)",
+      'platform.openebs.machines[1]: there is no machine "worker-7" that could have the folder for its volumes (use controller-0, controller-1, controller-2, worker-0, worker-1)',
+      "platform.local-path.values.nodePathMap[0].paths[1]: /opt/local-path is a folder that the kubelets of this site's machines do not see (leave it out, or use /var/mnt/local-path or a folder in it)",
+      "platform.longhorn.values.defaultSettings.defaultDataPath: /var/lib/longhorn is a folder that the kubelets of this site's machines do not see (leave it out, or use /var/mnt/longhorn or a folder in it)",
+      "platform.openebs.values.localpv.basePath: /var/openebs/local is a folder that the kubelets of this site's machines do not see (leave it out, or use /var/mnt/openebs or a folder in it)",
+    ]);
   });
 
   test("Proxmox volumes for machines that do not say where they run", () => {

@@ -3,6 +3,7 @@ import type { PlatformService, SecretPiece } from "../../components/kubernetes/s
 import { chartPin } from "../../components/release/versions";
 import { localPathService } from "../../components/storage/service/localpath";
 import { longhornService } from "../../components/storage/service/longhorn";
+import { openEbsService } from "../../components/storage/service/openebs";
 import { defaultClass, proxmoxCsiService } from "../../components/storage/service/proxmoxcsi";
 import { seaweedFsService } from "../../components/storage/service/seaweedfs";
 
@@ -31,9 +32,35 @@ test("local-path: a folder on the machines that are named, and a class for them 
   });
 });
 
+test("OpenEBS: a class of its own for the machines that have the folder, and never the folder of the chart", () => {
+  const { directory, chart, objects } = openEbsService({ nodes, profile: "production", reclaim: "Retain" });
+  expect(directory).toEqual({ name: "openebs", nodes });
+  expect(chart?.values).toEqual({
+    analytics: { enabled: false },
+    hostpathClass: { enabled: false },
+    localpv: { basePath: "/var/mnt/openebs", replicas: 2 },
+  });
+  const { metadata, ...fields } = objects?.class ?? { metadata: { name: "" } };
+  expect(parse(metadata.annotations?.["cas.openebs.io/config"] ?? "")).toEqual([
+    { name: "StorageType", value: "hostpath" },
+    { name: "BasePath", value: "/var/mnt/openebs" },
+  ]);
+  expect(fields).toMatchObject({
+    provisioner: "openebs.io/local",
+    reclaimPolicy: "Retain",
+    volumeBindingMode: "WaitForFirstConsumer",
+    allowedTopologies: [
+      { matchLabelExpressions: [{ key: "kubernetes.io/hostname", values: ["worker-1", "worker-2"] }] },
+    ],
+  });
+});
+
 test("only the default class meets the need for storage", () => {
   expect(localPathService({ nodes }).provides).toEqual(["storage", "storage-class:local-path"]);
   expect(localPathService({ nodes, isDefault: false }).provides).toEqual(["storage-class:local-path"]);
+  const { provides, objects } = openEbsService({ nodes, isDefault: false });
+  expect(provides).toEqual(["storage-class:openebs-hostpath"]);
+  expect(objects?.class?.metadata.annotations?.["storageclass.kubernetes.io/is-default-class"]).toBe("false");
 });
 
 test("Longhorn: as many copies as the profile says, the second engine off, its folder where the kubelet sees it", () => {

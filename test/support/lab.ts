@@ -67,6 +67,12 @@ export class StackFile {
     this.save();
   }
 
+  /** Sets a value of the stack's configuration beside the site. */
+  set(key: string, value: string): void {
+    this.content.config[key] = value;
+    this.save();
+  }
+
   /** Takes over what another program has written into the file. */
   read(): void {
     this.content = parse(readFileSync(this.path, "utf8"));

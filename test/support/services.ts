@@ -3,7 +3,8 @@ import { dnsSolverService } from "../../components/dns/service/dnssolver";
 import { externalDnsService } from "../../components/dns/service/externaldns";
 import { issuersService } from "../../components/dns/service/issuers";
 import { powerDnsService } from "../../components/dns/service/powerdns";
-import type { PlatformService, Profile } from "../../components/kubernetes/service";
+import type { ChartSpec, PlatformService, Profile } from "../../components/kubernetes/service";
+import { nvidiaService } from "../../components/machine/gpu/service";
 import { ciliumService } from "../../components/network/service/cilium";
 import { exposeService } from "../../components/network/service/expose";
 import { ingressNginxService } from "../../components/network/service/ingress";
@@ -13,10 +14,14 @@ import { externalSecretsService } from "../../components/secrets/service/externa
 import { reloaderService } from "../../components/secrets/service/reloader";
 import { sealedSecretsService } from "../../components/secrets/service/sealedsecrets";
 import { vaultService } from "../../components/secrets/service/vault";
+import { parseSite } from "../../components/site/parse";
+import { planSite } from "../../components/site/plan";
 import { localPathService } from "../../components/storage/service/localpath";
 import { longhornService } from "../../components/storage/service/longhorn";
+import { openEbsService } from "../../components/storage/service/openebs";
 import { proxmoxCsiService } from "../../components/storage/service/proxmoxcsi";
 import { seaweedFsService } from "../../components/storage/service/seaweedfs";
+import { siteFile } from "./site";
 
 export const PROFILES: readonly Profile[] = ["minimal", "standard", "production"];
 
@@ -25,9 +30,16 @@ export function everyService(): readonly PlatformService[] {
   return PROFILES.flatMap(servicesOf);
 }
 
+/** Charts as their objects are recorded: with the values that the lab's site gives them, and the others in standard. */
+export function recordedCharts(): readonly ChartSpec[] {
+  const lab = planSite(parseSite(siteFile("lab-platform"), "the lab")).platform?.services ?? [];
+  const all = [...lab, ...servicesOf("standard")].flatMap(({ chart }) => chart ?? []);
+  return all.filter(({ name }, place) => all.findIndex((other) => other.name === name) === place);
+}
+
 /** Every part of the platform in one profile. */
 export function servicesOf(profile: Profile): readonly PlatformService[] {
-  return [...network(profile), ...storage(profile), ...secrets(profile), ...dns(profile)];
+  return [...network(profile), ...storage(profile), ...secrets(profile), ...dns(profile), nvidiaService({})];
 }
 
 function network(profile: Profile): readonly PlatformService[] {
@@ -66,6 +78,7 @@ function storage(profile: Profile): readonly PlatformService[] {
   return [
     localPathService({ nodes }),
     longhornService({ profile, nodes, v2: true, backupTarget: "s3://b@home/", backupSecret: "longhorn" }),
+    openEbsService({ profile, nodes, reclaim: "Retain" }),
     proxmoxCsiService({
       url: "https://pve.example.org:8006/api2/json",
       region: "home",

@@ -14,6 +14,7 @@ import { ROOT } from "./site";
 /** Pins are by name: the chart is called as one whose CRDs lie in a folder. */
 const CHART = "sealed-secrets";
 const NAMESPACE = "widgets";
+const WORKLOAD = { apiVersion: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name: "widgets" } as const;
 
 /** A version of a chart: fields of its CRD, which its own Widget has all of. */
 export interface ChartVersion {
@@ -32,18 +33,22 @@ export class WidgetsProject {
     writeFileSync(path.join(this.folder, "Pulumi.yaml"), stringify({ name: "widgets", runtime: "nodejs", plugins }));
   }
 
-  /** Runs an operation; `pool` chooses the nodes of the workload, of which there may be none. */
+  /**
+   * Runs an operation; `pool` chooses the nodes of the workload, of which there may be none, and `heard` is told all the
+   * engine has said so far. Where the workload runs, another version waits for the ConfigMap `before-<version>`.
+   */
   run(
     operation: "up" | "preview" | "unchanged" | "destroy",
     chart: ChartVersion,
     pool?: string,
+    heard: (output: string) => void = () => undefined,
   ): Promise<{ readonly code: number | null; readonly output: string }> {
     const job = {
       operation,
       folder: this.folder,
       engine: this.instance.at("engine"),
       kubeconfig: readFileSync(this.instance.kubeconfig, "utf8"),
-      service: serviceWith(pool),
+      service: serviceWith(chart.version, pool),
       mirror: this.packed(chart),
     };
     const child = spawn(process.execPath, [path.join(ROOT, "test/lab/fixture/widgets.cjs"), JSON.stringify(job)], {
@@ -64,6 +69,7 @@ export class WidgetsProject {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
         output += text;
+        heard(output);
       });
     }
     return new Promise((resolve, reject) => {
@@ -103,23 +109,28 @@ function pack({ version, fields }: ChartVersion, folder: string, file: string): 
   execFileSync("tar", ["--create", "--gzip", "--file", path.join(folder, file), "--directory", folder, CHART]);
 }
 
-function serviceWith(pool = ""): PlatformService {
+function serviceWith(version: string, pool = ""): PlatformService {
   return {
     name: "widgets",
     type: "test:platform:Widgets",
     needs: [],
     provides: [],
     namespace: { name: NAMESPACE, podSecurity: "baseline" },
-    chart: { name: CHART, namespace: NAMESPACE, values: { pool }, seconds: 20 },
-    exit: {
-      "the widgets' workload": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "widgets",
-        condition: "Available",
+    guard: {
+      objects: {},
+      done: {
+        [`the backup before ${version}`]: {
+          apiVersion: "v1",
+          kind: "ConfigMap",
+          namespace: NAMESPACE,
+          name: `before-${version}`,
+          exists: true,
+          onlyWith: WORKLOAD,
+        },
       },
     },
+    chart: { name: CHART, namespace: NAMESPACE, values: { pool }, seconds: 20 },
+    exit: { "the widgets' workload": { ...WORKLOAD, condition: "Available" } },
   };
 }
 

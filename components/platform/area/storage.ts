@@ -5,10 +5,12 @@ import { name } from "../../site/fields";
 import { type Draft, list, record } from "../../site/rules/draft";
 import { localPathService } from "../../storage/service/localpath";
 import { LONGHORN_EXTENSIONS, longhornService } from "../../storage/service/longhorn";
+import { openEbsService } from "../../storage/service/openebs";
 import { proxmoxCsiService } from "../../storage/service/proxmoxcsi";
 import { seaweedFsService } from "../../storage/service/seaweedfs";
 import type { PlatformSite } from "../site";
 import { stackSecret, values } from "./fields";
+import { folderProblems } from "./folders";
 
 /** Storage: volumes of pods, and objects. */
 
@@ -45,10 +47,14 @@ const longhorn = z.strictObject({
   values,
 });
 
+const reclaim = z.enum(["Delete", "Retain"]).default("Delete").describe("What happens to a volume whose claim goes.");
+
+const openebs = z.strictObject({ machines, default: isDefault, reclaim, values });
+
 const proxmoxClass = z.strictObject({
   storage: z.string().min(1).describe("Storage of Proxmox that holds its volumes, as local-zfs."),
   filesystem: z.enum(["ext4", "xfs"]).default("ext4").describe("File system of its volumes."),
-  reclaim: z.enum(["Delete", "Retain"]).default("Delete").describe("What happens to a volume whose claim goes."),
+  reclaim,
   default: z.boolean().optional().describe("Whether it is taken by claims that name no class. In place."),
 });
 
@@ -76,6 +82,7 @@ const seaweedFs = z.strictObject({
 export const storageShape = {
   "local-path": localPath.optional().describe("Volumes on the machine that the pod runs on. Default: none."),
   longhorn: longhorn.optional().describe("Volumes with copies on several machines. Default: none."),
+  openebs: openebs.optional().describe("Volumes on the machine that the pod runs on, by OpenEBS. Default: none."),
   "proxmox-csi": proxmoxCsi.optional().describe("Volumes as disks of Proxmox machines. Default: none."),
   seaweedfs: seaweedFs.optional().describe("An object store that speaks S3. Default: none."),
 };
@@ -85,7 +92,7 @@ type Section = z.output<z.ZodObject<typeof storageShape>>;
 /** The services the section asks for. */
 export function storageServices(section: Section, site: PlatformSite): readonly PlatformService[] {
   const { profile } = site;
-  const { "local-path": local, longhorn, "proxmox-csi": proxmox, seaweedfs } = section;
+  const { "local-path": local, longhorn, openebs, "proxmox-csi": proxmox, seaweedfs } = section;
   return [
     ...(local ? [localPathService({ nodes: lenders(local.machines, site), ...renamed(local) })] : []),
     ...(longhorn
@@ -97,6 +104,16 @@ export function storageServices(section: Section, site: PlatformSite): readonly 
             ...renamed(longhorn),
             ...(longhorn.backup && { backupTarget: longhorn.backup.target }),
             ...(longhorn.backup?.secret !== undefined && { backupSecret: longhorn.backup.secret }),
+          }),
+        ]
+      : []),
+    ...(openebs
+      ? [
+          openEbsService({
+            profile,
+            nodes: lenders(openebs.machines, site),
+            reclaim: openebs.reclaim,
+            ...renamed(openebs),
           }),
         ]
       : []),
@@ -127,6 +144,7 @@ function lenders(keys: readonly string[] | undefined, { hosts, workloads }: Plat
 export function storageProblems(section: Section, draft: Draft): Problem[] {
   return [
     ...machineProblems(section, draft),
+    ...folderProblems(section),
     ...extensionProblems(section, draft),
     ...topologyProblems(section, draft),
   ];
@@ -135,7 +153,7 @@ export function storageProblems(section: Section, draft: Draft): Problem[] {
 /** A folder is made on machines that there are; a class on others would have nowhere to put a volume. */
 function machineProblems(section: Section, { machines }: Draft): Problem[] {
   const known = machines.map(({ key }) => key);
-  return (["local-path", "longhorn"] as const).flatMap((part) =>
+  return (["local-path", "longhorn", "openebs"] as const).flatMap((part) =>
     (section[part]?.machines ?? []).flatMap((key, index) =>
       known.includes(key)
         ? []

@@ -16,7 +16,15 @@ export const rule: ResourceRule = {
       type: "array",
       items: { type: "string" },
       description: "Namespaces whose pods may mount folders of their machine",
-      default: ["kube-system", "longhorn-system", "csi-proxmox", "metallb-system", "openebs", "monitoring"],
+      default: [
+        "kube-system",
+        "longhorn-system",
+        "csi-proxmox",
+        "metallb-system",
+        "openebs",
+        "nvidia-device-plugin",
+        "monitoring",
+      ],
     },
   },
   check(resource, { namespaces }) {

@@ -5,7 +5,7 @@ const NAMESPACES: Setting = {
   type: "array",
   items: { type: "string" },
   description: "Namespaces whose pods may be privileged: network, storage and hardware drivers",
-  default: ["kube-system", "longhorn-system", "csi-proxmox", "metallb-system", "openebs"],
+  default: ["kube-system", "longhorn-system", "csi-proxmox", "metallb-system", "openebs", "nvidia-device-plugin"],
 };
 
 export const rule: ResourceRule = {

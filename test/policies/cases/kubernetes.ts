@@ -22,6 +22,7 @@ const storageClass = (name: string, value: unknown) =>
   });
 const mount = (folder: string) =>
   `machine:\n  kubelet:\n    extraMounts: [{ destination: ${folder}, type: bind, source: ${folder} }]\n`;
+const userVolume = (name: string) => `apiVersion: v1alpha1\nkind: UserVolumeConfig\nname: ${name}\n`;
 const chart = (name: string) => helmRelease({ chart: name });
 const job = (spec: object) => object("kubernetes:batch/v1:CronJob", "backup", { spec });
 const pods = [{ resources: ["pods"] }];
@@ -136,6 +137,17 @@ export const kubernetesCases: readonly Cases[] = [
     compliant: [
       [chart("longhorn"), machine("a", mount("/var/lib/longhorn"))],
       [chart("openebs"), machine("a", mount("/var/openebs"))],
+      [
+        helmRelease({ chart: "localpv-provisioner", values: { localpv: { basePath: "/var/mnt/openebs" } } }),
+        patched(userVolume("openebs")),
+      ],
+      [
+        helmRelease({
+          chart: "local-path-provisioner",
+          values: { nodePathMap: [{ node: "cp-1", paths: ["/var/mnt/local-path"] }] },
+        }),
+        patched(userVolume("local-path")),
+      ],
     ],
     violating: [
       [[chart("longhorn"), release()], /^chart: 5 of 5 machines do not mount \/var\/lib\/longhorn/],
@@ -147,9 +159,33 @@ export const kubernetesCases: readonly Cases[] = [
         ],
         /1 of 2 machines do not mount \/var\/openebs\/local/,
       ],
+      [[chart("local-path-provisioner"), patched(userVolume("local"))], /\/opt\/local-path-provisioner/],
       [
-        [chart("local-path-provisioner"), patched("apiVersion: v1alpha1\nkind: UserVolumeConfig\nname: local\n")],
-        /\/opt\/local-path-provisioner/,
+        [
+          helmRelease({
+            chart: "longhorn",
+            values: { defaultSettings: { defaultDataPath: "/var/mnt/longhorn" } },
+          }),
+          patched(userVolume("openebs")),
+        ],
+        /5 of 5 machines do not mount \/var\/mnt\/longhorn/,
+      ],
+      [
+        [
+          helmRelease({
+            chart: "localpv-provisioner",
+            values: { hostpathClass: { basePath: "/data" }, localpv: { basePath: "/var/openebs/local" } },
+          }),
+          machine("a", mount("/var/openebs/local")),
+        ],
+        /1 of 1 machines do not mount \/data/,
+      ],
+      [
+        [
+          helmRelease({ chart: "openebs", values: { "localpv-provisioner": { localpv: { basePath: "/data" } } } }),
+          machine("a", mount("/var/openebs/local")),
+        ],
+        /1 of 1 machines do not mount \/data/,
       ],
     ],
     irrelevant: [[chart("longhorn")], [chart("grafana"), release()], [helmRelease({ chart: undefined }), release()]],

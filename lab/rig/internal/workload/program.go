@@ -61,6 +61,10 @@ var Programs = []*Program{
 		Does: "makes and removes volumes of machines, without folders",
 	},
 	{
+		Name: "openebs-localpv-provisioner", Image: "openebs/provisioner-localpv", Run: openEBSProvisioner,
+		Does: "makes and removes volumes of machines, without folders",
+	},
+	{
 		Name: "sealed-secrets-controller", Image: "bitnami/sealed-secrets-controller", Run: sealedSecretsController,
 		Does: "opens SealedSecrets, hands out the certificate to seal for",
 	},
