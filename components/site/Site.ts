@@ -250,7 +250,9 @@ function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceI
   };
 }
 
-function waiting(resources: readonly pulumi.Input<pulumi.Resource>[]): Pick<pulumi.ComponentResourceOptions, "dependsOn"> {
+function waiting(
+  resources: readonly pulumi.Input<pulumi.Resource>[],
+): Pick<pulumi.ComponentResourceOptions, "dependsOn"> {
   return resources.length === 0 ? {} : { dependsOn: [...resources] };
 }
 

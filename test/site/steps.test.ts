@@ -33,7 +33,11 @@ async function graph(site: SiteFile): Promise<readonly Registered[]> {
   const { resources } = await recordGraph(() => new Site("site", { site, secret }), {
     resource: (type, name, inputs) =>
       type === "plinth:licensing:Licence"
-        ? { verdict: "valid", granted: { limits: {}, features: [], notAfter: "2027-01-01T00:00:00Z", graceDays: 14 } }
+        ? {
+            verdict: "valid",
+            covered: inputs.use,
+            granted: { limits: {}, features: [], notAfter: "2027-01-01T00:00:00Z", graceDays: 14 },
+          }
         : type === "plinth:address:Pool"
           ? { addresses: { "worker-1": String(inputs.range).split("-")[0] } }
           : answered(type, name, inputs),
