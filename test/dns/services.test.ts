@@ -97,8 +97,10 @@ describe("issuers", () => {
   test("need what they show a name with, and ask the solver of the very group that serves", () => {
     const service = issuersService({
       domain,
-      issuers: { dns: { acme }, web: { acme: { ...acme, solver: "http01" } } },
+      issuers: { dns: { acme: { ...acme, caBundle: "the PEM" } }, web: { acme: { ...acme, solver: "http01" } } },
     });
+    expect(specOf(service, "issuer-dns").acme.caBundle).toBe(Buffer.from("the PEM").toString("base64"));
+    expect(specOf(service, "issuer-web").acme).not.toHaveProperty("caBundle");
     expect(service.needs).toEqual(["cert-manager", "ingress", "dns-solver"]);
     const [solver] = specOf(service, "issuer-dns").acme.solvers;
     expect(solver.dns01.webhook.groupName).toBe("acme.home.example.org");

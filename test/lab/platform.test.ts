@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readState } from "../../lab/engine/engine";
 import { Instance } from "../../lab/instance/instance";
 import type { LabStatus } from "../../lab/status/status";
+import { AcmeServer } from "../support/acme";
 import { lab, mustLab, StackFile } from "../support/lab";
 import { eventually, PlatformLab } from "../support/platformlab";
 import { ask, lookUp, mayOpenEveryPort, seal } from "../support/reached";
@@ -20,6 +21,7 @@ const site = new StackFile("lab-platform");
 /** What the site file exposes. */
 const HOST = "dns.lab.example.org";
 const PRIVATE = "private.lab.example.org";
+let acme: AcmeServer | undefined;
 
 const platform = new PlatformLab(NAME);
 const { releases, kubectl, get, create, text, address, updated, refusal } = platform;
@@ -66,6 +68,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await acme?.stop();
   await lab(NAME, ["reset"]);
   site.remove();
 });
@@ -161,6 +164,53 @@ describe("the standard platform in a lab", () => {
     expect(await enter({})).toMatchObject({ status: 401, body: expect.stringMatching(/Authorization Required/) });
     expect(await enter(basic("open barley"))).toMatchObject({ status: 401 });
     expect(await enter(basic("open sesame"))).toMatchObject({ status: 200, body: expect.stringMatching(/rrsets/) });
+  });
+
+  served("has a certificate from an ACME server, which sees in PowerDNS that the name is the site's", async () => {
+    create({
+      apiVersion: "cert-manager.io/v1",
+      kind: "Certificate",
+      metadata: { name: "acme-server", namespace: "default" },
+      spec: {
+        secretName: "acme-server",
+        dnsNames: ["localhost"],
+        ipAddresses: ["127.0.0.1"],
+        issuerRef: { kind: "ClusterIssuer", name: "own" },
+      },
+    });
+    await kubectl("wait", "certificate/acme-server", "--for=condition=Ready", "--timeout=60s");
+    const ca = await text("acme-server", "default", "ca.crt");
+    acme = await AcmeServer.start({
+      certificate: await text("acme-server", "default", "tls.crt"),
+      key: await text("acme-server", "default", "tls.key"),
+      ca,
+      dns: `${await address("powerdns", "powerdns")}:53`,
+    });
+    const { directory } = acme;
+    site.edit((file) => {
+      const account = { email: "admin@lab.example.org", server: directory, caBundle: ca, solver: "powerdns" };
+      file.platform["cert-manager"].issuers.public = { acme: account };
+      file.platform.expose.private.tls = "public";
+    });
+    const touched = await updated();
+    expect(touched.filter((line) => line.startsWith("Release"))).toEqual([
+      "Release site-platform-dns-solver-chart-release",
+    ]);
+    const root = await acme.root();
+    const page = { path: "/", ca: root };
+    const entered = await eventually(
+      async () => ask(await address("ingress-nginx-controller", "ingress-nginx"), PRIVATE, page),
+      ({ status }) => status === 401,
+    );
+    expect(entered.body).toMatch(/Authorization Required/);
+    const signed = new X509Certificate(await text("private-tls", "powerdns", "tls.crt"));
+    expect([signed.issuer, signed.subjectAltName]).toEqual([
+      expect.stringMatching(/Pebble Intermediate/),
+      `DNS:${PRIVATE}`,
+    ]);
+    expect(acme.log).toMatch(/authz \S+ set VALID by completed challenge/);
+    // What showed it is gone again.
+    expect(Object.keys((await zone()).records).filter((record) => record.includes("_acme-challenge"))).toEqual([]);
   });
 
   served("answers for its zone by DNS, at the address that the site file gives it", async () => {

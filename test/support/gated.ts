@@ -2,8 +2,8 @@ import type { PlatformService } from "../../components/kubernetes/service";
 
 /** Kinds that a chart makes itself. */
 const KINDS = ["DaemonSet", "Deployment", "StatefulSet", "StorageClass"];
-/** What is not the chart's to make: Talos' own, and the class that Longhorn's manager makes of a ConfigMap. */
-const OTHERS = ["Deployment kube-system/coredns", "StorageClass longhorn"];
+/** What is not a chart's to make: Talos' own, what Longhorn makes of a ConfigMap, and what Bank-Vaults makes of a Vault. */
+const OTHERS = ["Deployment kube-system/coredns", "StorageClass longhorn", "StatefulSet vault/vault"];
 
 const named = (kind: string, namespace: string | undefined, name: string) =>
   `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;

@@ -22,6 +22,8 @@ export interface AcmeIssuer {
   readonly email: string;
   /** Directory of the authority. @default "https://acme-v02.api.letsencrypt.org/directory" */
   readonly server?: string;
+  /** Certificates, as PEM, by which an authority inside of the site is known to be the one. @default - the public ones */
+  readonly caBundle?: string;
   /** How it is shown that the name is ours: `http01` by the ingress, `powerdns` by a record of this site's own DNS. */
   readonly solver: "http01" | "powerdns";
 }
@@ -83,6 +85,7 @@ function issuer(name: string, { acme }: Issuer, domain: string): ObjectSpec {
             acme: {
               email: acme.email,
               server: acme.server ?? LETS_ENCRYPT,
+              ...(acme.caBundle !== undefined && { caBundle: Buffer.from(acme.caBundle).toString("base64") }),
               privateKeySecretRef: { name: `${name}-account` },
               solvers: [acme.solver === "http01" ? http01() : powerdns(domain)],
             },

@@ -45,6 +45,11 @@ const issuer = z.strictObject({
         .url({ protocol: /^https$/ })
         .optional()
         .describe("Directory of the authority. Default: Let's Encrypt."),
+      caBundle: z
+        .string()
+        .regex(/-----BEGIN CERTIFICATE-----/, "write the certificates as PEM")
+        .optional()
+        .describe("Certificates, as PEM, that an authority inside of the site is known by. Default: the public ones."),
       solver: z
         .enum(["http01", "powerdns"])
         .describe("How it is shown that a name is ours: by the ingress, or by a record of platform.powerdns."),

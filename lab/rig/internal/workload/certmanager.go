@@ -20,6 +20,7 @@ import (
 const (
 	certManagerGroup  = "cert-manager.io"
 	injectFromSecret  = certManagerGroup + "/inject-ca-from-secret"
+	injectFrom        = certManagerGroup + "/inject-ca-from"
 	allowInjection    = certManagerGroup + "/allow-direct-injection"
 	webhookPort       = 10250
 	webhookAuthority  = "ca.crt"
@@ -110,13 +111,14 @@ func judgeCertificate(_ context.Context, review *admissionv1.AdmissionRequest) e
 func certManagerInjector(ctx context.Context, pod *Pod) error {
 	validating := resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
 	mutating := resource("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations")
+	apis := resource("apiregistration.k8s.io", "v1", "apiservices")
 
 	pod.Ready()
 
 	return pod.Follow(ctx, func(ctx context.Context) error {
 		var problems []error
 
-		for _, kind := range []Watched{{validating, ""}, {mutating, ""}} {
+		for _, kind := range []Watched{{validating, ""}, {mutating, ""}, {apis, ""}} {
 			list, err := pod.Objects.Resource(kind.kind).List(ctx, metav1.ListOptions{})
 			if err != nil {
 				return err
@@ -128,13 +130,28 @@ func certManagerInjector(ctx context.Context, pod *Pod) error {
 		}
 
 		return errors.Join(problems...)
-	}, Watched{validating, ""}, Watched{mutating, ""}, Watched{resource("", "v1", "secrets"), ""})
+	}, Watched{validating, ""}, Watched{mutating, ""}, Watched{apis, ""}, Watched{resource("", "v1", "secrets"), ""})
 }
 
 func inject(ctx context.Context, pod *Pod, kind Watched, configuration *unstructured.Unstructured) error {
 	namespace, name, asked := strings.Cut(configuration.GetAnnotations()[injectFromSecret], "/")
+	direct := asked
+
 	if !asked {
-		return nil
+		if namespace, name, asked = strings.Cut(configuration.GetAnnotations()[injectFrom], "/"); !asked {
+			return nil
+		}
+
+		certificate, err := pod.Objects.Resource(certificateObjects).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+
+		if err != nil {
+			return err
+		}
+
+		name = readCertificate(certificate).secret
 	}
 
 	secret, err := pod.Client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -146,7 +163,7 @@ func inject(ctx context.Context, pod *Pod, kind Watched, configuration *unstruct
 		return err
 	}
 
-	if secret.Annotations[allowInjection] != "true" {
+	if direct && secret.Annotations[allowInjection] != "true" {
 		return fmt.Errorf("secret %s/%s does not allow its authority to be injected", namespace, name)
 	}
 
@@ -159,11 +176,23 @@ func inject(ctx context.Context, pod *Pod, kind Watched, configuration *unstruct
 	return err
 }
 
-// setAuthority changes all webhooks of a configuration and says whether one was different.
-func setAuthority(configuration *unstructured.Unstructured, authority []byte) bool {
-	webhooks, _, _ := unstructured.NestedSlice(configuration.Object, "webhooks")
+// setAuthority changes all webhooks of a configuration, or an API, and says whether one was different.
+func setAuthority(object *unstructured.Unstructured, authority []byte) bool {
+	if len(authority) == 0 {
+		return false
+	}
+
 	text, _ := json.Marshal(authority)
 	bundle := strings.Trim(string(text), `"`)
+
+	if object.GetKind() == "APIService" {
+		present, _, _ := unstructured.NestedString(object.Object, "spec", "caBundle")
+		_ = unstructured.SetNestedField(object.Object, bundle, "spec", "caBundle")
+
+		return present != bundle
+	}
+
+	webhooks, _, _ := unstructured.NestedSlice(object.Object, "webhooks")
 	changed := false
 
 	for _, entry := range webhooks {
@@ -174,7 +203,7 @@ func setAuthority(configuration *unstructured.Unstructured, authority []byte) bo
 		}
 	}
 
-	_ = unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks")
+	_ = unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
 
 	return changed
 }

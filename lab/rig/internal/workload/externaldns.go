@@ -1,12 +1,9 @@
 package workload
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -30,7 +27,7 @@ func externalDNS(ctx context.Context, pod *Pod) error {
 	}
 
 	e := &recordKeeper{
-		pod: pod, key: key, server: pod.Flag("pdns-server"), owner: pod.Flag("txt-owner-id"),
+		powerDNSClient: powerDNSClient{pod: pod, server: pod.Flag("pdns-server"), key: key}, owner: pod.Flag("txt-owner-id"),
 		domains: pod.Flags("domain-filter"), sources: pod.Flags("source"), sync: pod.Flag("policy") == "sync",
 	}
 	if pod.Flag("provider") != "pdns" {
@@ -54,10 +51,11 @@ func externalDNS(ctx context.Context, pod *Pod) error {
 }
 
 type recordKeeper struct {
-	pod                *Pod
-	key, server, owner string
-	domains, sources   []string
-	sync               bool
+	powerDNSClient
+
+	owner            string
+	domains, sources []string
+	sync             bool
 }
 
 // wantedRecord is the addresses of a host, and the object that has them.
@@ -201,39 +199,3 @@ func (e *recordKeeper) owns(present map[recordKey]recordSet, host string) bool {
 }
 
 func lies(name, zone string) bool { return name == zone || strings.HasSuffix(name, "."+zone) }
-
-func (e *recordKeeper) call(ctx context.Context, method, path string, body, into any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-
-	request, err := http.NewRequestWithContext(ctx, method, e.server+powerDNSServer+path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-
-	request.Header.Set("X-API-Key", e.key)
-
-	answer, err := e.pod.HTTP().Do(request)
-	if err != nil {
-		return err
-	}
-
-	defer answer.Body.Close() //nolint:errcheck // read to its end
-
-	text, err = io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-
-	if answer.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(text))
-	}
-
-	if into == nil {
-		return nil
-	}
-
-	return json.Unmarshal(text, into)
-}

@@ -1,79 +1,99 @@
 package workload
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	stdx509 "crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"time"
 
 	"github.com/siderolabs/crypto/x509"
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 const (
 	clusterIssuerAnnotation = certManagerGroup + "/cluster-issuer"
-	// certificateLifetime is what cert-manager asks for when nothing is said; it renews after two thirds.
-	certificateLifetime = 90 * 24 * time.Hour
+	issuerNameAnnotation    = certManagerGroup + "/issuer-name"
 )
 
 var (
 	clusterIssuers     = resource(certManagerGroup, "v1", "clusterissuers")
+	issuers            = resource(certManagerGroup, "v1", "issuers")
 	certificateObjects = resource(certManagerGroup, "v1", "certificates")
 )
 
-// certManagerController signs Certificates by ClusterIssuers that have an authority or sign themselves, and
-// makes Certificates for Ingresses that ask for one. Orders to ACME servers, CertificateRequests and
-// Issuers of one namespace are not there.
+// certManagerController signs Certificates by issuers that have an authority or sign themselves, orders those of ACME
+// servers by DNS-01 through a webhook, and makes Certificates for Ingresses that ask for one. CertificateRequests,
+// Orders and Challenges as objects, HTTP-01 and looking a record up before the server is told are not there.
 func certManagerController(ctx context.Context, pod *Pod) error {
-	c := &certManager{pod: pod, namespace: pod.Flag("cluster-resource-namespace")}
+	c := &certManager{pod: pod, namespace: pod.Flag("cluster-resource-namespace"), accounts: map[string]*acmeAccount{}}
 
 	pod.Ready()
 	return pod.Follow(ctx, func(ctx context.Context) error {
 		return errors.Join(c.judgeIssuers(ctx), c.followIngresses(ctx), c.signAll(ctx))
-	}, Watched{clusterIssuers, ""}, Watched{certificateObjects, ""}, Watched{resource("", "v1", "secrets"), ""},
+	}, Watched{clusterIssuers, ""}, Watched{issuers, ""}, Watched{certificateObjects, ""}, Watched{resource("", "v1", "secrets"), ""},
 		Watched{resource("networking.k8s.io", "v1", "ingresses"), ""})
 }
 
 type certManager struct {
-	pod       *Pod
+	pod *Pod
+	// namespace holds what ClusterIssuers need.
 	namespace string
+	accounts  map[string]*acmeAccount
 }
 
-// judgeIssuers says of every ClusterIssuer whether it can sign.
+// judgeIssuers says of every issuer whether it can sign.
 func (c *certManager) judgeIssuers(ctx context.Context) error {
-	client := c.pod.Objects.Resource(clusterIssuers)
-
-	list, err := client.List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-
 	var problems []error
 
-	for n := range list.Items {
-		issuer := &list.Items[n]
-		condition := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "KeyPairVerified", Message: "Signing CA verified"}
-
-		if _, err = c.authority(ctx, issuer); err != nil {
-			condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "ErrGetKeyPair", err.Error()
+	for _, kind := range []schema.GroupVersionResource{clusterIssuers, issuers} {
+		list, err := c.pod.Objects.Resource(kind).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
 		}
 
-		if setCondition(issuer, condition) {
-			_, err = client.UpdateStatus(ctx, issuer, metav1.UpdateOptions{})
-			problems = append(problems, err)
+		for n := range list.Items {
+			issuer := &list.Items[n]
+
+			changed := c.judge(ctx, issuer)
+			if changed {
+				_, err = c.pod.Objects.Resource(kind).Namespace(issuer.GetNamespace()).UpdateStatus(ctx, issuer, metav1.UpdateOptions{})
+				problems = append(problems, err)
+			}
 		}
 	}
 
 	return errors.Join(problems...)
+}
+
+// judge writes into an issuer's status whether it can sign, and says whether that is news.
+func (c *certManager) judge(ctx context.Context, issuer *unstructured.Unstructured) bool {
+	condition := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "KeyPairVerified", Message: "Signing CA verified"}
+
+	if isACME(issuer) {
+		condition.Reason, condition.Message = "ACMEAccountRegistered", "The ACME account was registered with the ACME server"
+
+		account, err := c.account(ctx, issuer)
+		if err != nil {
+			condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "ErrRegisterACMEAccount", err.Error()
+		} else {
+			_ = unstructured.SetNestedField(issuer.Object, account.uri, "status", "acme", "uri")
+		}
+	} else if _, err := c.authority(ctx, issuer); err != nil {
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "ErrGetKeyPair", err.Error()
+	}
+
+	return setCondition(issuer, condition)
+}
+
+func isACME(issuer *unstructured.Unstructured) bool {
+	_, found, _ := unstructured.NestedMap(issuer.Object, "spec", "acme")
+
+	return found
 }
 
 // authority is what an issuer signs with; nil when each certificate signs itself.
@@ -86,14 +106,14 @@ func (c *certManager) authority(ctx context.Context, issuer *unstructured.Unstru
 	case spec["ca"] != nil:
 		name, _, _ := unstructured.NestedString(issuer.Object, "spec", "ca", "secretName")
 
-		secret, err := c.pod.Client.CoreV1().Secrets(c.namespace).Get(ctx, name, metav1.GetOptions{})
+		secret, err := c.pod.Client.CoreV1().Secrets(cmp.Or(issuer.GetNamespace(), c.namespace)).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return nil, fmt.Errorf("error getting keypair for CA issuer: %w", err)
 		}
 
 		return &x509.PEMEncodedCertificateAndKey{Crt: secret.Data[tlsCertificateKey], Key: secret.Data[tlsPrivateKey]}, nil
 	default:
-		return nil, errors.New("the lab only signs by an authority of the site's own (ca) or without one (selfSigned)")
+		return nil, errors.New("the lab only signs by an authority of the site's own (ca), without one (selfSigned), or through an ACME server")
 	}
 }
 
@@ -163,157 +183,4 @@ func (c *certManager) wantCertificate(ctx context.Context, owner *networkingv1.I
 	_, err = client.Update(ctx, live, metav1.UpdateOptions{})
 
 	return err
-}
-
-// wantedCertificate is what a Certificate asks for.
-type wantedCertificate struct {
-	secret, commonName, issuer, issuerKind string
-	names                                  []string
-	addresses                              []net.IP
-}
-
-func readCertificate(object *unstructured.Unstructured) wantedCertificate {
-	field := func(path ...string) string {
-		value, _, _ := unstructured.NestedString(object.Object, append([]string{"spec"}, path...)...)
-
-		return value
-	}
-	wanted := wantedCertificate{
-		secret: field("secretName"), commonName: field("commonName"), issuer: field("issuerRef", "name"), issuerKind: field("issuerRef", "kind"),
-	}
-	wanted.names, _, _ = unstructured.NestedStringSlice(object.Object, "spec", "dnsNames")
-
-	texts, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "ipAddresses")
-	for _, text := range texts {
-		if address := net.ParseIP(text); address != nil {
-			wanted.addresses = append(wanted.addresses, address)
-		}
-	}
-
-	return wanted
-}
-
-func (c *certManager) signAll(ctx context.Context) error {
-	list, err := c.pod.Objects.Resource(certificateObjects).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-
-	var problems []error
-
-	for n := range list.Items {
-		if err = c.sign(ctx, &list.Items[n]); err != nil {
-			problems = append(problems, fmt.Errorf("certificate %s/%s: %w", list.Items[n].GetNamespace(), list.Items[n].GetName(), err))
-		}
-	}
-
-	return errors.Join(problems...)
-}
-
-// sign keeps the Secret of a Certificate, and says in its status how that went.
-func (c *certManager) sign(ctx context.Context, object *unstructured.Unstructured) error {
-	if object.GetDeletionTimestamp() != nil {
-		return nil
-	}
-
-	condition := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", Message: "Certificate is up to date and has not expired"}
-
-	if err := c.keepSecret(ctx, object, readCertificate(object)); err != nil {
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, "Failed", err.Error()
-	}
-
-	condition.ObservedGeneration = object.GetGeneration()
-	if !setCondition(object, condition) {
-		return nil
-	}
-
-	_, err := c.pod.Objects.Resource(certificateObjects).Namespace(object.GetNamespace()).UpdateStatus(ctx, object, metav1.UpdateOptions{})
-
-	return err
-}
-
-func (c *certManager) keepSecret(ctx context.Context, object *unstructured.Unstructured, wanted wantedCertificate) error {
-	if wanted.issuerKind != "ClusterIssuer" {
-		return errors.New("the lab only signs by ClusterIssuers")
-	}
-
-	issuer, err := c.pod.Objects.Resource(clusterIssuers).Get(ctx, wanted.issuer, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-
-	authority, err := c.authority(ctx, issuer)
-	if err != nil {
-		return fmt.Errorf("issuer %s is not ready: %w", wanted.issuer, err)
-	}
-
-	secrets := c.pod.Client.CoreV1().Secrets(object.GetNamespace())
-
-	secret, err := secrets.Get(ctx, wanted.secret, metav1.GetOptions{})
-	missing := apierrors.IsNotFound(err)
-
-	if err != nil && !missing {
-		return err
-	}
-
-	if !missing && wanted.met(secret, authority) {
-		return nil
-	}
-
-	if authority == nil {
-		if authority, err = newAuthority(wanted.commonName); err != nil {
-			return err
-		}
-	}
-
-	pair, err := sign(authority, certificateLifetime, wanted.commonName, wanted.names, wanted.addresses)
-	if err != nil {
-		return err
-	}
-
-	data := map[string][]byte{webhookAuthority: pair.authority, tlsCertificateKey: pair.certificate, tlsPrivateKey: pair.key}
-
-	if missing {
-		_, err = secrets.Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{
-				Name:   wanted.secret,
-				Labels: map[string]string{"controller.cert-manager.io/fao": "true"},
-				Annotations: map[string]string{
-					certManagerGroup + "/certificate-name": object.GetName(), certManagerGroup + "/issuer-name": wanted.issuer,
-					certManagerGroup + "/issuer-kind": wanted.issuerKind,
-				},
-			},
-			Type: corev1.SecretTypeTLS, Data: data,
-		}, metav1.CreateOptions{})
-
-		return err
-	}
-
-	secret.Data = data
-	_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{})
-
-	return err
-}
-
-// met says whether a Secret holds a certificate as wanted, of this authority, in its first two thirds.
-func (w wantedCertificate) met(secret *corev1.Secret, authority *x509.PEMEncodedCertificateAndKey) bool {
-	block, _ := pem.Decode(secret.Data[tlsCertificateKey])
-	if block == nil || len(secret.Data[tlsPrivateKey]) == 0 {
-		return false
-	}
-
-	leaf, err := stdx509.ParseCertificate(block.Bytes)
-	if err != nil || time.Until(leaf.NotAfter) < certificateLifetime/3 {
-		return false
-	}
-
-	if authority != nil && !bytes.Equal(authority.Crt, secret.Data[webhookAuthority]) {
-		return false
-	}
-
-	had, asked := slices.Clone(leaf.DNSNames), slices.Clone(w.names)
-	slices.Sort(had)
-	slices.Sort(asked)
-
-	return slices.Equal(had, asked) && leaf.Subject.CommonName == w.commonName
 }

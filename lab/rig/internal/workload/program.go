@@ -34,7 +34,7 @@ var Programs = []*Program{
 	},
 	{
 		Name: "cert-manager", Image: "jetstack/cert-manager-controller", Run: certManagerController,
-		Does: "signs Certificates by ClusterIssuers of the site's own, follows Ingresses",
+		Does: "signs Certificates by issuers of the site's own, orders others by ACME, follows Ingresses",
 	},
 	{
 		Name: "cert-manager-cainjector", Image: "jetstack/cert-manager-cainjector", Run: certManagerInjector,
@@ -75,6 +75,10 @@ var Programs = []*Program{
 	{
 		Name: "powerdns", Image: "powerdns/pdns-auth-51", Run: powerDNS,
 		Does: "answers for its zones by DNS over TCP, serves its API",
+	},
+	{
+		Name: "cert-manager-webhook-pdns", Image: "zachomedia/cert-manager-webhook-pdns", Run: powerDNSSolver,
+		Does: "writes challenges of ACME into PowerDNS",
 	},
 	{
 		Name: "external-dns", Image: "external-dns/external-dns", Run: externalDNS,
