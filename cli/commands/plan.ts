@@ -6,6 +6,7 @@ import { readSiteFile } from "../../components/site/file";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
 import { addressText, endpointText } from "../../components/site/pools";
+import { sitePhases, siteSteps } from "../../components/site/steps";
 import { table } from "../table";
 
 /** `plinth plan`: what a site file means, before anything is made. */
@@ -17,7 +18,7 @@ export function registerPlan(program: Command): void {
     .addOption(
       new Option(
         "--format <format>",
-        "text, json, a picture of the site (svg), or the phases of its platform (phases as svg, mermaid)",
+        "text, json, a picture of the site (svg), or the phases from its first machine to its platform (phases as svg, mermaid)",
       )
         .choices(["text", "json", "svg", "phases", "mermaid"])
         .default("text"),
@@ -31,8 +32,8 @@ const SHOW = {
   svg: drawSite,
   json: (plan: SitePlan) => `${JSON.stringify(plan, undefined, 2)}\n`,
   text: planText,
-  phases: (plan: SitePlan) => drawPhases(`Platform of ${plan.name}`, plan.platform?.phases ?? []),
-  mermaid: (plan: SitePlan) => mermaidPhases(plan.platform?.phases ?? []),
+  phases: (plan: SitePlan) => drawPhases(`The way of ${plan.name}`, sitePhases(plan)),
+  mermaid: (plan: SitePlan) => mermaidPhases(sitePhases(plan)),
 };
 
 function planText(plan: SitePlan): string {
@@ -50,7 +51,8 @@ function planText(plan: SitePlan): string {
     ...(plan.licence === undefined ? [] : [`Licence counts ${useText(plan)}`]),
     "",
     ...table([["MACHINE", "ROLE", "ADDRESS", "MAC", "ARCH", "DOMAIN"], ...rows]),
-    ...platformText(plan),
+    "",
+    ...wayText(plan),
     ...plan.warnings.map((warning) => `\nwarning: ${warning}`),
     "",
   ].join("\n");
@@ -61,12 +63,19 @@ function useText(plan: SitePlan): string {
   return [`${nodes} machines`, ...(gpus > 0 ? [`${gpus} GPUs`] : []), ...features].join(", ");
 }
 
-function platformText({ platform }: SitePlan): string[] {
-  if (platform === undefined) return [];
-  const rows = platform.phases.map((phase, index) => [
-    String(index + 1),
-    phase.services.join(", "),
-    phase.exit.join(", ") || "-",
+/** Every step of the site's machines, its cluster and its platform: when it is done, by phases. */
+function wayText(plan: SitePlan): string[] {
+  const services = plan.platform?.services ?? [];
+  const done = new Map([
+    ...siteSteps(plan).map(({ name, gate }) => [name, gate] as const),
+    ...services.map(({ name, exit }) => [name, Object.keys(exit).join("; ")] as const),
   ]);
-  return ["", `platform ${platform.profile}`, "", ...table([["PHASE", "SERVICES", "THEN THERE IS"], ...rows])];
+  const rows = sitePhases(plan).flatMap((phase, index) =>
+    phase.services.map((name, at) => [
+      at === 0 ? String(index + 1) : "",
+      name,
+      done.get(name) || "it comes with the cluster",
+    ]),
+  );
+  return table([["PHASE", "STEP", "DONE WHEN"], ...rows]);
 }

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { isMap, isScalar, parseDocument } from "yaml";
 import { ProblemError } from "../../components/problem";
-import { suggestion } from "../../components/site/parse";
+import { suggestion } from "../../components/similar";
 
 /** `plinth renew`: says in a stack file that another machine, or a wiped one, stands under a key. */
 export function registerRenew(program: Command): void {

@@ -6,7 +6,7 @@ import { sign } from "../../components/licensing/signed";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
-import { suggestion } from "../../components/site/parse";
+import { suggestion } from "../../components/similar";
 import { type Seal, signingKey } from "./keys";
 import { type Entry, latest, readLog, record, sha256 } from "./log";
 

@@ -47,6 +47,8 @@ export interface WantedMachine {
 export interface MachinesArgs {
   readonly plan: SitePlan;
   readonly machines: readonly WantedMachine[];
+  /** Secrets of the stack that the machines name, by their names. @default - they name none */
+  readonly secrets?: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 /** A link of a machine, found by its Ethernet address or, where nobody tells that, by its name. */

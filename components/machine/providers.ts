@@ -68,13 +68,15 @@ export const TRAITS: Readonly<Record<ProviderName, Traits>> = {
 };
 
 /**
- * The component that makes a provider's machines; `undefined` where they exist already. Its SDK is loaded only here: a
- * site that needs none of them works without any.
+ * The component that makes a provider's machines, or writes to those that wait in a rescue system; `undefined` where they
+ * are there already. Its SDK is loaded only here: a site that needs none of them works without any.
  */
-export function machinesOf(provider: ProviderName): MachinesClass | undefined {
+export function machinesOf(provider: ProviderName, rescued = false): MachinesClass | undefined {
   try {
     switch (provider) {
       case "metal":
+        if (!rescued) return undefined;
+        return load<typeof import("./rescue/RescueMachines")>("./rescue/RescueMachines").RescueMachines;
       case "lab":
         return undefined;
       case "latitude":
@@ -99,7 +101,8 @@ function load<T>(module: string): T {
 function missingPackage(provider: ProviderName, error: unknown): unknown {
   const missing = /Cannot find module '(@[^/']+\/[^/']+|[^./'][^/']*)/.exec((error as Error).message)?.[1];
   if (missing === undefined) return error;
-  return new ProblemError(`Machines at ${TRAITS[provider].title} need a package that is not installed:`, [
+  const where = provider === "metal" ? "in a rescue system" : `at ${TRAITS[provider].title}`;
+  return new ProblemError(`Machines ${where} need a package that is not installed:`, [
     { path: "provider", reason: `${provider} needs ${missing}`, fix: `npm install ${missing}` },
   ]);
 }

@@ -44,6 +44,6 @@ export function machineFacts(machines: readonly PlatformMachine[], onControlPlan
 }
 
 /** What the cluster brings by itself. */
-export function builtIn({ cni }: PlatformSite): readonly Service[] {
+export function builtIn({ cni }: Pick<PlatformSite, "cni">): readonly Service[] {
   return cni === "flannel" ? [{ name: "flannel", needs: [], provides: ["network"] }] : [];
 }

@@ -11,7 +11,7 @@ import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
 import { LicenceCheck } from "../licensing/LicenceCheck";
-import { machinesOf } from "../machine/providers";
+import { machinesOf, TRAITS } from "../machine/providers";
 import { Platform } from "../platform/Platform";
 import { startPlugin } from "../plugin";
 import { TalosCluster } from "../talos/TalosCluster";
@@ -21,7 +21,9 @@ import { Facts } from "./Facts";
 import type { SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
 import type { SiteFile } from "./spec";
+import { CONFIGURED, platformNeeds, rescued, siteSteps } from "./steps";
 import { talosNode } from "./talosnode";
+import { Way } from "./way";
 
 /** Inputs of {@link Site}. */
 export interface SiteArgs {
@@ -94,22 +96,33 @@ export class Site extends pulumi.ComponentResource {
     for (const warning of plan.warnings) pulumi.log.warn(warning, this);
 
     const given = licenceInputs(plan, args.vendorKeys);
+    const way = new Way<pulumi.Input<pulumi.Resource>>(siteSteps(plan, given !== undefined));
+    const after = (step: string, machine?: string) => waiting(way.before(step, machine));
     // What was covered has to outlive a destroy, or the site could not come back after one.
     this.licence = given && new Licence(`${name}-licence`, given, { parent: this, protect: true });
-    const covered =
-      this.licence === undefined || given === undefined ? {} : { dependsOn: asked(this.licence, given.use) };
+    if (this.licence !== undefined && given !== undefined) way.add("licence", [asked(this.licence, given.use)]);
 
     const pools = new Map(
       Object.entries(plan.pools).map(([key, inputs]) => [
         key,
-        new IpPool(`${name}-pool-${key}`, inputs, { parent: this, ...covered }),
+        new IpPool(`${name}-pool-${key}`, inputs, { parent: this, ...after("addresses") }),
       ]),
     );
+    for (const { key, address } of plan.nodes) {
+      const pool = "claim" in address ? pools.get(address.claim.pool) : undefined;
+      if (pool !== undefined) way.add("addresses", [pool], key);
+    }
     const nodes = plan.nodes.map((node) => ({ node, address: resolve(node.address, pools) }));
     const host = resolve(plan.endpoint.address, pools);
-    const Machines = withoutTrace(() => machinesOf(plan.provider));
+    const Machines = withoutTrace(() => machinesOf(plan.provider, rescued(plan)));
     const rented =
-      Machines && new Machines(`${name}-machines`, { plan, machines: nodes }, { parent: this, ...covered });
+      Machines &&
+      new Machines(
+        `${name}-machines`,
+        { plan, machines: nodes, secrets: passphrases },
+        { parent: this, ...after(TRAITS[plan.provider].ordered ? "order" : "talos") },
+      );
+    for (const [key, { ready }] of rented?.machines ?? []) way.add("talos", ready, key);
     const called = plan.endpoint.name ?? rented?.endpoint ?? host;
     this.endpoint = pulumi.output(called).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
@@ -119,13 +132,14 @@ export class Site extends pulumi.ComponentResource {
       ),
     );
 
-    const matches = new Map(
-      nodes.flatMap(({ node: { key, generation, hardware }, address }) => {
-        if (hardware === undefined) return [];
-        const args = { machine: key, address, ...hardware, ...(generation !== undefined && { generation }) };
-        return [[key, new HardwareMatch(`${name}-hardware-${key}`, args, { parent: this, ...covered })] as const];
-      }),
-    );
+    for (const { node, address } of nodes) {
+      const { key, generation, hardware } = node;
+      if (hardware === undefined) continue;
+      const args = { machine: key, address, ...hardware, ...(generation !== undefined && { generation }) };
+      const options = { parent: this, ...after("hardware", key) };
+      way.add("hardware", [new HardwareMatch(`${name}-hardware-${key}`, args, options)], key);
+    }
+    const common = way.before("identity");
     this.cluster = new TalosCluster(
       name,
       {
@@ -139,9 +153,9 @@ export class Site extends pulumi.ComponentResource {
         nodes: Object.fromEntries(
           nodes.map(({ node, address }) => {
             const machine = rented?.machines.get(node.key);
-            const match = matches.get(node.key);
             const around = { address, passphrases, ...(plan.endpoint.vip && { vip: host }), ...machine };
-            const ready = [...(machine?.ready ?? []), ...(match === undefined ? [] : [match])];
+            // What the cluster waits for as a whole need not be said for each of hundreds of machines.
+            const ready = way.before(CONFIGURED[node.type], node.key).filter((each) => !common.includes(each));
             return [node.key, talosNode(plan, node, { ...around, ...(ready.length > 0 && { ready }) })];
           }),
         ),
@@ -152,8 +166,10 @@ export class Site extends pulumi.ComponentResource {
         ...(plan.upgrade.settings !== undefined && { upgrade: plan.upgrade.settings }),
         ...(plan.upgrade.timeouts !== undefined && { timeouts: plan.upgrade.timeouts }),
       },
-      { parent: this, ...covered },
+      { parent: this, ...after("identity") },
     );
+    way.add("bootstrap", [this.cluster.bootstrap]);
+    way.add("release", [this.cluster.release]);
     const enrolments: Record<string, pulumi.Output<string | undefined>> = {};
     for (const { node, address } of nodes) {
       if (node.boot === undefined) continue;
@@ -169,7 +185,7 @@ export class Site extends pulumi.ComponentResource {
           proof: pulumi.output({ address, ca: this.cluster.talosCa }),
           ...(enrol && configuration !== undefined && { enrol, configuration }),
         },
-        { parent: this, ...covered },
+        { parent: this, ...after("boot", key) },
       );
       if (enrol) enrolments[key] = intent.enrolment;
     }
@@ -194,7 +210,7 @@ export class Site extends pulumi.ComponentResource {
     const inside = {
       parent: this,
       providers: { kubernetes: this.kubernetes },
-      dependsOn: [this.cluster.release],
+      ...waiting(way.holding(["nodes"])),
       // Objects inside a cluster end with it: a destroy that wipes the machines need not reach a dying API first.
       ...(plan.talos.onDestroy === "reset" && { deletedWith: this.cluster.bootstrap }),
     };
@@ -213,11 +229,7 @@ export class Site extends pulumi.ComponentResource {
           kubernetesVersion: plan.kubernetes.version,
           ...(args.secret && { secret: args.secret }),
         },
-        {
-          ...inside,
-          // A network that has to be installed first cannot wait for nodes that are Ready.
-          dependsOn: [plan.platform.brings === "network" ? this.cluster.release : this.cluster.bootstrap],
-        },
+        { ...inside, ...waiting(way.holding([platformNeeds(plan)])) },
       );
     }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
@@ -236,6 +248,12 @@ function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceI
     devices: declaredDevices(plan),
     ...(revocations !== undefined && { revocations: revocations.trim() }),
   };
+}
+
+function waiting(
+  resources: readonly pulumi.Input<pulumi.Resource>[],
+): Pick<pulumi.ComponentResourceOptions, "dependsOn"> {
+  return resources.length === 0 ? {} : { dependsOn: [...resources] };
 }
 
 /** A literal is known at once; a claim when its pool has answered. */

@@ -36,6 +36,18 @@ export function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Reco
       });
     }
   }
+  for (const { key, rescue } of plan.nodes) {
+    if (rescue === undefined || found[rescue.secret] !== undefined) continue;
+    const value = secret?.(rescue.secret);
+    if (value !== undefined) found[rescue.secret] = pulumi.secret(value);
+    else {
+      problems.push({
+        path: `machines.${key}.rescue`,
+        reason: `this stack has no secret "${rescue.secret}"`,
+        fix: `pulumi config set --secret secrets:${rescue.secret} < the private key that the rescue system knows`,
+      });
+    }
+  }
   for (const { secret: name, path, users } of neededSecrets(plan.platform?.services ?? [])) {
     if (secret?.(name) !== undefined) continue;
     problems.push({

@@ -38,6 +38,8 @@ export interface NodePlan {
   readonly size?: string;
   /** What its virtual machine has otherwise than the provider's part says. */
   readonly vm?: MachineSpec["vm"];
+  /** How Talos is written to its disk. @default - it comes some other way */
+  readonly rescue?: NonNullable<MachineSpec["rescue"]>;
   /** Its image, where that is not the site's. */
   readonly image?: ImagePlan;
   /** How many GPUs it has. @default 0 */
@@ -212,6 +214,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     mac = "",
     size,
     vm,
+    rescue,
     encryption = everywhere,
     ...rest
   } = machine;
@@ -227,6 +230,7 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     ...(adopted === true && { adopted }),
     ...(size !== undefined && { size }),
     ...(vm !== undefined && { vm }),
+    ...(rescue !== undefined && { rescue }),
     ...(gpus !== undefined && { gpus }),
     ...(encryption !== undefined && Object.keys(encryption).length > 0 && { encryption }),
   };

@@ -13,7 +13,7 @@ interface Surroundings {
   readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
   readonly links?: pulumi.Output<MachineLinks>;
   readonly reach?: pulumi.Output<string>;
-  readonly ready?: readonly pulumi.Resource[];
+  readonly ready?: readonly pulumi.Input<pulumi.Resource>[];
 }
 
 /** A node of the plan as the cluster takes it. */

@@ -34,7 +34,7 @@ export interface TalosNodeArgs {
    */
   readonly reach?: pulumi.Input<string>;
   /** What has to be there before it is configured. Plain. @default - it is there */
-  readonly ready?: readonly pulumi.Resource[];
+  readonly ready?: readonly pulumi.Input<pulumi.Resource>[];
   /** Image Factory schematic of its image, where that is not the cluster's. @default - the cluster's */
   readonly schematic?: pulumi.Input<string>;
   /** Host and Node name. A change re-registers the node. */
@@ -132,7 +132,7 @@ export class TalosCluster extends pulumi.ComponentResource {
     );
     const before = opts?.dependsOn;
     // A component's dependencies do not reach its children by themselves.
-    const after = (...resources: readonly pulumi.Resource[]) => ({
+    const after = (...resources: readonly pulumi.Input<pulumi.Resource>[]) => ({
       parent: this,
       dependsOn:
         before === undefined ? [...resources] : pulumi.output(before).apply((all) => [...[all].flat(), ...resources]),

@@ -14,15 +14,23 @@ export interface Plugin {
   readonly kind: "official" | "stand-in";
 }
 
+/** A plugin in the exact version that its SDK asks for. */
+export type Needed = Omit<Plugin, "kind">;
+
 /**
- * Fills the plugin folder of an engine whose PULUMI_HOME is `home`. An official plugin that the user has installed in the right version always wins;
- * a stand-in takes the place of one that is missing.
+ * Fills the plugin folder of an engine whose PULUMI_HOME is `home` with what every stack needs and with `more`. An official
+ * plugin that the user has installed in the right version always wins; a stand-in takes the place of one that is missing.
  */
-export function installPlugins(home: string, tools: Tools, env: NodeJS.ProcessEnv = process.env): Plugin[] {
+export function installPlugins(
+  home: string,
+  tools: Tools,
+  env: NodeJS.ProcessEnv = process.env,
+  more: readonly Needed[] = [],
+): Plugin[] {
   const standin = tools.standin?.path;
   if (standin === undefined) throw new Error("the tool standin is not part of any recipe");
   const userHome = env.PULUMI_HOME || join(homedir(), ".pulumi");
-  return required().map(({ name, version }) => {
+  return [...required(), ...more].map(({ name, version }) => {
     const folder = `resource-${name}-v${version}`;
     const official = join(userHome, "plugins", folder);
     const kind = existsSync(join(official, `pulumi-resource-${name}`)) ? "official" : "stand-in";
@@ -43,7 +51,7 @@ export function pulumiHome(instance: Instance): string {
 }
 
 /** What the stack program imports: each SDK asks for the plugin of exactly its own version. */
-function required(): { name: string; version: string }[] {
+function required(): Needed[] {
   const sdk = (name: string) => {
     const { version }: { version: string } = require(`@pulumi/${name}/package.json`);
     return { name, version };

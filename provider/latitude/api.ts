@@ -58,10 +58,17 @@ export interface Assignment {
   readonly status: string;
 }
 
-/** What a project may still order; `undefined` means no limit is told. */
+/** What a team may still order; `undefined` means no limit is told. */
 export interface Quota {
   readonly limit: number | undefined;
-  readonly used: number;
+  /** Host names of the servers that count. */
+  readonly used: readonly string[];
+}
+
+/** A project; either name of it will do. */
+export interface Project {
+  readonly id: string;
+  readonly slug: string;
 }
 
 /** How a request failed. */
@@ -101,8 +108,8 @@ export interface Latitude {
   offers(signal: AbortSignal): Promise<readonly Offer[]>;
   /** What the team of this token may still order. */
   quota(signal: AbortSignal): Promise<Quota>;
-  /** Whether the token may see the project, by id or slug. */
-  hasProject(project: string, signal: AbortSignal): Promise<boolean>;
+  /** Every project that the token sees. */
+  projects(signal: AbortSignal): Promise<readonly Project[]>;
   /** Every server of the project, or those of exactly that hostname. */
   servers(project: string, hostname: string | undefined, signal: AbortSignal): Promise<readonly Server[]>;
   server(id: string, signal: AbortSignal): Promise<Server | undefined>;

@@ -29,6 +29,6 @@ export function cached(account: string, client: Latitude): Latitude {
     ...client,
     offers: (signal) => once("offers", () => client.offers(signal)),
     quota: (signal) => once("quota", () => client.quota(signal)),
-    hasProject: (project, signal) => once(`project ${project}`, () => client.hasProject(project, signal)),
+    projects: (signal) => once("projects", () => client.projects(signal)),
   };
 }

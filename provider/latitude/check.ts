@@ -2,6 +2,7 @@
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
 import { orderProblems } from "../../components/machine/latitude/plans";
 import { type Problem, ProblemError } from "../../components/problem";
+import { suggestion } from "../../components/similar";
 import { type Draft, known } from "../draft";
 import type { Change, Context } from "../resource";
 import { type Latitude, LatitudeError } from "./api";
@@ -37,18 +38,21 @@ export async function serverProblems(
 
 async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSignal): Promise<readonly Problem[]> {
   const { project } = wanted;
-  if (!(await api.hasProject(project, signal))) {
+  const projects = await api.projects(signal);
+  if (!projects.some(({ id, slug }) => id === project || slug === project)) {
+    const slugs = projects.map(({ slug }) => slug).sort();
+    const known = suggestion(project, slugs) ?? (slugs.length > 0 ? `it sees ${slugs.join(", ")}` : "it sees none");
     const reason = `the token sees no project "${project}"`;
-    return [{ path: "project", reason, fix: "write its id or slug, or use a token of its team" }];
+    return [{ path: "project", reason, fix: `${known}; or use a token of its team` }];
   }
   // An earlier run may have ordered it and died: then there is nothing left to order.
   if ((await existing(api, wanted, signal)) !== undefined) return [];
   const problems = [...orderProblems(await api.offers(signal), wanted)];
   const { limit, used } = await api.quota(signal);
-  if (limit !== undefined && used >= limit) {
+  if (limit !== undefined && used.length >= limit) {
     problems.push({
       path: "",
-      reason: `the team may have ${limit} servers and has ${used}`,
+      reason: `the team may have ${limit} servers and has ${used.length}: ${used.join(", ")}`,
       fix: "give one back, or ask Latitude.sh for a higher limit",
     });
   }

@@ -84,15 +84,16 @@ export function latitude(wire: Wire, token: string, patience: Patience): Latitud
     offers: (signal) => get("/plans", schema.offers, signal),
     async quota(signal) {
       const limit = await get("/team", schema.team, signal);
-      return { limit, used: (await list<Server>("/servers", schema.manyServers, signal)).length };
+      const servers = await list<Server>("/servers", schema.manyServers, signal);
+      return { limit, used: servers.map(({ hostname }) => hostname).sort() };
     },
-    async hasProject(project, signal) {
+    async projects(signal) {
       const found = await list(
         "/projects",
         schema.projects.transform(({ data }) => data),
         signal,
       );
-      return found.some(({ id, attributes }) => id === project || attributes.slug === project);
+      return found.map(({ id, attributes }) => ({ id, slug: attributes.slug ?? id }));
     },
     async servers(project, hostname, signal) {
       const found = await allServers(project, hostname, signal);

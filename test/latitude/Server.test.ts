@@ -164,37 +164,72 @@ describe("an order", () => {
 });
 
 describe("a preview refuses", () => {
-  test("an unknown plan and site, with the nearest that there are", async () => {
-    expect(await asked({ ...server, site: "OSL", plan: "c9" })).toEqual([
-      'site: there is no site "OSL" (choose one of DAL, FRA, NYC)',
-      'plan: there is no plan "c9" (in stock: c2-small-x86 in NYC (0.21 $/h), c2-small-x86 in DAL (0.21 $/h), c3-medium-x86 in NYC (0.41 $/h))',
-    ]);
-  });
-
-  test("a site without the plan, and a plan without stock", async () => {
-    expect(await asked({ ...server, plan: "m4-metal-large" })).toEqual([
+  /** What a person can get wrong, and what they are told: the path, the reason, and the nearest that can be had. */
+  const BAD: readonly (readonly [string, Partial<ServerInputs>, string, ((world: World) => void)?])[] = [
+    ["an unknown region", { site: "NYX" }, 'site: there is no site "NYX" (did you mean NYC?)'],
+    ["a region that is like none", { site: "OSL" }, 'site: there is no site "OSL" (choose one of DAL, FRA, NYC)'],
+    [
+      "an unknown plan",
+      { plan: "c2-smal-x86" },
+      'plan: there is no plan "c2-smal-x86" (did you mean c2-small-x86? in stock in NYC: c2-small-x86 (0.21 $/h), c3-medium-x86 (0.41 $/h), g4-rtx6kpro-large (8.10 $/h))',
+    ],
+    [
+      "a region without the plan",
+      { plan: "m4-metal-large" },
       "plan: NYC does not have m4-metal-large (in stock in NYC: g4-rtx6kpro-large (8.10 $/h), c3-medium-x86 (0.41 $/h), c2-small-x86 (0.21 $/h); m4-metal-large is in stock in DAL)",
-    ]);
-    expect(await asked({ ...server, plan: "g3-large-x86", gpu: true })).toEqual([
+    ],
+    [
+      "a plan without stock",
+      { site: "FRA" },
+      "plan: c2-small-x86 is out of stock in FRA (in stock in FRA: c3-medium-x86 (0.43 $/h); c2-small-x86 is in stock in DAL, NYC)",
+    ],
+    [
+      "a plan with a GPU without stock",
+      { plan: "g3-large-x86", gpu: true },
       "plan: g3-large-x86 is out of stock in NYC (in stock in NYC with a GPU: g4-rtx6kpro-large (8.10 $/h); g3-large-x86 is in stock in DAL)",
-    ]);
-  });
-
-  test("a GPU of a plan without one", async () => {
-    expect(await asked({ ...server, gpu: true })).toEqual([
+    ],
+    [
+      "a GPU of a plan without one",
+      { gpu: true },
       "gpu: c2-small-x86 has no GPU (in stock in NYC with a GPU: g4-rtx6kpro-large (8.10 $/h))",
-    ]);
+    ],
+    [
+      "what no region has",
+      { site: "FRA", gpu: true },
+      "gpu: c2-small-x86 has no GPU (in stock with a GPU: g3-large-x86 in DAL (4.40 $/h), g4-rtx6kpro-large in NYC (8.10 $/h))",
+    ],
+    [
+      "a quota that is used up",
+      {},
+      "the team may have 1 servers and has 1: other-1 (give one back, or ask Latitude.sh for a higher limit)",
+      (world) => {
+        world.fake.limit = 1;
+        world.fake.stranger("other-1");
+      },
+    ],
+    [
+      "a project that the key does not see",
+      { project: "elsewhere" },
+      'project: the token sees no project "elsewhere" (it sees home; or use a token of its team)',
+    ],
+  ];
+
+  const rows = BAD.map(([what, edit, told, before]) => ({ what, edit, told, before }));
+  test.each(rows)("$what, with the nearest that can be had, and nothing is ordered", async ({ edit, told, before }) => {
+    const world = new World();
+    before?.(world);
+    const problems = await asked({ ...server, ...edit }, world);
+    expect(problems[0]).toBe(told);
+    expect(world.fake.orders).toBe(0);
   });
 
-  test("a quota that is used up, a project nobody sees, and a key that is not valid", async () => {
-    const world = new World();
-    world.fake.limit = 0;
-    expect(await asked(server, world)).toEqual([
-      expect.stringContaining("the team may have 0 servers and has 0 (give one back"),
-    ]);
-    expect(await asked({ ...server, project: "elsewhere" })).toEqual([
-      expect.stringContaining('project: the token sees no project "elsewhere"'),
-    ]);
+  test("a plan and a region at once, when neither is known", async () => {
+    const problems = await asked({ ...server, site: "OSL", plan: "c9" });
+    expect(problems.map((text) => text.split(":")[0])).toEqual(["site", "plan"]);
+    expect(problems[1]).toContain("in stock: c2-small-x86 in NYC (0.21 $/h), c2-small-x86 in DAL (0.21 $/h)");
+  });
+
+  test("a key that is not valid", async () => {
     const wrong = new World();
     const drivers = {
       ...wrong.drivers,

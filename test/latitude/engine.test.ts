@@ -1,8 +1,10 @@
 /** Rented servers under the real engine, with plinth's compiled provider, at a fake Latitude.sh on loopback. */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { recoverStack } from "../../cli/commands/recover";
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
-import { type Ended, engineBinary, Project, Running } from "../support/engine";
+import { type Ended, engineBinary, Project, Running, until } from "../support/engine";
 import { ROOT } from "../support/site";
 import { FakeLatitude, TOKEN } from "./fake";
 import { server } from "./world";
@@ -28,14 +30,25 @@ afterEach(async () => {
   await fake.close();
 });
 
-function run(operation: string, servers: Readonly<Record<string, ServerInputs>>, token = TOKEN): Promise<Ended> {
+const run = (...job: Parameters<typeof start>): Promise<Ended> => start(...job).ended;
+
+function start(operation: string, servers: Readonly<Record<string, ServerInputs>>, token = TOKEN): Running {
   const config = { "plinth:latitude.url": url, "plinth:latitude.token": token };
   const job = { operation, dir: project.dir, env: project.env, config, servers };
   const host = spawn(process.execPath, [join(__dirname, "fixture", "host.cjs"), JSON.stringify(job)], {
     env: { ...process.env, ...job.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  return new Running(host).ended;
+  return new Running(host);
+}
+
+/** Kills engine and program at once, as a machine that loses its power would, and clears up after them. */
+async function kill(running: Running): Promise<string> {
+  process.kill(running.engine, "SIGKILL");
+  running.host.kill("SIGKILL");
+  const { output } = await running.ended;
+  recoverStack({ backend: project.backend, project: "test", stack: "test" });
+  return output;
 }
 
 const rack = (edit: Partial<ServerInputs> = {}) => ({
@@ -75,4 +88,32 @@ test("that cannot be ordered are refused at preview with the nearest alternative
     expect(ended.output).not.toContain(token);
   }
   expect(fake.orders).toBe(0);
+});
+
+test("killed with orders on their way, and again while giving back: nothing is ordered twice, and nothing is left", async () => {
+  fake.unanswered = /^POST \/servers$/;
+  const ordering = start("up", rack());
+  await until("two orders on their way", 90, () => fake.orders === 2);
+  const outputs = [await kill(ordering)];
+  expect(fake.servers.map(({ hostname }) => hostname).sort()).toEqual(["home-cp-1", "home-cp-2"]);
+
+  fake.unanswered = undefined;
+  const up = await run("up", rack());
+  if (up.code !== 0) throw new Error(up.output);
+  expect([fake.orders, fake.servers.length]).toEqual([2, 2]);
+  expect(up.output).toMatch(/home-cp-1 was ordered before \(sv_\d\): nothing is ordered/);
+
+  fake.unanswered = /^DELETE \/servers/;
+  const ending = start("destroy", {});
+  await until("a server on its way back", 90, () => fake.requests.some((each) => each.startsWith("DELETE /servers")));
+  outputs.push(await kill(ending));
+
+  fake.unanswered = undefined;
+  const destroy = await run("destroy", {});
+  expect([destroy.code, fake.orders, fake.servers, fake.networks, fake.assignments]).toEqual([0, 2, [], [], []]);
+
+  const audit = readFileSync(join(project.env.PLINTH_STATE_DIR ?? "", "audit.jsonl"), "utf8");
+  expect(audit).toMatch(/"act":"order"[\s\S]*"act":"destroy"/);
+  const everything = [...outputs, up.output, destroy.output, audit, project.stateText()].join("");
+  expect(everything).not.toContain(TOKEN);
 });

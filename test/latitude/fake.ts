@@ -77,6 +77,8 @@ export class FakeLatitude {
   /** Faults still to strike; each strikes once for its number. */
   readonly faults = new Map<FakeFault, number>();
   limit: number | null = null;
+  /** Requests that are carried out and never answered, as `POST /servers`; only of the server on loopback. */
+  unanswered: RegExp | undefined;
   private count = 0;
 
   constructor(
@@ -94,6 +96,12 @@ export class FakeLatitude {
   fault(kind: FakeFault, times = 1): this {
     this.faults.set(kind, times);
     return this;
+  }
+
+  /** Somebody else's server of the same team. */
+  stranger(hostname: string): void {
+    const attributes = { project: "home", plan: "c2-small-x86", site: "NYC", hostname };
+    this.order({ attributes: { ...attributes, operating_system: "ipxe", ipxe: "https://example.org" } });
   }
 
   /** Carries requests without a network. */
@@ -116,6 +124,7 @@ export class FakeLatitude {
           headers: told,
           text,
         } = this.answer({ method, path: url, headers: sent, ...(body && { body }) });
+        if (this.unanswered?.test(`${method} ${url}`)) return;
         response.writeHead(status, told).end(text);
       });
     });

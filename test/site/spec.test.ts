@@ -27,7 +27,7 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     "unknown key of a machine",
     (s) => Object.assign(s.machines["cp-1"], { colour: "red" }),
     [
-      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, size, vm, address, disk, arch, adopted, generation, tpm, gpus, encryption, hardware, allowHardware, boot, failureDomain, labels, taints)",
+      "machines.cp-1.colour: unknown key (remove it; known here: role, hostname, mac, size, vm, address, disk, arch, adopted, generation, tpm, gpus, encryption, hardware, allowHardware, boot, rescue, failureDomain, labels, taints)",
     ],
   ],
   [

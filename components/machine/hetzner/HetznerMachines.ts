@@ -1,12 +1,12 @@
-import * as command from "@pulumi/command";
 import * as hcloud from "@pulumi/hcloud";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
-import type { SitePlan } from "../../site/plan";
+import type { NodePlan, SitePlan } from "../../site/plan";
 import { type ChildOptions, childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { TalosInstall } from "../rescue/TalosInstall";
 import type { HetznerSpec } from "./spec";
 
 /** Zone that a location's private networks lie in. */
@@ -88,7 +88,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
       { serverId: server.id.apply(Number), networkId, ip: address },
       after(subnet),
     );
-    const written = writer?.write(`${name}-${node.key}-talos`, server, node.arch, link);
+    const written = writer?.write(`${name}-${node.key}-talos`, server, node, link);
     const links = link.macAddress.apply(
       (mac): MachineLinks => ({
         // Its network hands out the address, and routes between servers itself.
@@ -173,36 +173,18 @@ class Writer {
     this.told = tellFactory(name, plan, parent);
   }
 
-  write(name: string, server: hcloud.Server, arch: "amd64" | "arm64", ...after: pulumi.Resource[]): pulumi.Resource {
+  write(name: string, server: hcloud.Server, { arch, disk }: NodePlan, link: pulumi.Resource): pulumi.Resource {
     const { schematic, version, factory } = this.plan.talos;
-    const url = imageAssets({ schematic: schematic.id, version, arch, platform: "hcloud", factory }).disk;
-    return new command.remote.Command(
+    return new TalosInstall(
       name,
       {
-        connection: {
-          host: server.ipv4Address,
-          user: "root",
-          privateKey: pulumi.secret(this.pair.privateKeyOpenssh),
-          dialErrorLimit: 60,
-          perDialTimeout: 10,
-        },
-        create: [
-          "set -euo pipefail",
-          // Only the rescue system may write: an installed machine that answers here is somebody's.
-          '[ "$(hostname)" = rescue ] || { echo "this is not the rescue system" >&2; exit 1; }',
-          `curl --fail --silent --show-error --location --retry 5 --output /tmp/talos.raw.xz ${url}`,
-          "xz --test /tmp/talos.raw.xz",
-          "xz --decompress --stdout /tmp/talos.raw.xz | dd of=/dev/sda bs=4M conv=fsync status=none",
-          // After the answer: a connection that breaks would count as a failure.
-          "nohup sh -c 'sleep 2; reboot' >/dev/null 2>&1 &",
-        ].join("\n"),
+        connection: { host: server.ipv4Address, user: "root", privateKey: this.pair.privateKeyOpenssh },
+        url: imageAssets({ schematic: schematic.id, version, arch, platform: "hcloud", factory }).disk,
+        disk,
+        // Only the rescue system may write: an installed machine that answers here is somebody's.
+        hostname: "rescue",
       },
-      {
-        parent: this.parent,
-        dependsOn: [server, ...this.told, ...after],
-        // It is written once: another image reaches a machine by Talos' own upgrade.
-        ignoreChanges: ["create", "connection", "triggers"],
-      },
+      { parent: this.parent, dependsOn: [server, ...this.told, link] },
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { Problem } from "../../problem";
+import { suggestion } from "../../similar";
 
 /** What can be rented at Latitude.sh, and why a machine may be ordered there or not. Pure: the lists come from its API. */
 
@@ -84,11 +85,16 @@ export function orderProblems(
   const problems: Problem[] = [];
   if (ofSite.length === 0) {
     const sites = [...new Set(offers.map((offer) => offer.site))].sort();
-    problems.push({ path: paths.site, reason: `there is no site "${site}"`, fix: `choose one of ${sites.join(", ")}` });
+    const fix = suggestion(site, sites) ?? `choose one of ${sites.join(", ")}`;
+    problems.push({ path: paths.site, reason: `there is no site "${site}"`, fix });
   }
   const model = ofPlan[0];
   if (model === undefined) {
-    problems.push({ path: paths.plan, reason: `there is no plan "${plan}"`, fix: nearest(offers, { site, gpu }) });
+    const plans = [...new Set(offers.map((offer) => offer.plan))].sort();
+    const fix = [suggestion(plan, plans), nearest(offers, { site, gpu })]
+      .filter((each) => each !== undefined)
+      .join(" ");
+    problems.push({ path: paths.plan, reason: `there is no plan "${plan}"`, fix });
     return problems;
   }
   if (gpu && model.gpu === undefined) {

@@ -35,8 +35,9 @@ export class ProxmoxMachines extends pulumi.ComponentResource implements Machine
         if (iso === undefined) throw new Error(`unreachable: ${host} has an image`);
         const vm = new proxmox.VmLegacy(`${name}-${machine.node.key}`, vmArgs(plan, machine, spec, iso), {
           ...after(),
-          // A new image never touches a machine that exists, nor does what only its first boot reads.
-          ignoreChanges: ["cdrom", "initialization", "bootOrders"],
+          // A new image never touches a machine that exists, nor does what only its first boot reads; and what would
+          // replace it, or take its TPM away with the secrets in it, is used only when it is made.
+          ignoreChanges: ["cdrom", "initialization", "bootOrders", "vmId", "tpmState"],
         });
         return [machine.node.key, { ready: [vm] }];
       }),
@@ -83,6 +84,8 @@ function vmArgs(
   const guest = plan.talos.extensions.includes("siderolabs/qemu-guest-agent");
   return {
     nodeName: vm.host ?? spec.host,
+    // Without this another host would be another machine.
+    migrate: true,
     name: node.hostname,
     ...(vm.id !== undefined && { vmId: vm.id }),
     tags: ["plinth", plan.name, node.type].sort(),

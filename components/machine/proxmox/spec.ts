@@ -7,7 +7,11 @@ const vm = {
   memoryMiB: z.int().min(2048).describe("Memory in MiB. A change takes a reboot."),
   diskGiB: z.int().min(10).describe("System disk in GiB. Growing is in place; shrinking is refused."),
   dataGiB: z.int().min(1).describe("Second disk in GiB, for storage inside the cluster. Default: none."),
-  id: z.int().min(100).max(999_999_999).describe("VM id. Default: the next one that is free. A change is refused."),
+  id: z
+    .int()
+    .min(100)
+    .max(999_999_999)
+    .describe("VM id. Default: the next one that is free. Used when a machine is made."),
   pci: z
     .array(z.string().min(1))
     .describe("Resource mappings of PCI devices that are handed to it, as gpu0. A change takes a reboot."),
@@ -49,7 +53,7 @@ export const proxmoxSchema = z
     tpm: z
       .boolean()
       .default(true)
-      .describe("Whether the machines have a TPM 2.0. A change is refused: its secrets would be lost."),
+      .describe("Whether the machines have a TPM 2.0. Used when a machine is made: its secrets would be lost."),
   })
   .describe("Virtual machines on Proxmox VE. Only with provider proxmox.");
 

@@ -3,6 +3,7 @@ import { machineBootSchema } from "../../boot/spec";
 import { DIFFERENCES } from "../../hardware/check";
 import { profileNames } from "../../hardware/profile";
 import { virtualMachineSchema } from "../../machine/proxmox/spec";
+import { rescueSchema } from "../../machine/rescue/spec";
 import { hostName, labels, mac, name, taint } from "../fields";
 import { encryption } from "./cluster";
 import { address } from "./network";
@@ -99,6 +100,7 @@ export const machine = z.strictObject({
     .optional()
     .describe("Differences from the profile that are accepted at installation. Default: none. Nothing changes."),
   boot: machineBootSchema.optional(),
+  rescue: rescueSchema.optional(),
   failureDomain: name
     .optional()
     .describe(

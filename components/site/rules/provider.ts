@@ -94,6 +94,12 @@ function machineProblems(
       "remove it, or write provider: proxmox",
     );
   }
+  if (raw.rescue !== undefined) {
+    if (provider !== "metal")
+      add("rescue", `${title} brings Talos some other way`, "remove it, or write provider: metal");
+    if (raw.boot !== undefined) add("rescue", "the boot server brings Talos as well", "keep one of rescue and boot");
+    if (raw.adopted === true) add("rescue", "the machine runs already: nothing is written to its disk", "remove it");
+  }
   const label = `${String(site.name)}-${key}`;
   if (billed && label.length > LONGEST_LABEL) {
     const fix = `shorten the site's name or the key by ${label.length - LONGEST_LABEL}`;

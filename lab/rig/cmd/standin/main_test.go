@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 var knownType = map[string]string{
 	"command": "command:local:Command", "kubernetes": "kubernetes:helm.sh/v3:Release", "random": "random:index/randomId:RandomId",
 	"talos": "talos:machine/secrets:Secrets", "tls": "tls:index/privateKey:PrivateKey",
+	"proxmoxve": "proxmoxve:index/vmLegacy:VmLegacy", "hcloud": "hcloud:index/server:Server", "vultr": "vultr:index/instance:Instance",
 }
 
 func dial(t *testing.T, name string) pulumirpc.ResourceProviderClient {

@@ -28,7 +28,8 @@ const (
 // Property describes one input or output.
 type Property struct {
 	Kind   Kind
-	Fields Schema // of an Object or a Single
+	Fields Schema    // of an Object or a Single
+	Item   *Property // of a List or a Map; nil means texts in a List, anything in a Map
 
 	Required bool // the program must give it
 	Output   bool // only the plugin gives it
@@ -127,13 +128,13 @@ func (p *Property) check(resource, path string, value any) []Failure {
 			return p.mismatch(path, "true or false")
 		}
 	case []any:
-		return p.checkList(path, v)
+		return p.checkList(resource, path, v)
 	case property.Map:
 		switch p.Kind {
 		case Object, Single:
 			return p.Fields.check(resource, path, v)
 		case Map:
-			return nil
+			return p.checkMap(resource, path, v)
 		default:
 			return p.mismatch(path, "an object")
 		}
@@ -143,12 +144,26 @@ func (p *Property) check(resource, path string, value any) []Failure {
 	return nil
 }
 
-func (p *Property) checkList(path string, list []any) []Failure {
+func (p *Property) checkMap(resource, path string, value property.Map) []Failure {
+	var failures []Failure
+	for _, key := range property.Keys(value) {
+		if p.Item != nil {
+			failures = append(failures, p.Item.check(resource, join(path, key), value[key])...)
+		}
+	}
+	return failures
+}
+
+func (p *Property) checkList(resource, path string, list []any) []Failure {
 	if p.Kind != List {
 		return p.mismatch(path, "a list")
 	}
 	var failures []Failure
 	for i, item := range list {
+		if p.Item != nil {
+			failures = append(failures, p.Item.check(resource, fmt.Sprintf("%s[%d]", path, i), item)...)
+			continue
+		}
 		switch item.(type) {
 		case string, property.Unknown:
 		default:

@@ -21,6 +21,8 @@ type Server struct {
 	Name      string
 	Resources map[string]*Resource
 	Functions map[string]*Function
+	// Options are names of provider options that it takes, beside those that every provider may be given.
+	Options []string
 }
 
 // configuration is what every provider may be given without meaning for the stand-in.
@@ -30,7 +32,7 @@ var configuration = map[string]bool{"version": true, "pluginDownloadURL": true}
 func (s *Server) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	response := &pulumirpc.CheckResponse{Inputs: req.GetNews()}
 	for _, key := range property.Keys(property.FromStruct(req.GetNews())) {
-		if !configuration[key] {
+		if !configuration[key] && !contains(s.Options, key) {
 			response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
 				Property: key, Reason: fmt.Sprintf("the %s stand-in knows no provider option %q", s.Name, key)})
 		}

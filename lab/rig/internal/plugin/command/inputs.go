@@ -22,7 +22,42 @@ var (
 	}
 	commandInputs = table{with(shared, "create", "update", "delete"), refused}
 	runInputs     = table{with(shared, "command"), refused}
+
+	// On another machine neither a folder nor an interpreter is chosen.
+	remoteInputs = table{without(with(shared, "create", "update", "delete"), "dir", "interpreter"), nil}
+	connection   = table{map[string]string{
+		"host": "string", "port": "float64", "user": "string", "password": "string", "privateKey": "string",
+		"privateKeyPassword": "string", "hostKey": "string", "dialErrorLimit": "float64", "perDialTimeout": "float64",
+	}, map[string]string{
+		"agentSocketPath": "it uses no key that a program does not give it",
+		"proxy":           "it goes through no other host",
+	}}
 )
+
+func without(types map[string]string, keys ...string) map[string]string {
+	for _, key := range keys {
+		delete(types, key)
+	}
+	return types
+}
+
+// checkRemote validates the inputs of a command on another machine, its connection included.
+func checkRemote(inputs property.Map) []*pulumirpc.CheckFailure {
+	rest := property.Copy(inputs)
+	delete(rest, "connection")
+	failures := remoteInputs.check("remote.CommandInputs", rest)
+	switch v := property.Plain(inputs["connection"]).(type) {
+	case property.Unknown:
+	case property.Map:
+		failures = append(failures, connection.check("remote.Connection", v)...)
+		if v["host"] == nil {
+			failures = append(failures, &pulumirpc.CheckFailure{Property: "connection.host", Reason: "Missing required field 'host' on 'remote.Connection'"})
+		}
+	default:
+		failures = append(failures, &pulumirpc.CheckFailure{Property: "connection", Reason: "Missing required field 'connection' on 'remote.CommandInputs'"})
+	}
+	return failures
+}
 
 func with(base map[string]string, commands ...string) map[string]string {
 	out := map[string]string{}

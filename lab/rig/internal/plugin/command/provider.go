@@ -1,5 +1,5 @@
 // Package command stands in for the command provider: a program's own shell commands, run on this
-// machine when a resource is made, changed or removed.
+// machine or over SSH on another when a resource is made, changed or removed.
 package command
 
 import (
@@ -23,6 +23,7 @@ import (
 const (
 	pluginName  = "command"
 	commandType = "command:local:Command"
+	remoteType  = "command:remote:Command"
 	runToken    = "command:local:run"
 
 	frameworkKey     = "__pulumi-go-provider-version"
@@ -65,9 +66,9 @@ func (p *Provider) DiffConfig(context.Context, *pulumirpc.DiffRequest) (*pulumir
 func known(urn string) (name string, err error) {
 	token, name := bridged.SplitURN(urn)
 	switch token {
-	case commandType:
+	case commandType, remoteType:
 		return name, nil
-	case "command:remote:Command", "command:remote:CopyFile", "command:remote:CopyToRemote":
+	case "command:remote:CopyFile", "command:remote:CopyToRemote":
 		return "", host.Unsupported(pluginName, "the resource type "+token)
 	default:
 		return "", status.Errorf(codes.NotFound, "Resource '%s' not found", strings.TrimPrefix(token, pluginName+":"))
@@ -79,9 +80,11 @@ func (p *Provider) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulum
 	if _, err := known(req.GetUrn()); err != nil {
 		return nil, err
 	}
-	return &pulumirpc.CheckResponse{
-		Inputs: req.GetNews(), Failures: commandInputs.check("local.CommandInputs", property.FromStruct(req.GetNews())),
-	}, nil
+	news := property.FromStruct(req.GetNews())
+	if token, _ := bridged.SplitURN(req.GetUrn()); token == remoteType {
+		return &pulumirpc.CheckResponse{Inputs: req.GetNews(), Failures: checkRemote(news)}, nil
+	}
+	return &pulumirpc.CheckResponse{Inputs: req.GetNews(), Failures: commandInputs.check("local.CommandInputs", news)}, nil
 }
 
 // Diff lists what changed. Nothing replaces: a change of triggers does so by the library's own rule.

@@ -37,7 +37,11 @@ func runInto(ctx context.Context, state property.Map, which string, seconds floa
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds*float64(time.Second)))
 		defer cancel()
 	}
-	stdout, stderr, err := run(ctx, state, command)
+	execute := run
+	if state["connection"] != nil {
+		execute = runRemote
+	}
+	stdout, stderr, err := execute(ctx, state, command)
 	if err != nil {
 		return nil, status.Error(codes.Unknown, err.Error())
 	}
