@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { verifyLicence } from "../../components/licensing/verdict";
-import { ProblemError } from "../../components/problem";
+import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
 import { checkInside } from "../licence/inside";
 import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
@@ -10,6 +11,19 @@ import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
+
+/** What keeps this from asking the cluster it runs in. */
+function notInside(): readonly Problem[] {
+  const path = "--kubeconfig";
+  if (process.env.KUBERNETES_SERVICE_HOST === undefined)
+    return [{ path, reason: "is not given, and this runs in no cluster", fix: "name the cluster's kubeconfig" }];
+  if (existsSync(TOKEN)) return [];
+  const fix = "let the pod have the token of its service account";
+  return [{ path, reason: `is not given, and this pod has no ${TOKEN}`, fix }];
+}
+
+/** By what a pod is known to its cluster. */
+const TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 interface Options {
   readonly vendor: string;
@@ -127,12 +141,7 @@ export function registerLicence(program: Command): void {
     .option("--kubeconfig <file>", "cluster to ask (default: the one this runs in)")
     .option("--push <url>", "URL that gets the metrics, as http://pushgateway:9091/metrics/job/plinth-licence")
     .action(async ({ folder, kubeconfig, push }: Inside) => {
-      if (kubeconfig === undefined && process.env.KUBERNETES_SERVICE_HOST === undefined) {
-        const fix = "name the cluster's kubeconfig";
-        throw new ProblemError("Nothing was judged:", [
-          { path: "--kubeconfig", reason: "is not given, and this runs in no cluster", fix },
-        ]);
-      }
+      if (kubeconfig === undefined) refuse("Nothing was judged:", notInside());
       const api = objects(kubeconfig === undefined ? undefined : readText(kubeconfig));
       const { verdict, metrics } = await checkInside(api, folder, new Date(), AbortSignal.timeout(60_000));
       console.log(`${verdict.state}: ${verdict.reason}`);

@@ -121,12 +121,21 @@ test("metrics say how it stands, and no name of anybody", async () => {
   expect(metrics.match(/^plinth_licence_verdict/gm)).toHaveLength(LICENCE_STATES.length);
 });
 
-test("outside of a cluster it says what is missing", async () => {
+test("outside of a cluster, and in a pod without a token, it says what is missing", async () => {
   const program = new Command();
   registerLicence(program);
-  await expect(program.parseAsync(["licence", "check", "--folder", folder], { from: "user" })).rejects.toThrow(
+  const check = () => program.parseAsync(["licence", "check", "--folder", folder], { from: "user" });
+  await expect(check()).rejects.toThrow(
     /--kubeconfig: is not given, and this runs in no cluster \(name the cluster's kubeconfig\)/,
   );
+  process.env.KUBERNETES_SERVICE_HOST = "127.0.0.1";
+  try {
+    await expect(check()).rejects.toThrow(
+      /this pod has no \/var\/run\/secrets\/.*\/token \(let the pod have the token/,
+    );
+  } finally {
+    delete process.env.KUBERNETES_SERVICE_HOST;
+  }
 });
 
 test("metrics go to a Pushgateway; one that refuses is told of", async () => {
