@@ -167,7 +167,7 @@ describe("the standard platform in a lab", () => {
   });
 
   served("has a certificate from an ACME server, which sees in PowerDNS that the name is the site's", async () => {
-    create({
+    await create({
       apiVersion: "cert-manager.io/v1",
       kind: "Certificate",
       metadata: { name: "acme-server", namespace: "default" },
@@ -222,7 +222,7 @@ describe("the standard platform in a lab", () => {
 
   it("makes a volume on a machine that has the folder, and removes it with its claim", async () => {
     const metadata = { name: "books", namespace: "default" };
-    create({
+    await create({
       apiVersion: "v1",
       kind: "PersistentVolumeClaim",
       metadata,
@@ -232,7 +232,7 @@ describe("the standard platform in a lab", () => {
         resources: { requests: { storage: "1Gi" } },
       },
     });
-    create({
+    await create({
       apiVersion: "v1",
       kind: "Pod",
       metadata,
@@ -278,8 +278,6 @@ describe("the standard platform in a lab", () => {
     await kubectl("delete", "sealedsecret", "shop", "stolen");
   });
 
-  vaultTests(platform, site);
-
   served("restarts what reads a file that has changed, and leaves the rest alone", async () => {
     const before = await releases();
     site.edit((file) => {
@@ -295,9 +293,10 @@ describe("the standard platform in a lab", () => {
     await mustLab(NAME, "preview", "--expect-no-changes");
   });
 
+  vaultTests(platform, site);
+
   it("has nothing to change the second time", async () => {
     await mustLab(NAME, "preview", "--expect-no-changes");
-    expect((await lab(NAME, ["up"])).stderr).toContain("nothing had to change");
   });
 
   it("touches one release alone when its values change", async () => {
@@ -369,7 +368,7 @@ describe("the standard platform in a lab", () => {
       });
       await Promise.race([looking, upgraded]);
       expect(await history()).toEqual(["1 deployed 1.0.0"]);
-      create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "before-1.1.0", namespace: "widgets" } });
+      await create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "before-1.1.0", namespace: "widgets" } });
       const { code, output } = await upgraded;
       expect({ code, output }).toMatchObject({ code: 0 });
       expect(output).toMatch(/Gate widgets-guard updated[\s\S]*Release widgets-chart-release updating/);

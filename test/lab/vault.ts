@@ -1,5 +1,5 @@
 import type { StackFile } from "../support/lab";
-import { mustLab } from "../support/lab";
+import { lab, mustLab } from "../support/lab";
 import { eventually, type PlatformLab } from "../support/platformlab";
 
 const NAMESPACE = "shop";
@@ -180,6 +180,16 @@ export function vaultTests(platform: PlatformLab, site: StackFile): void {
       await updated();
       const { texts: after } = await eventually(handed, ({ texts }) => texts.previous === undefined);
       expect(after).toEqual({ password: both.password });
+    });
+
+    it("opens again after a power cut of everything, and has the password still", async () => {
+      const { texts } = await handed();
+      await mustLab(platform.name, "down");
+      const { code, stderr } = await lab(platform.name, ["up"]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("nothing had to change") });
+      await kubectl("delete", "secret", PASSWORD, "-n", NAMESPACE);
+      expect((await eventually(handed, (found) => found.texts.password !== undefined)).texts).toEqual(texts);
+      await eventually(vault, ({ conditions }) => conditions[0].status === "True");
     });
   });
 }

@@ -168,7 +168,7 @@ test("an upgrade, while the licence is good", async () => {
   expect(await versions()).toBe("Talos (v1.13.9) Talos (v1.13.9)");
 });
 
-test("the licence ends: the preview says so, and refuses a machine more with nothing changed", async () => {
+test("the licence ends: the preview says so, and refuses a machine and a feature more with nothing changed", async () => {
   const ended = await licence({
     id: "acme-2",
     issued: "2026-11-02T00:00:00Z",
@@ -185,12 +185,12 @@ test("the licence ends: the preview says so, and refuses a machine more with not
     expect.stringContaining("expired: the licence acme-2 ended at 2026-11-03T00:00:00Z"),
   ]);
   site.edit((file) => {
-    file.machines["worker-2"] = worker("worker-2");
+    file.machines["worker-2"] = { ...worker("worker-2"), gpus: 1 };
   });
   const refused = await up();
   expect([refused.code, `${refused.stdout}${refused.stderr}`]).toEqual([
     1,
-    expect.stringMatching(/licence: nodes: 2 → 3; the licence acme-2 ended at 2026-11-03/),
+    expect.stringMatching(/licence: nodes: 2 → 3, gpus: 0 → 1, gpu: new; the licence acme-2 ended at 2026-11-03/),
   ]);
   expect(await nodes()).toEqual(["cp-1", "worker-1"]);
 });
@@ -202,12 +202,16 @@ test("an update that leaves the licence out does not grow the site either", asyn
     const grown = await chosenUp(chosen);
     expect([grown.code, grown.output]).toEqual([
       1,
-      expect.stringMatching(/nodes: 2 → 3; this update does not ask the licence.*--target 'urn:[^']*site-licence'/s),
+      expect.stringMatching(
+        /nodes: 2 → 3, .*gpu: new; this update does not ask the licence.*--target 'urn:[^']*site-licence'/s,
+      ),
     ]);
   }
   expect(await nodes()).toEqual(["cp-1", "worker-1"]);
   // Asked for it, the licence says what it says in a whole update.
-  expect((await chosenUp({ target: [release, licence] })).output).toMatch(/nodes: 2 → 3; the licence acme-2 ended at/);
+  expect((await chosenUp({ target: [release, licence] })).output).toMatch(
+    /nodes: 2 → 3, .*; the licence acme-2 ended at/,
+  );
 });
 
 test("the upgrade is taken back, and a machine taken away", async () => {

@@ -57,7 +57,14 @@ func createMissing(ctx context.Context, client dynamic.Interface, mapper meta.RE
 		return err
 	}
 
-	_, err = client.Resource(mapping.Resource).Namespace(object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{FieldManager: "talos"})
+	objects := client.Resource(mapping.Resource).Namespace(object.GetNamespace())
+
+	// To make a Service again that has its address given is refused for the address before it is for the name.
+	if _, err = objects.Get(ctx, object.GetName(), metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		return err
+	}
+
+	_, err = objects.Create(ctx, object, metav1.CreateOptions{FieldManager: "talos"})
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
