@@ -176,6 +176,11 @@ function unmet(object: KubernetesObject, condition: string): string | undefined 
     : undefined;
   const { kind, metadata } = object;
   if (found === undefined) return `${kind} ${metadata.name} says nothing of ${condition} yet`;
+  // What its controller said before it saw the last change is about another object.
+  const seen = found.observedGeneration ?? at(object, "status.observedGeneration");
+  if (typeof seen === "number" && metadata.generation !== undefined && seen < metadata.generation) {
+    return `${kind} ${metadata.name} was last looked at as generation ${seen}, and it is at ${metadata.generation}`;
+  }
   if (found.status === "True") return undefined;
   const why = found.message || found.error || found.reason || "no reason given";
   return `${kind} ${metadata.name} is not ${condition}: ${why}`;
@@ -187,6 +192,8 @@ interface Condition {
   readonly status?: string;
   readonly message?: string;
   readonly reason?: string;
+  /** Generation of the object that it is about; most controllers say it here, those of workloads once for all conditions. */
+  readonly observedGeneration?: number;
   /** Where kinds of an old style say what is wrong, as Bank-Vaults' Vault. */
   readonly error?: string;
 }

@@ -113,6 +113,23 @@ describe("Gate", () => {
     expect((await open(fake)).failures).toBeUndefined();
   });
 
+  test.each([
+    ["in the condition", { conditions: [{ type: "Ready", status: "True", observedGeneration: 2 }] }],
+    ["for all conditions", { observedGeneration: 2, conditions: [{ type: "Ready", status: "True" }] }],
+  ])("what a controller said of an earlier generation is not believed, said %s", async (_, status) => {
+    const fake = platform();
+    fake.status.set("ClusterIssuer/letsencrypt", status);
+    const issuer = { apiVersion: "cert-manager.io/v1", kind: "ClusterIssuer", metadata: { name: "letsencrypt" } };
+    for (const email of ["a", "b", "c"]) fake.put({ ...issuer, spec: { email } });
+    expect((await open(fake)).outputs.missing).toEqual([
+      expect.stringMatching(/ClusterIssuer letsencrypt was last looked at as generation 2, and it is at \d\)$/),
+    ]);
+    fake.status.set("ClusterIssuer/letsencrypt", {
+      conditions: [{ type: "Ready", status: "True", observedGeneration: 99 }],
+    });
+    expect((await open(fake)).failures).toBeUndefined();
+  });
+
   test("a time-out names everything that was missing, in the controllers' own words", async () => {
     const fake = platform();
     const conditions = [{ type: "Ready", status: "False", message: "the account could not be registered" }];
