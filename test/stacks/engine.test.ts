@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse, stringify } from "yaml";
 import type { ProviderName } from "../../components/machine/contract";
+import { everyLab } from "../../lab/build/recipes";
 import { ensureTools } from "../../lab/build/tools";
 import { installPlugins, type Needed } from "../../lab/engine/plugins";
 import { Ticker } from "../../lab/ticker";
@@ -27,13 +28,16 @@ function pluginOf(sdk: string): Needed {
 const ticker = new Ticker();
 let project: Project;
 let talosctl = "";
+let helm = "";
 
 /** A project whose provider is the one in `plugin`. */
 async function open(plugin: string): Promise<Project> {
   const opened = new Project(await engineBinary(), plugin);
-  const tools = await ensureTools(ticker);
+  // A platform's charts are opened to be checked, also where nothing is installed.
+  const tools = await ensureTools(ticker, undefined, [...everyLab, "helm"]);
   installPlugins(opened.env.PULUMI_HOME ?? "", tools, process.env, VENDORS.map(pluginOf));
   talosctl = tools.talosctl?.path ?? "";
+  helm = tools.helm?.path ?? "";
   return opened;
 }
 
@@ -72,7 +76,7 @@ function run(stack: string, { env: more = {}, edit, site, from = project, ...job
   const target = path.join(from.dir, `Pulumi.${stack}.yaml`);
   const kept = existsSync(target) ? parse(readFileSync(target, "utf8")) : {};
   writeFileSync(target, stringify({ ...kept, ...file }));
-  const env = { ...from.env, PLINTH_TALOSCTL: talosctl, PLINTH_RECORDED: RECORDED, ...more };
+  const env = { ...from.env, PLINTH_TALOSCTL: talosctl, PLINTH_HELM: helm, PLINTH_RECORDED: RECORDED, ...more };
   const secrets = ["LATITUDESH_BEARER", "PLINTH_NETBOX_TOKEN", "PLINTH_BOOT_TOKEN", "PLINTH_BOOT_KEY"];
   const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
   const host = spawn(
