@@ -55,11 +55,13 @@ function unwrap(wire: unknown, secret: boolean, onSecret: () => void, texts: str
     onSecret();
     return unwrap(marked.value, true, onSecret, texts);
   }
-  return Object.fromEntries(
-    Object.entries(marked)
-      .map(([key, item]) => [key, unwrap(item, secret, onSecret, texts)] as const)
-      .filter(([, item]) => item !== undefined),
-  );
+  // A loop, not a chain: a site of hundreds of machines is one resource, read at every call.
+  const kept: [string, unknown][] = [];
+  for (const key of Object.keys(marked)) {
+    const item = unwrap(marked[key], secret, onSecret, texts);
+    if (item !== undefined) kept.push([key, item]);
+  }
+  return Object.fromEntries(kept);
 }
 
 /** Plain values for the engine: named keys wrapped whole as secrets, unknown parts as its sentinel. */
