@@ -211,7 +211,7 @@ function configuration(each: MachineType): Draft {
   };
 }
 
-/** What the platform of a site waits for: a network that it brings itself cannot wait for nodes that are Ready. */
+/** What the platform of a site waits for. Where it installs the pod network itself, no node is Ready before it. */
 export function platformNeeds({ platform }: SitePlan): Capability {
   return platform?.brings === "network" ? "nodes" : "api";
 }
