@@ -1,9 +1,11 @@
-/** "did you mean …?" for a word within two edits of a known one, and within less than half of its letters. */
+/** "did you mean …?" for a word within two edits of a known one, and within less than half of the longer one's letters. */
 export function suggestion(word: string, known: readonly string[]): string | undefined {
   const best = known
     .map((candidate) => ({ candidate, distance: edits(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= 2 && best.distance * 2 < word.length ? `did you mean ${best.candidate}?` : undefined;
+  if (best === undefined || best.distance > 2) return undefined;
+  const letters = Math.max(word.length, best.candidate.length);
+  return best.distance * 2 < letters ? `did you mean ${best.candidate}?` : undefined;
 }
 
 /** Letters to add, drop, change, or swap with their neighbour: the commonest slips of the keyboard count once each. */
