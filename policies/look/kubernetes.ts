@@ -15,6 +15,16 @@ const POD_SPECS: Readonly<Record<string, readonly string[]>> = {
 /** Types of everything that runs pods. */
 export const WORKLOADS = Object.keys(POD_SPECS);
 
+/** Namespaces of drivers, whose pods reach into their machine. */
+export const DRIVERS = [
+  "kube-system",
+  "longhorn-system",
+  "csi-proxmox",
+  "metallb-system",
+  "openebs",
+  "nvidia-device-plugin",
+];
+
 // biome-ignore lint/suspicious/noExplicitAny: Kubernetes objects are what their author wrote
 type Loose = any;
 

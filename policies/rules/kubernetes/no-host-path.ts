@@ -1,4 +1,4 @@
-import { namespaceOf, podSpec, WORKLOADS } from "../../look/kubernetes";
+import { DRIVERS, namespaceOf, podSpec, WORKLOADS } from "../../look/kubernetes";
 import { levels, type ResourceRule } from "../../rule";
 
 export const rule: ResourceRule = {
@@ -16,15 +16,7 @@ export const rule: ResourceRule = {
       type: "array",
       items: { type: "string" },
       description: "Namespaces whose pods may mount folders of their machine",
-      default: [
-        "kube-system",
-        "longhorn-system",
-        "csi-proxmox",
-        "metallb-system",
-        "openebs",
-        "nvidia-device-plugin",
-        "monitoring",
-      ],
+      default: [...DRIVERS, "monitoring"],
     },
   },
   check(resource, { namespaces }) {

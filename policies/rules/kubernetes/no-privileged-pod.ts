@@ -1,11 +1,11 @@
-import { containers, namespaceOf, WORKLOADS } from "../../look/kubernetes";
+import { containers, DRIVERS, namespaceOf, WORKLOADS } from "../../look/kubernetes";
 import { levels, type ResourceRule, type Setting } from "../../rule";
 
 const NAMESPACES: Setting = {
   type: "array",
   items: { type: "string" },
   description: "Namespaces whose pods may be privileged: network, storage and hardware drivers",
-  default: ["kube-system", "longhorn-system", "csi-proxmox", "metallb-system", "openebs", "nvidia-device-plugin"],
+  default: DRIVERS,
 };
 
 export const rule: ResourceRule = {
