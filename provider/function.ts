@@ -1,5 +1,6 @@
 /** The contract of what a program asks this provider beside its resources. */
 import type { z } from "zod";
+import { CHECK_VERSION, SETTLE_RELEASE } from "../components/functions";
 import { version } from "../package.json";
 import type { Context } from "./resource";
 
@@ -25,6 +26,6 @@ export type Functions = ReadonlyMap<string, () => Promise<AnyFunction>>;
 
 /** Every function this provider serves. */
 export const functions: Functions = new Map<string, () => Promise<AnyFunction>>([
-  ["plinth:index:checkVersion", async () => (await import("./version.js")).checkVersion(version)],
-  ["plinth:kubernetes:settleRelease", async () => (await import("./kubernetes/real.js")).settleReleaseFunction],
+  [CHECK_VERSION, async () => (await import("./version.js")).checkVersion(version)],
+  [SETTLE_RELEASE, async () => (await import("./kubernetes/real.js")).settleReleaseFunction],
 ]);
