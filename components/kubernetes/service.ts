@@ -8,6 +8,11 @@ export type Profile = "minimal" | "standard" | "production";
 /** Things to see in the live cluster, by the words that name them when they are missing. */
 export type Checks = { readonly [what: string]: GateCheck };
 
+/** Enough pods of a Deployment are there to answer. */
+export function deploymentAvailable(namespace: string, name: string): GateCheck {
+  return { apiVersion: "apps/v1", kind: "Deployment", namespace, name, condition: "Available" };
+}
+
 /** An object of any kind, as plain data. */
 export interface ObjectSpec {
   readonly apiVersion: string;

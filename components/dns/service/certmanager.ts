@@ -1,4 +1,4 @@
-import type { PlatformService, Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService, type Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 
 /** Settings of cert-manager. */
@@ -58,13 +58,7 @@ export function certManagerService({ profile = "standard", values = {} }: CertMa
           },
         },
       },
-      "cert-manager works": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: CERT_MANAGER,
-        name: "cert-manager",
-        condition: "Available",
-      },
+      "cert-manager works": deploymentAvailable(CERT_MANAGER, "cert-manager"),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { PlatformService } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { API_KEY, apiKey, POWERDNS_API } from "./powerdns";
 
@@ -45,13 +45,7 @@ export function externalDnsService(settings: ExternalDnsSettings): PlatformServi
       ),
     },
     exit: {
-      "external-dns writes records": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "external-dns",
-        condition: "Available",
-      },
+      "external-dns writes records": deploymentAvailable(NAMESPACE, "external-dns"),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Checks, PlatformService, Profile } from "../../kubernetes/service";
+import { type Checks, deploymentAvailable, type PlatformService, type Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 
 /** Settings of Cilium. */
@@ -58,8 +58,8 @@ export function ciliumService(settings: CiliumSettings): PlatformService {
     ...(gateway && { manifests: ["gateway-api"] }),
     exit: {
       ...nodeChecks(nodes, "has a network", { condition: "Ready" }),
-      "Cilium's operator works": deployment("cilium-operator"),
-      "the cluster's names resolve": deployment("coredns"),
+      "Cilium's operator works": deploymentAvailable(NAMESPACE, "cilium-operator"),
+      "the cluster's names resolve": deploymentAvailable(NAMESPACE, "coredns"),
       ...(gateway && {
         "Cilium serves gateways": {
           apiVersion: "gateway.networking.k8s.io/v1",
@@ -109,8 +109,4 @@ function nodeChecks(nodes: readonly string[], words: string, look: { exists: tru
   return Object.fromEntries(
     nodes.map((node) => [`node ${node} ${words}`, { apiVersion: "v1", kind: "Node", name: node, ...look }]),
   );
-}
-
-function deployment(name: string) {
-  return { apiVersion: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name, condition: "Available" };
 }

@@ -1,5 +1,5 @@
 import { type AddressRange, contains, formatCidr, overlaps, parseCidr, parseRange } from "../../address/cidr";
-import type { ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type ObjectSpec, type PlatformService, type Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import type { Problem } from "../../problem";
 
@@ -82,13 +82,7 @@ export function metalLbService(settings: MetalLbSettings): PlatformService {
       ),
     },
     exit: {
-      "MetalLB gives out addresses": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "metallb-controller",
-        condition: "Available",
-      },
+      "MetalLB gives out addresses": deploymentAvailable(NAMESPACE, "metallb-controller"),
       ...Object.fromEntries(
         Object.keys(pools).map((name) => [
           `pool ${name} is there`,

@@ -1,4 +1,10 @@
-import type { Checks, Objects, PlatformService, Profile } from "../../kubernetes/service";
+import {
+  type Checks,
+  deploymentAvailable,
+  type Objects,
+  type PlatformService,
+  type Profile,
+} from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { type GeneratedSecret, generatedObjects, pushedName } from "./generated";
 import { VAULT } from "./vault";
@@ -61,13 +67,7 @@ export function externalSecretsService(settings: ExternalSecretsSettings): Platf
       ...Object.assign({}, ...Object.entries(generated).map(([name, secret]) => generatedObjects(name, secret))),
     },
     exit: {
-      "External Secrets works": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "external-secrets",
-        condition: "Available",
-      },
+      "External Secrets works": deploymentAvailable(NAMESPACE, "external-secrets"),
       ...(vault && {
         "Vault lets External Secrets in": {
           apiVersion: GROUP,

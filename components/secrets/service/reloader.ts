@@ -1,4 +1,4 @@
-import type { PlatformService, Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService, type Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 
 /** Settings of Reloader. */
@@ -40,13 +40,7 @@ export function reloaderService({ profile = "standard", values = {} }: ReloaderS
       ),
     },
     exit: {
-      "Reloader watches": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "reloader",
-        condition: "Available",
-      },
+      "Reloader watches": deploymentAvailable(NAMESPACE, "reloader"),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { PlatformService } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 
 /** Settings of Sealed Secrets. */
@@ -46,13 +46,7 @@ export function sealedSecretsService({ values = {} }: SealedSecretsSettings): Pl
       ),
     },
     exit: {
-      "Sealed Secrets opens secrets": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: CONTROLLER,
-        condition: "Available",
-      },
+      "Sealed Secrets opens secrets": deploymentAvailable(NAMESPACE, CONTROLLER),
     },
   };
 }

@@ -1,7 +1,7 @@
-import type { PlatformService } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { versions } from "../../release/versions";
-import { classExists, provided } from "./class";
+import { classExists, lostWithMachine, onMachines, provided } from "./class";
 
 /** Settings of the local-path provisioner. */
 export interface LocalPathSettings {
@@ -40,24 +40,16 @@ export function localPathService({ nodes, isDefault = true, values = {} }: Local
           storageClass: {
             name: CLASS,
             defaultClass: isDefault,
-            allowedTopologies: [
-              { matchLabelExpressions: [{ key: "kubernetes.io/hostname", values: [...nodes].sort() }] },
-            ],
+            allowedTopologies: onMachines(nodes),
           },
         },
         values,
       ),
     },
     exit: {
-      "local-path makes volumes": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "local-path-provisioner",
-        condition: "Available",
-      },
+      "local-path makes volumes": deploymentAvailable(NAMESPACE, "local-path-provisioner"),
       [`storage class ${CLASS} is there`]: classExists(CLASS),
     },
-    warnings: ["local-path: a volume lies on one machine's system disk and is lost with it"],
+    warnings: [lostWithMachine("local-path")],
   };
 }

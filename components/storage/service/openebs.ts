@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
-import type { ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type ObjectSpec, type PlatformService, type Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
-import { classExists, provided } from "./class";
+import { classExists, lostWithMachine, onMachines, provided } from "./class";
 
 /** Settings of OpenEBS' local volumes. */
 export interface OpenEbsSettings {
@@ -49,16 +49,10 @@ export function openEbsService(settings: OpenEbsSettings): PlatformService {
     },
     objects: { class: storageClass(settings) },
     exit: {
-      "OpenEBS makes volumes": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "localpv-provisioner",
-        condition: "Available",
-      },
+      "OpenEBS makes volumes": deploymentAvailable(NAMESPACE, "localpv-provisioner"),
       [`storage class ${CLASS} is there`]: classExists(CLASS),
     },
-    warnings: ["openebs: a volume lies on one machine's system disk and is lost with it"],
+    warnings: [lostWithMachine("openebs")],
   };
 }
 
@@ -81,6 +75,6 @@ function storageClass({ nodes, isDefault = true, reclaim = "Delete" }: OpenEbsSe
     provisioner: "openebs.io/local",
     reclaimPolicy: reclaim,
     volumeBindingMode: "WaitForFirstConsumer",
-    allowedTopologies: [{ matchLabelExpressions: [{ key: "kubernetes.io/hostname", values: [...nodes].sort() }] }],
+    allowedTopologies: onMachines(nodes),
   };
 }

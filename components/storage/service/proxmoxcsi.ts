@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { PlatformService } from "../../kubernetes/service";
+import { deploymentAvailable, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { classExists, provided } from "./class";
 
@@ -66,13 +66,7 @@ export function proxmoxCsiService(settings: ProxmoxCsiSettings): PlatformService
       ),
     },
     exit: {
-      "Proxmox CSI makes volumes": {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        namespace: NAMESPACE,
-        name: "proxmox-csi-plugin-controller",
-        condition: "Available",
-      },
+      "Proxmox CSI makes volumes": deploymentAvailable(NAMESPACE, "proxmox-csi-plugin-controller"),
       ...Object.fromEntries(names.map((name) => [`storage class ${name} is there`, classExists(name)])),
     },
   };
