@@ -1,8 +1,9 @@
 /** plinth's command line as an OCI image, made of registry packages alone: no base image, no daemon. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RELEASED } from "../components/licensing/released";
+import { ProblemError } from "../components/problem";
 import { license, version } from "../package.json";
 import { writeLayout } from "./layout";
 import type { Architecture, Pins } from "./pins";
@@ -13,7 +14,7 @@ import { baseTree, COMMAND, NOBODY, plinthTree } from "./trees";
 export interface Build {
   readonly pins: Pins;
   readonly architecture: Architecture;
-  /** Folder that becomes the layout; what is there goes. */
+  /** Folder that becomes the layout. An earlier layout there goes; anything else is refused. */
   readonly into: string;
   /** Folder that keeps what was downloaded. */
   readonly cache: string;
@@ -21,6 +22,7 @@ export interface Build {
 
 /** Builds the image and returns its digest, which is the same for the same sources. @throws ProblemError */
 export async function buildImage({ pins, architecture, into, cache }: Build): Promise<string> {
+  keepOthers(into);
   const work = mkdtempSync(join(tmpdir(), "plinth-image-"));
   try {
     const trees = ["base", "plinth"].map((name) => join(work, name));
@@ -46,4 +48,12 @@ export async function buildImage({ pins, architecture, into, cache }: Build): Pr
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Refuses a folder with somebody's files: only a layout is taken away for another one. */
+function keepOthers(into: string): void {
+  if (!existsSync(into) || existsSync(join(into, "oci-layout")) || readdirSync(into).length === 0) return;
+  throw new ProblemError("No image was built:", [
+    { path: into, reason: "holds files that are no image", fix: "name a folder that is empty, or not there yet" },
+  ]);
 }

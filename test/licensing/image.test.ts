@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { buildImage } from "../../image/build";
 import { type Image, writeLayout } from "../../image/layout";
 import { type Pins, readPins } from "../../image/pins";
 import { newestPins, pinnedSources } from "../../image/sources";
@@ -154,4 +155,13 @@ describe("what it is made of", () => {
     process.env.PATH = `${folder}/nowhere`;
     expect(() => pinnedSources(pins, "amd64", cache())).toThrow(/npm: there is no such program here \(build on Debian/);
   });
+});
+
+test("a folder with somebody's files is refused, and keeps them", async () => {
+  const into = layout("documents");
+  mkdirSync(into);
+  writeFileSync(path.join(into, "letter"), "dear all");
+  const asked = buildImage({ pins: readPins(), architecture: "amd64", into, cache: layout("cache") });
+  await expect(asked).rejects.toThrow(/documents: holds files that are no image \(name a folder that is empty/);
+  expect(readFileSync(path.join(into, "letter"), "utf8")).toBe("dear all");
 });
