@@ -3,6 +3,9 @@ module.exports = {
   testEnvironment: "node",
   // Machines are shared: a test that needs two seconds alone may need ten beside a build.
   testTimeout: 30_000,
+  // Labs wait more than they compute. With one worker, jest runs the tests in its own process, where a server that
+  // somebody forgot to close keeps it from ending.
+  maxWorkers: 2,
   roots: ["<rootDir>/test"],
   testMatch: ["**/*.test.ts"],
   transform: {

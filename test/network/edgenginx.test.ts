@@ -57,12 +57,13 @@ async function freePort(): Promise<number> {
 }
 
 (runs() ? describe : describe.skip)("the edge in a real nginx", () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "plinth-edge-"));
   const sites: Server[] = [];
   let child: ChildProcess | undefined;
+  let folder = "";
   let port = 0;
 
   beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "plinth-edge-"));
     for (const name of ["home", "office", "before"]) sites.push(await site(name));
     const [home = 0, office = 0, before = 0] = sites.map(portOf);
     port = await freePort();

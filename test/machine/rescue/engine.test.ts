@@ -32,10 +32,10 @@ beforeAll(async () => {
   url = await images.listen();
 });
 afterAll(async () => {
+  await Promise.all([ssh.close(), images.close()]);
+  ticker.close();
   project.remove();
   machine.remove();
-  ticker.close();
-  await Promise.all([ssh.close(), images.close()]);
 });
 
 function start(operation: string, install: object = {}): Running {

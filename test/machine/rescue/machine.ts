@@ -83,8 +83,9 @@ export class RescueMachine {
     return seen();
   }
 
+  /** Takes the folder away; a restart that the script left behind may still write into it. */
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   private tool(name: string, text: string): void {

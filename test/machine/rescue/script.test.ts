@@ -20,8 +20,8 @@ async function stand(disks: readonly FakeDisk[] = [{ name: "sda", serial: "S1" }
   url = await server.listen();
 }
 afterEach(async () => {
-  machine.remove();
   await server.close();
+  machine.remove();
 });
 
 const script = (more: Partial<DiskImage> = {}) => rescueScript({ url, disk: { serial: "S1" }, ...more });
