@@ -226,6 +226,16 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ],
   ],
   [
+    "two taints of one key, of which Talos would keep the last",
+    (s) => {
+      const [a, b] = ["NoSchedule", "NoExecute"].map((effect) => ({ key: "gpu", effect }));
+      s.machines["cp-1"].taints = [a, { key: "other", effect: "NoSchedule" }, b];
+    },
+    [
+      "machines.cp-1.taints[2]: gpu is already the key of machines.cp-1.taints[0] (keep one of the two, or give one another key: Talos holds one taint of a key, whatever its effect)",
+    ],
+  ],
+  [
     "claim of an unknown pool",
     (s) => Object.assign(s.machines["cp-1"], { address: { pool: "nodes" } }),
     ['machines.cp-1.address.pool: there is no pool "nodes" (add it under pools: nodes: {range: …})'],

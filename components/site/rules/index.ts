@@ -5,7 +5,7 @@ import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
-import { checkControlPlanes, checkIdentities } from "./machines";
+import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
 import { checkAddresses, checkLoopback, checkNetworks } from "./network";
 import { checkPools } from "./pools";
 import { checkProvider } from "./provider";
@@ -26,6 +26,7 @@ const RULES = [
   checkLoopback,
   checkIdentities,
   checkControlPlanes,
+  checkTaints,
   checkPools,
   checkProvider,
   checkTalos,
