@@ -6,7 +6,7 @@ import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
 import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
-import { checkAddresses, checkLoopback, checkNetworks } from "./network";
+import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
 import { checkPools } from "./pools";
 import { checkProvider } from "./provider";
 import { checkTalos } from "./talos";
@@ -24,6 +24,7 @@ const RULES = [
   checkNetworks,
   checkAddresses,
   checkLoopback,
+  checkNameservers,
   checkIdentities,
   checkControlPlanes,
   checkTaints,
