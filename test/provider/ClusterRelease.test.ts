@@ -4,24 +4,26 @@ import { type FakeCluster, merge, SECRET } from "./cluster";
 import { conformance } from "./conformance";
 import { listen } from "./context";
 import { FAULTS } from "./faults";
-import { controlplane, labels, machines, node, site, worker } from "./release";
+import { controlplane, labels, machines, node, renewed, site, worker } from "./release";
 
 const inputs = site();
 const changed = site(labels("a"));
 /** Enough of a site to fail in every way: each driver call is made to fail once. */
 const small = ({ nodes: { "w-2": _, ...nodes }, ...rest }: ClusterReleaseInputs) => ({ ...rest, nodes });
+/** The same with a machine that has taken another's place: nothing may forget that. */
+const replaced = (declared: ClusterReleaseInputs) => renewed(small(declared), "w-1");
 
 conformance("ClusterRelease", {
   make() {
-    const cluster = machines(small(inputs));
+    const cluster = machines(replaced(inputs));
     return {
       resource: clusterRelease(cluster.drivers),
       recorder: cluster.recorder,
       snapshot: () => cluster.snapshot(),
     };
   },
-  inputs: small(inputs),
-  changed: small(changed),
+  inputs: replaced(inputs),
+  changed: replaced(changed),
   bad: {
     inputs: {
       ...inputs,
@@ -277,8 +279,8 @@ describe("ClusterRelease", () => {
     expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
     expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
     const next = { ...node("w-1", 21, "worker"), generation: 2 };
-    const renewed = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
-    expect(await resource.diff(seen ?? state, renewed, listen().context)).toContainEqual({
+    const wanted = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
+    expect(await resource.diff(seen ?? state, wanted, listen().context)).toContainEqual({
       path: 'nodes["w-1"]',
       kind: "add",
     });
