@@ -86,8 +86,10 @@ describe("ClusterRelease", () => {
     cluster.recorder.calls.length = 0;
     await resource.update("demo", state, one, listen().context);
     expect(cluster.applied).toEqual(["w-2"]);
-    const nodes = new Set(cluster.recorder.calls.map(({ args }) => args[0]).filter((arg) => /^10\./.test(String(arg))));
-    expect([...nodes]).toEqual(["10.0.0.22"]);
+    const elsewhere = cluster.recorder.calls.filter(
+      ({ args }) => /^10\./.test(String(args[0])) && args[0] !== "10.0.0.22",
+    );
+    expect([...new Set(elsewhere.map(({ name }) => name))].sort()).toEqual(["etcdAlarms", "etcdMembers", "etcdStatus"]);
   });
 
   test("waits for the reboot that a change needs", async () => {
@@ -250,6 +252,9 @@ describe("ClusterRelease", () => {
     harm(cluster);
     const reached = await resource.update("demo", state, changed, listen().context);
     expect(reached.failures?.join()).toMatch(message);
+    const worker = { ...inputs, nodes: { ...inputs.nodes, "w-2": node("w-2", 22, "worker", labels("b")) } };
+    const alone = await resource.update("demo", state, worker, listen().context);
+    expect(alone.failures?.join()).toMatch(message);
     expect(cluster.applied).toEqual([]);
   });
 
