@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import fc from "fast-check";
 import { formatProblem, ProblemError } from "../../components/problem";
 import { checkSite, parseSite } from "../../components/site/parse";
-import { siteFile } from "../support/site";
+import { ROOT, siteFile } from "../support/site";
 
 // biome-ignore lint/suspicious/noExplicitAny: a site file before it is checked
 type Raw = any;
@@ -206,6 +208,20 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     },
     [
       "talos.configContract: the talos provider that plinth uses cannot generate contract v1.14 (write v1.13: newer Talos versions run it)",
+    ],
+  ],
+  [
+    "arguments that are no flag of the API server, or that are Talos' own",
+    (s) => {
+      s.kubernetes.apiServer = {
+        extraArgs: { "--foo": "x", Event_TTL: "2h", "a b": "x", "event-ttl": "2h0m0s", "etcd-servers": "https://x" },
+      };
+    },
+    [
+      'kubernetes.apiServer.extraArgs.--foo: "--foo" is not the name of a flag (did you mean foo?)',
+      'kubernetes.apiServer.extraArgs.Event_TTL: "Event_TTL" is not the name of a flag (did you mean event-ttl?)',
+      'kubernetes.apiServer.extraArgs.a b: "a b" is not the name of a flag (write a flag of kube-apiserver without its dashes, as event-ttl)',
+      "kubernetes.apiServer.extraArgs.etcd-servers: Talos sets etcd-servers itself, and starts no API server with another one (remove it)",
     ],
   ],
   [
@@ -437,5 +453,19 @@ test("any mutilated site file gives problems or a spec, never an exception", () 
       for (const problem of found) expect(problem.fix).not.toBe("");
     }),
     { numRuns: 500 },
+  );
+});
+
+test("arguments that simulated machines deny are refused in the site file", () => {
+  const go = readFileSync(path.join(ROOT, "lab/rig/internal/cluster/apiserver.go"), "utf8");
+  const denied = [...(/denied := \[\]string\{([^}]*)\}/.exec(go)?.[1] ?? "").matchAll(/"([^"]+)"/g)].map(
+    ([, name]) => name,
+  );
+  expect(denied.length).toBeGreaterThan(10);
+  const found = problems((site) => {
+    site.kubernetes.apiServer = { extraArgs: Object.fromEntries(denied.map((name) => [name, "x"])) };
+  });
+  expect(found.map((line) => line.split(":")[0])).toEqual(
+    denied.map((name) => `kubernetes.apiServer.extraArgs.${name}`),
   );
 });

@@ -5,6 +5,7 @@ import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
+import { checkApiServer } from "./kubernetes";
 import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
 import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
 import { checkPools } from "./pools";
@@ -31,6 +32,7 @@ const RULES = [
   checkPools,
   checkProvider,
   checkTalos,
+  checkApiServer,
   checkBackup,
   checkBoot,
   checkDeclaredHardware,
