@@ -110,6 +110,10 @@ test("an update whose licence is about a smaller site is told what to name as we
     fix: `update the whole site, or name the licence as well: --target '${urn}'`,
   });
   expect(notAsked(urn, undefined, COVERED)?.reason).toMatch(/^sites: 0 → 1/);
+  // Written down by a plinth that did not count services yet.
+  const served: Use = { ...COVERED, features: [...COVERED.features, "platform-services"] };
+  expect(notAsked(urn, COVERED, served)).toBeUndefined();
+  expect(notAsked(urn, COVERED, served, ["platform-services"])?.reason).toMatch(/^platform-services: new;/);
 });
 
 test("claims of addresses wait for it, too", async () => {
