@@ -14,6 +14,11 @@ export interface LicenceInputs {
   readonly revocations?: string;
   /** What the site uses, counted from its plan. */
   readonly use: Use;
+  /**
+   * As much of it as ran before this stack did: covered from the beginning, so that a site whose state was lost can be
+   * taken over with any verdict. Later it changes nothing. @default - none of it
+   */
+  readonly adopted?: Use;
   /** What the site's machines can be recognised by. @default - a licence that is bound to devices is not for this site */
   readonly devices?: Devices;
 }

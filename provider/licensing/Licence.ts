@@ -37,6 +37,7 @@ const inputs = z.strictObject({
   keys: z.array(licenceKey).min(1).readonly(),
   revocations: z.string().exactOptional(),
   use,
+  adopted: use.exactOptional(),
   devices: z.strictObject({ uuids: texts, wwids: texts }).exactOptional(),
 }) satisfies z.ZodType<LicenceInputs>;
 
@@ -117,7 +118,10 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
       return { outputs: await reached(given, prior.outputs, context) };
     },
     async read(_id, prior, context) {
-      if (prior === undefined) throw new Error("a licence cannot be imported: declare it, and it is judged");
+      if (prior === undefined)
+        throw new Error(
+          "a licence cannot be imported: declare it, and it is judged; plinth adopt brings a running site back",
+        );
       const { verdict, outputs: seen } = await judged(prior.inputs, prior.outputs, context);
       tell(verdict, context);
       const news = learnt(prior.outputs, seen).length > 0;
@@ -147,7 +151,7 @@ function judge(given: LicenceInputs, prior: LicenceOutputs | undefined, now: Dat
   });
   const { licence: claims, mark = prior?.mark, entitled } = verdict;
   const sold = claims && grant(claims);
-  const before = prior === undefined ? NOTHING : recalled(prior.covered, prior.counted, use);
+  const before = prior === undefined ? (given.adopted ?? NOTHING) : recalled(prior.covered, prior.counted, use);
   const outputs: LicenceOutputs = {
     verdict: verdict.state,
     covered: entitled && sold !== undefined ? together(within(before, sold), use) : before,

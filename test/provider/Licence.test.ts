@@ -101,6 +101,27 @@ test("a new site needs a licence that stands good", async () => {
   await expect(new Site().set({ text: "" })).rejects.toThrow(/sites: 0 → 1, .*it is empty/);
 });
 
+test("a running site whose state was lost is taken over with any verdict, and does not grow by that", async () => {
+  const adopted: Use = { ...USE, features: [...USE.features, "platform-services"] };
+  for (const [bad, reason] of [
+    [text, /ended at/],
+    ["", /it is empty/],
+  ] as const) {
+    const site = new Site();
+    site.world.time = GONE;
+    await expect(site.set({ text: bad, adopted, use: { ...adopted, nodes: 4 } })).rejects.toThrow(/nodes: 3 → 4; /);
+    await site.set({ text: bad, adopted, use: adopted });
+    expect(site.state?.outputs.covered).toEqual(adopted);
+    await site.set({ use: { ...adopted, nodes: 2 } });
+    await site.set({ use: adopted });
+    await expect(site.set({ use: { ...adopted, nodes: 4 } })).rejects.toThrow(reason);
+    // Called adopted later, a machine more is one more.
+    await expect(site.set({ adopted: { ...adopted, nodes: 4 }, use: { ...adopted, nodes: 4 } })).rejects.toThrow(
+      /nodes: 3 → 4; /,
+    );
+  }
+});
+
 describe("with an expired licence", () => {
   test("the preview says so, and goes on", async () => {
     const site = await expired();
