@@ -70,6 +70,15 @@ describe("Vault", () => {
     expect(unsealed({ profile: "minimal" })).toMatchObject({ equals: "1" });
   });
 
+  test("is waited for until every member runs the image that is wanted", () => {
+    const { exit } = vaultService({});
+    expect(exit["Vault's operator has handed out the image"]).toMatchObject({ equals: imageReference("vault") });
+    expect(exit["every member of Vault was started as it is wanted"]).toMatchObject({
+      field: "status.updatedReplicas",
+      equals: "3",
+    });
+  });
+
   test("says where its unseal keys are, and warns where nothing keeps them", () => {
     expect(vaultService({}).warnings?.[0]).toMatch(/vault\/vault-unseal-keys.*\(backup\)/);
     expect(vaultService({ backup: true }).warnings).toEqual([]);

@@ -115,6 +115,23 @@ export function vaultService(settings: VaultSettings): PlatformService {
         field: "status.readyReplicas",
         equals: String(vaultMembers(settings)),
       },
+      // After a change the operator takes its time: until then everything above is true of what ran before.
+      "Vault's operator has handed out the image": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "spec.template.spec.containers.vault.image",
+        equals: imageReference("vault"),
+      },
+      "every member of Vault was started as it is wanted": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "status.updatedReplicas",
+        equals: String(vaultMembers(settings)),
+      },
     },
     warnings: backup
       ? []
