@@ -47,6 +47,7 @@ describe("Vault", () => {
       bound_service_account_namespaces: ["external-secrets"],
     });
     expect(vaultService({}).needs).toEqual(["network", "storage"]);
+    expect(vaultService({ storageClass: "fast" }).needs).toEqual(["network", "storage-class:fast"]);
   });
 
   test("is copied before it changes: another version is another Job, which has to be over", () => {

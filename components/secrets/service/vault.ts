@@ -1,6 +1,7 @@
 import type { Guard, ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { chartPin, imageReference, versions } from "../../release/versions";
+import { neededClass } from "../../storage/service/class";
 
 /** Settings of Vault. */
 export interface VaultSettings {
@@ -46,7 +47,7 @@ export function vaultService(settings: VaultSettings): PlatformService {
   return {
     type: "plinth:secrets:Vault",
     name: "vault",
-    needs: ["network", "storage"],
+    needs: ["network", neededClass(settings.storageClass)],
     provides: ["vault"],
     // The container asks for IPC_LOCK, which the level below forbids.
     namespace: { name: NAMESPACE, podSecurity: "privileged" },
