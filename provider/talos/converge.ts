@@ -85,8 +85,9 @@ async function changeAll(
   );
   // Whatever stopped the last run, a control plane may be half-way.
   const planes = resumed || first.waves.some((wave) => wave.type === "controlplane");
+  // A worker waits for it too: without etcd nobody could tell whether it comes back.
   const changes = [...found.values()].some(differs);
-  const leader = planes && changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
+  const leader = changes ? leaderOf(await etcdGate(cluster, "before the change")) : undefined;
 
   const failures = await execute(found, plan(cluster.inputs, progress.running, leader), progress);
   if (failures.length > 0) return { outputs: progress.outputs("partial"), failures: [...failures, ...absent] };

@@ -13,6 +13,7 @@ import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { markedPatches } from "./drift";
 import { leavingNode } from "./membership/change";
+import { generationOf } from "./membership/generation";
 import { patchesOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
 
@@ -100,6 +101,8 @@ async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet:
             runs,
           );
     const kubernetes = kubelet ?? record.kubernetes;
+    // A machine that a killed run installed knows better than the record: neither may ever make it look like an older one.
+    const generation = Math.max(record.generation ?? 1, generationOf(runs));
     return {
       talos: version,
       ...(kubernetes !== undefined && { kubernetes }),
@@ -107,6 +110,7 @@ async function look(cluster: Cluster, key: string, record: NodeRunning, kubelet:
       pushed: record.pushed,
       confirmed: record.confirmed,
       running,
+      ...((record.generation !== undefined || generation > 1) && { generation }),
       drift,
     };
   } catch (error) {

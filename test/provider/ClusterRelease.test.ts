@@ -4,24 +4,26 @@ import { type FakeCluster, merge, SECRET } from "./cluster";
 import { conformance } from "./conformance";
 import { listen } from "./context";
 import { FAULTS } from "./faults";
-import { controlplane, labels, machines, node, site, worker } from "./release";
+import { controlplane, labels, machines, node, renewed, site, worker } from "./release";
 
 const inputs = site();
 const changed = site(labels("a"));
 /** Enough of a site to fail in every way: each driver call is made to fail once. */
 const small = ({ nodes: { "w-2": _, ...nodes }, ...rest }: ClusterReleaseInputs) => ({ ...rest, nodes });
+/** The same with a machine that has taken another's place: nothing may forget that. */
+const replaced = (declared: ClusterReleaseInputs) => renewed(small(declared), "w-1");
 
 conformance("ClusterRelease", {
   make() {
-    const cluster = machines(small(inputs));
+    const cluster = machines(replaced(inputs));
     return {
       resource: clusterRelease(cluster.drivers),
       recorder: cluster.recorder,
       snapshot: () => cluster.snapshot(),
     };
   },
-  inputs: small(inputs),
-  changed: small(changed),
+  inputs: replaced(inputs),
+  changed: replaced(changed),
   bad: {
     inputs: {
       ...inputs,
@@ -84,8 +86,10 @@ describe("ClusterRelease", () => {
     cluster.recorder.calls.length = 0;
     await resource.update("demo", state, one, listen().context);
     expect(cluster.applied).toEqual(["w-2"]);
-    const nodes = new Set(cluster.recorder.calls.map(({ args }) => args[0]).filter((arg) => /^10\./.test(String(arg))));
-    expect([...nodes]).toEqual(["10.0.0.22"]);
+    const elsewhere = cluster.recorder.calls.filter(
+      ({ args }) => /^10\./.test(String(args[0])) && args[0] !== "10.0.0.22",
+    );
+    expect([...new Set(elsewhere.map(({ name }) => name))].sort()).toEqual(["etcdAlarms", "etcdMembers", "etcdStatus"]);
   });
 
   test("waits for the reboot that a change needs", async () => {
@@ -248,6 +252,9 @@ describe("ClusterRelease", () => {
     harm(cluster);
     const reached = await resource.update("demo", state, changed, listen().context);
     expect(reached.failures?.join()).toMatch(message);
+    const worker = { ...inputs, nodes: { ...inputs.nodes, "w-2": node("w-2", 22, "worker", labels("b")) } };
+    const alone = await resource.update("demo", state, worker, listen().context);
+    expect(alone.failures?.join()).toMatch(message);
     expect(cluster.applied).toEqual([]);
   });
 
@@ -277,8 +284,8 @@ describe("ClusterRelease", () => {
     expect(Object.keys(seen?.inputs.nodes ?? {})).toEqual(["cp-1", "cp-2", "cp-3", "w-2"]);
     expect(heard.lines.join()).toMatch(/kept as last seen, it does not answer: w-2/);
     const next = { ...node("w-1", 21, "worker"), generation: 2 };
-    const renewed = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
-    expect(await resource.diff(seen ?? state, renewed, listen().context)).toContainEqual({
+    const wanted = { ...inputs, nodes: { ...inputs.nodes, "w-1": next } };
+    expect(await resource.diff(seen ?? state, wanted, listen().context)).toContainEqual({
       path: 'nodes["w-1"]',
       kind: "add",
     });

@@ -384,6 +384,24 @@ describe("a wiped machine that nobody declared to be another one", () => {
     expect(Object.keys(reached.outputs.running)).toEqual(["cp-1", "cp-2", "cp-3", "w-1", "w-2"]);
   });
 
+  test("is still known as the machine it was after any number of refreshes", async () => {
+    const second = renewed(three, "w-1");
+    const { cluster, resource, state, heard } = await running(second);
+    const seen = (await resource.read("demo", state, heard.context)) ?? state;
+    expect(seen.outputs.running["w-1"]?.generation).toBe(2);
+    expect(await resource.diff(seen, second, heard.context)).toEqual([]);
+    expect(await refusal(resource, seen as never, three, heard)).toContain("generation 2 is installed, 1 was before it");
+    cluster.replace("w-1");
+    const gone = (await resource.read("demo", seen, heard.context)) ?? seen;
+    expect(await refusal(resource, gone as never, second, heard)).toContain("raise its generation to 3");
+    // A run that was killed right after it installed the next one has written nothing down.
+    const third = renewed(three, "w-1", 3);
+    const { configuration } = machines(third).byKey("w-1");
+    Object.assign(cluster.byKey("w-1"), { configuration });
+    const killed = (await resource.read("demo", seen, heard.context)) ?? seen;
+    expect(killed.outputs.running["w-1"]?.generation).toBe(3);
+  });
+
   test("that came back by itself is taken note of as it is", async () => {
     const { cluster, resource, state, heard, update } = await running(three);
     const { configuration } = cluster.byKey("w-1");

@@ -2,6 +2,7 @@
 import path from "node:path";
 import ts from "typescript";
 import { ROOT } from "./site";
+import { siteFields } from "./sitefields";
 
 /** A component and the interface of its own settings. */
 export interface Documented {
@@ -11,6 +12,8 @@ export interface Documented {
   readonly settingsFile: string;
   /** Further files that hold interfaces of its settings. */
   readonly more: readonly string[];
+  /** Its section of the site file's `platform`; none where it comes by itself. */
+  readonly section?: string;
 }
 
 interface Field {
@@ -23,7 +26,7 @@ interface Field {
 
 /** The page of a component as Markdown. */
 export function referencePage(documented: Documented): string {
-  const { component, file, settings, settingsFile, more } = documented;
+  const { component, file, settings, settingsFile, more, section } = documented;
   const source = parsed(settingsFile);
   const interfaces = [source, ...more.map(parsed)].flatMap((each) => each.statements.filter(ts.isInterfaceDeclaration));
   const main = interfaces.find(({ name }) => name.text === settings);
@@ -33,9 +36,14 @@ export function referencePage(documented: Documented): string {
     `# ${component}`,
     "",
     textOf(parsed(file).statements.find((each) => ts.isClassDeclaration(each) && each.name?.text === component)),
+    ...(section === undefined ? [] : ["", "## In the site file", "", ...siteFields(section)]),
+    "",
+    "## In a program",
+    "",
+    `\`new ${component}(name, { installation, … })\`, with`,
     "",
     ...table(main),
-    ...others.flatMap((each) => ["", `## ${each.name.text}`, "", textOf(each), "", ...table(each)]),
+    ...others.flatMap((each) => ["", `### ${each.name.text}`, "", textOf(each), "", ...table(each)]),
     "",
     `Made from ${settingsFile} by \`RECORD_DOCS=1 npx jest test/docs/reference\`.`,
     "",
