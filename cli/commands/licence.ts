@@ -1,16 +1,18 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
+import { type Clock, second } from "../licence/clock";
 import { checkInside } from "../licence/inside";
 import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
+import { withVendor } from "../licence/lock";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
-import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
+import { type Draft, issue, moment, renew, revoke } from "../licence/vendor";
 
 /** What keeps this from asking the cluster it runs in. */
 function notInside(): readonly Problem[] {
@@ -30,6 +32,7 @@ interface Options {
   readonly recipient: readonly string[];
   readonly identity: readonly string[];
   readonly vault?: string;
+  readonly today?: string;
 }
 
 /** `plinth licence …`: what a vendor issues, and what anybody can check. */
@@ -50,12 +53,17 @@ export function registerLicence(program: Command): void {
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
         const { vault, vendor: folder } = options;
-        const key = vault === undefined ? await makeKey(folder, sealFrom(options)) : await adoptVaultKey(folder, vault);
-        record(options.vendor, { act: "key", key });
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        await withVendor(folder, "make a key", async () => {
+          const made = vault === undefined ? makeKey(folder, sealFrom(options)) : adoptVaultKey(folder, vault);
+          record(folder, { act: "key", key: await made });
+        });
       } else if (act === "retire") {
         const key = id ?? "";
-        retireKey(options.vendor, key, second(new Date()));
-        record(options.vendor, { act: "retire", key });
+        await withVendor(options.vendor, `retire ${key}`, async () => {
+          retireKey(options.vendor, key, second(new Date()));
+          record(options.vendor, { act: "retire", key });
+        });
       } else if (act !== undefined) {
         throw new ProblemError("No key was changed:", [
           { path: "act", reason: `${act} is nothing to do with a key`, fix: "leave it out, or say new or retire" },
@@ -79,7 +87,7 @@ export function registerLicence(program: Command): void {
     .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
     .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
     .action(async (options: Options & Draft) => {
-      console.log(await issue(options.vendor, options, sealFrom(options), new Date()));
+      console.log(await issue(options.vendor, options, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("renew"))
@@ -87,7 +95,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--until <date>", "last moment, as 2028-01-31")
     .action(async (id: string, options: Options & { readonly until: string }) => {
-      console.log(await renew(options.vendor, id, options.until, sealFrom(options), new Date()));
+      console.log(await renew(options.vendor, id, options.until, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("revoke"))
@@ -95,7 +103,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--reason <text>", "why; customers read it")
     .action(async (id: string, options: Options & { readonly reason: string }) => {
-      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), new Date()));
+      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), clock(options)));
     });
 
   licence
@@ -169,5 +177,9 @@ function vendor(command: Command): Command {
 }
 
 function signing(command: Command): Command {
-  return withIdentity(vendor(command));
+  return withIdentity(vendor(command)).option("--today <date>", "today's date, where this computer's clock is doubted");
+}
+
+function clock({ today }: Options): Clock {
+  return { now: new Date(), ...(today !== undefined && { today }) };
 }

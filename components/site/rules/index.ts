@@ -7,6 +7,7 @@ import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
 import { checkApiServer } from "./kubernetes";
 import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
+import { checkMirrors } from "./mirrors";
 import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
 import { checkPools } from "./pools";
 import { checkProvider } from "./provider";
@@ -33,6 +34,7 @@ const RULES = [
   checkProvider,
   checkTalos,
   checkApiServer,
+  checkMirrors,
   checkBackup,
   checkBoot,
   checkDeclaredHardware,
