@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
@@ -7,6 +7,7 @@ import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
 import { checkInside } from "../licence/inside";
 import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
+import { withVendor } from "../licence/lock";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
@@ -50,12 +51,17 @@ export function registerLicence(program: Command): void {
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
         const { vault, vendor: folder } = options;
-        const key = vault === undefined ? await makeKey(folder, sealFrom(options)) : await adoptVaultKey(folder, vault);
-        record(options.vendor, { act: "key", key });
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        await withVendor(folder, "make a key", async () => {
+          const made = vault === undefined ? makeKey(folder, sealFrom(options)) : adoptVaultKey(folder, vault);
+          record(folder, { act: "key", key: await made });
+        });
       } else if (act === "retire") {
         const key = id ?? "";
-        retireKey(options.vendor, key, second(new Date()));
-        record(options.vendor, { act: "retire", key });
+        await withVendor(options.vendor, `retire ${key}`, async () => {
+          retireKey(options.vendor, key, second(new Date()));
+          record(options.vendor, { act: "retire", key });
+        });
       } else if (act !== undefined) {
         throw new ProblemError("No key was changed:", [
           { path: "act", reason: `${act} is nothing to do with a key`, fix: "leave it out, or say new or retire" },

@@ -102,7 +102,8 @@ function currentKeys(folder: string): readonly LicenceKey[] {
   throw new ProblemError("Nothing was signed:", [{ path: folder, reason: "holds no key that may sign", fix }]);
 }
 
-async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
+/** A key of the folder, opened; also one that is retired. */
+export async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
   const id = keyId(x);
   const elsewhere = join(folder, `${id}.vault.json`);
   if (existsSync(elsewhere)) return { id, ...vaultSigner(vaultFile.parse(json(readFileSync(elsewhere, "utf8"))), x) };

@@ -8,6 +8,7 @@ import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { suggestion } from "../../components/similar";
 import { type Seal, signingKey } from "./keys";
+import { withVendor } from "./lock";
 import { type Entry, latest, readLog, record, sha256 } from "./log";
 
 /** A licence as the command line describes it. */
@@ -27,8 +28,12 @@ export interface Draft {
 }
 
 /** Signs a new licence. */
-export async function issue(folder: string, draft: Draft, seal: Seal, now: Date): Promise<string> {
-  const issued = second(now);
+export function issue(folder: string, draft: Draft, seal: Seal, now: Date): Promise<string> {
+  return withVendor(folder, `issue ${draft.id}`, () => issued(folder, draft, seal, now));
+}
+
+async function issued(folder: string, draft: Draft, seal: Seal, now: Date): Promise<string> {
+  const today = second(now);
   const numbers = { sites: draft.sites, nodes: draft.nodes, gpus: draft.gpus };
   const limits = Object.entries(numbers).flatMap(([what, text]) => (text === undefined ? [] : [[what, Number(text)]]));
   const { uuid: uuids, wwid: wwids } = draft;
@@ -40,8 +45,8 @@ export async function issue(folder: string, draft: Draft, seal: Seal, now: Date)
     tier: draft.tier,
     features: draft.feature,
     limits: Object.fromEntries(limits),
-    issued,
-    notBefore: draft.from === undefined ? issued : moment(draft.from, "--from"),
+    issued: today,
+    notBefore: draft.from === undefined ? today : moment(draft.from, "--from"),
     notAfter: moment(draft.until, "--until"),
     graceDays: Number(draft.grace),
     ...(uuids.length + wwids.length > 0 && { devices: { uuids, wwids } }),
@@ -55,7 +60,11 @@ export async function issue(folder: string, draft: Draft, seal: Seal, now: Date)
 }
 
 /** Signs a licence again, with the next sequence and a later end. */
-export async function renew(folder: string, id: string, until: string, seal: Seal, now: Date): Promise<string> {
+export function renew(folder: string, id: string, until: string, seal: Seal, now: Date): Promise<string> {
+  return withVendor(folder, `renew ${id}`, () => renewed(folder, id, until, seal, now));
+}
+
+async function renewed(folder: string, id: string, until: string, seal: Seal, now: Date): Promise<string> {
   const before = known(readLog(folder), id);
   const claims = { ...before, sequence: before.sequence + 1, issued: second(now), notAfter: moment(until, "--until") };
   const later = Date.parse(claims.notAfter) > Date.parse(before.notAfter);
@@ -65,7 +74,11 @@ export async function renew(folder: string, id: string, until: string, seal: Sea
 }
 
 /** Signs the revocation list with this licence, as it was issued last, on it. */
-export async function revoke(folder: string, id: string, reason: string, seal: Seal, now: Date): Promise<string> {
+export function revoke(folder: string, id: string, reason: string, seal: Seal, now: Date): Promise<string> {
+  return withVendor(folder, `revoke ${id}`, () => revoked(folder, id, reason, seal, now));
+}
+
+async function revoked(folder: string, id: string, reason: string, seal: Seal, now: Date): Promise<string> {
   const entries = readLog(folder);
   const { sequence } = known(entries, id);
   const before = entries.flatMap((entry) => ("list" in entry ? [entry.list] : [])).at(-1);

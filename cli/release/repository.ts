@@ -6,6 +6,7 @@ import { canonicalJson } from "../../components/licensing/canonical";
 import type { Manifest } from "../../components/release/manifest";
 import { type Seal, signingKeys } from "../licence/keys";
 import { metaFile, ROLES, type Role, SPEC_VERSION, sha256, signedBytes, tufKey } from "./metadata";
+import { believedRoot, signedRoot } from "./root";
 
 const DAY = 86_400_000;
 /** Days until each role has to be signed again. A site that is kept from news notices it after `timestamp`. */
@@ -21,10 +22,7 @@ export function roleFolder(vendor: string, role: Role): string {
   return join(vendor, role);
 }
 
-/**
- * Signs everything anew, with a release when there is one. Keys that came or went since the last time make a new root,
- * signed by the old and the new ones.
- */
+/** Signs everything anew, with a release when there is one. Keys that came or went since the last time make a new root. */
 export async function signRepository(
   folder: string,
   vendor: string,
@@ -41,11 +39,15 @@ export async function signRepository(
   const of = (role: Role) => keys[role] ?? [];
   const common = (role: Role, version: number) => ({ version, specVersion: SPEC_VERSION, expires: expiry(now, role) });
 
-  const oldRoot = newest(metadata, "root");
-  const root = new Root({ ...common("root", (oldRoot?.version ?? 0) + 1), consistentSnapshot: true });
+  const rootBefore = newest(metadata, "root");
+  const oldRoot = rootBefore && believedRoot(metadata, rootBefore.version);
+  const root = new Root({ ...common("root", (oldRoot?.signed.version ?? 0) + 1), consistentSnapshot: true });
   for (const role of ROLES) for (const { x } of of(role)) root.addKey(tufKey(x), role);
-  if (oldRoot === undefined || !sameTrust(readJson(oldRoot.file), root) || expiresSoon(readJson(oldRoot.file), now))
-    write(join(metadata, `${root.version}.root.json`), await signedBytes(new Metadata(root), of("root")));
+  if (oldRoot === undefined || !sameTrust(oldRoot.signed, root) || expiresSoon(oldRoot.signed, now))
+    write(
+      join(metadata, `${root.version}.root.json`),
+      await signedRoot(roleFolder(vendor, "root"), seal, new Metadata(root), oldRoot),
+    );
 
   const oldTargets = newest(metadata, "targets");
   const known = oldTargets && Metadata.fromJSON(MetadataKind.Targets, readJson(oldTargets.file)).signed.targets;
@@ -116,14 +118,13 @@ function readJson(file: string): Json {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-function sameTrust(old: Json, root: Root): boolean {
-  const { keys, roles } = Metadata.fromJSON(MetadataKind.Root, old).signed.toJSON();
+function sameTrust(old: Root, root: Root): boolean {
+  const { keys, roles } = old.toJSON();
   const now = root.toJSON();
   return canonicalJson({ keys, roles }) === canonicalJson({ keys: now.keys, roles: now.roles });
 }
 
-function expiresSoon(old: Json, now: Date): boolean {
-  const { expires } = Metadata.fromJSON(MetadataKind.Root, old).signed;
+function expiresSoon({ expires }: Root, now: Date): boolean {
   return Date.parse(expires) - now.getTime() < (LIFETIME.root / 2) * DAY;
 }
 

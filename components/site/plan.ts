@@ -80,6 +80,10 @@ export interface SitePlan {
     readonly installer: string;
     /** Image Factory or registry that serves the images. */
     readonly factory: string;
+    /** Where images are fetched instead, by registry. @default - from the registries themselves */
+    readonly mirrors?: NonNullable<SiteSpec["talos"]["mirrors"]>;
+    /** How registries and mirrors show who they are, by host and port. @default - as the public ones do */
+    readonly registries?: NonNullable<SiteSpec["talos"]["registries"]>;
     readonly secureBoot: boolean;
     /** System extensions of the image, as far as the site file names them. */
     readonly extensions: readonly string[];
@@ -145,6 +149,8 @@ export function planSite(spec: SiteSpec): SitePlan {
       configContract: spec.talos.configContract,
       ...planImage(spec),
       factory: spec.talos.factory,
+      ...(spec.talos.mirrors !== undefined && { mirrors: spec.talos.mirrors }),
+      ...(spec.talos.registries !== undefined && { registries: spec.talos.registries }),
       secureBoot: spec.talos.secureBoot,
       extensions: spec.talos.extensions,
       onDestroy: spec.talos.onDestroy,

@@ -71,7 +71,7 @@ export function latitudeVirtualNetwork(
       return withLatitude(drivers, context, async (api) => {
         const network = await api.network(prior.outputs.networkId || id, context.signal);
         if (network === undefined) return undefined;
-        const inside = (await api.assignments(network.id, context.signal))
+        const inside = (await api.assignments({ network: network.id }, context.signal))
           .filter(isConnected)
           .map(({ server }) => server);
         return { inputs: prior.inputs, outputs: { networkId: network.id, vid: network.vid, connected: inside.sort() } };
@@ -81,7 +81,7 @@ export function latitudeVirtualNetwork(
       withLatitude(drivers, context, async (api) => {
         const network = prior.outputs.networkId || id;
         if ((await api.network(network, context.signal)) === undefined) return;
-        for (const { id: assignment } of await api.assignments(network, context.signal)) {
+        for (const { id: assignment } of await api.assignments({ network }, context.signal)) {
           checkpoint(context.signal);
           await api.unassign(assignment);
         }
@@ -126,7 +126,10 @@ async function findOrMake(
   }
 }
 
-/** Every declared server in, every other one out. */
+/**
+ * Every declared server in. None is taken out: a machine that goes, or that another one takes the place of, needs the
+ * site's network until it has left the cluster, and that is later; its server takes its place in here with it.
+ */
 async function connect(
   { pollMs }: LatitudeDrivers,
   api: Latitude,
@@ -136,11 +139,7 @@ async function connect(
 ): Promise<Reached<VirtualNetworkOutputs>> {
   let connected: readonly string[] = [];
   try {
-    const before = await api.assignments(id, signal);
-    for (const { id: assignment, server } of before) {
-      checkpoint(signal);
-      if (!servers.includes(server)) await api.unassign(assignment);
-    }
+    const before = await api.assignments({ network: id }, signal);
     for (const server of servers) {
       checkpoint(signal);
       if (!before.some((assignment) => assignment.server === server)) await assign(api, id, server);
@@ -148,7 +147,7 @@ async function connect(
     await waitFor(
       { what: `virtual network ${vid}`, seconds: CONNECTED, intervalMs: pollMs, signal, progress: log.progress },
       async () => {
-        const now = await api.assignments(id, signal);
+        const now = await api.assignments({ network: id }, signal);
         connected = now
           .filter((each) => isConnected(each) && servers.includes(each.server))
           .map(({ server }) => server)

@@ -3,7 +3,7 @@ import type { ServerInputs } from "../../components/machine/latitude/LatitudeSer
 import { orderProblems } from "../../components/machine/latitude/plans";
 import { type Problem, ProblemError } from "../../components/problem";
 import { suggestion } from "../../components/similar";
-import { type Draft, known } from "../draft";
+import { type Draft, known, unknown } from "../draft";
 import type { Change, Context } from "../resource";
 import { type Latitude, LatitudeError } from "./api";
 import type { LatitudeDrivers } from "./drivers";
@@ -87,6 +87,20 @@ export function refuseAnother(changes: readonly Change[], { hostname, generation
       path: other[0] ?? "",
       reason: `another ${other.join(" and ")} is another server, and the data of this one would be lost`,
       fix: `write generation: ${generation + 1} for the machine if another one shall take its place`,
+    },
+  ]);
+}
+
+/** An earlier generation is a server that is given back, or about to be: it cannot be taken up again by its name. */
+export function refuseEarlier({ hostname, generation = 1 }: ServerInputs, draft: Draft<ServerInputs>): void {
+  if (draft === unknown) return;
+  const { generation: wanted = 1 } = draft;
+  if (wanted === unknown || wanted >= generation) return;
+  throw new ProblemError(`${hostname} is not replaced:`, [
+    {
+      path: "generation",
+      reason: `generation ${generation} is rented, and the server of generation ${wanted} is given back`,
+      fix: `write ${generation}, or ${generation + 1} for another server`,
     },
   ]);
 }

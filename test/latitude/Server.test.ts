@@ -281,6 +281,14 @@ describe("a server is never replaced", () => {
     ]);
   });
 
+  test("and never by an earlier one, whose server is on its way back", async () => {
+    const second = { ...server, hostname: "home-cp-1-g2", generation: 2 };
+    const { world, state } = await made(new World(), second);
+    await expect(async () => world.server.diff(state, draft(server), listen().context)).rejects.toThrow(
+      /generation: generation 2 is rented, and the server of generation 1 is given back \(write 2, or 3 for another/,
+    );
+  });
+
   test("because a value is not known yet", async () => {
     const { world, state } = await made();
     const partly = { ...server, ipxe: unknown } as Draft<ServerInputs>;

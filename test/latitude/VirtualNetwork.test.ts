@@ -36,13 +36,25 @@ conformance<VirtualNetworkInputs, VirtualNetworkOutputs>("latitude:VirtualNetwor
   },
 });
 
-test("servers come and go in place, and the VLAN id stays", async () => {
+test("servers come in place, and one that is left out stays until it is given back: it may have to leave a cluster first", async () => {
   const world = rented();
   const { id, outputs } = await world.network.create(inputs, listen().context);
   expect(outputs).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_1"] });
   const other = { ...inputs, servers: ["sv_2"] };
   const { outputs: after } = await world.network.update(id, { inputs, outputs }, other, listen().context);
   expect(after).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_2"] });
+  const inside = () => world.fake.assignments.map((each) => each.server).sort();
+  expect(inside()).toEqual(["sv_1", "sv_2"]);
+
+  world.fake.requests.length = 0;
+  const [first] = world.fake.assignments;
+  const { outputs: made } = await world.server.create(server, listen().context);
+  await world.server.delete("sv_1", { inputs: server, outputs: made }, listen().context);
+  expect(inside()).toEqual(["sv_2"]);
+  expect(world.fake.requests.filter((each) => each.startsWith("DELETE"))).toEqual([
+    `DELETE /virtual_networks/assignments/${first?.id}`,
+    "DELETE /servers/sv_1",
+  ]);
   await world.network.delete(id, { inputs: other, outputs: after }, listen().context);
   expect([world.fake.networks, world.fake.assignments]).toEqual([[], []]);
 });

@@ -346,7 +346,10 @@ export class FakeLatitude {
 
   /** One that is not connected is not in the list. */
   private listAssignments(url: URL): Raw {
-    const own = this.assignments.filter((each) => each.network === url.searchParams.get("filter[virtual_network_id]"));
+    const [network, server] = ["virtual_network_id", "server"].map((name) => url.searchParams.get(`filter[${name}]`));
+    const own = this.assignments.filter(
+      (each) => each.network === (network ?? each.network) && each.server === (server ?? each.server),
+    );
     const shown = own.filter(({ status }) => status === "connected");
     for (const each of own) if (each.status === "connecting") each.status = "connected";
     return this.page(

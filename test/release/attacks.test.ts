@@ -1,14 +1,15 @@
 /** The attacks that TUF's specification names, each against a site that looks for an update. All fail closed. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import path from "node:path";
 import { Metadata, MetadataKind } from "@tufjs/models";
 import { TrustedMetadataStore } from "tuf-js/dist/store";
-import { makeKey, retireKey, signingKeys } from "../../cli/licence/keys";
+import { makeKey, publicKeys, retireKey, signingKeys } from "../../cli/licence/keys";
 import { newestRelease } from "../../cli/release/client";
-import { metaFile, misspelt, signedBytes } from "../../cli/release/metadata";
+import { metaFile, misspelt, type Role, signedBytes } from "../../cli/release/metadata";
 import { publishRepository, roleFolder } from "../../cli/release/repository";
 import { canonicalJson } from "../../components/licensing/canonical";
+import { keyId } from "../../components/licensing/keys";
 import { newWorld, type World } from "./world";
 
 // Every look reads and writes a dozen files, and this computer may be busy.
@@ -165,10 +166,40 @@ test("key compromise: a root that the trusted one did not sign", async () => {
 });
 
 test("root keys rotate: the new one beside the old, then the old one goes", async () => {
-  const [old] = await signingKeys(roleFolder(world.folder, "root"), world.seal);
-  await replaceKey("root", old?.id);
+  await replaceKey("root", () => world.sign());
   expect((await world.look()).version).toBe("0.3.0");
   expect(existsSync(at("3.root.json"))).toBe(true);
+});
+
+test("root keys rotate at once: the one that goes vouches for the one that comes", async () => {
+  await replaceKey("root");
+  expect((await world.look()).version).toBe("0.3.0");
+  expect(existsSync(at("3.root.json"))).toBe(false);
+  // What comes after needs the new one alone.
+  const [gone = ""] = publicKeys(roleFolder(world.folder, "root")).flatMap(({ x, until }) => (until ? [keyId(x)] : []));
+  rmSync(path.join(roleFolder(world.folder, "root"), `${gone}.age`));
+  await replaceKey("timestamp");
+  await world.sign("0.4.0");
+  expect((await world.look()).version).toBe("0.4.0");
+});
+
+test("a root that no site could follow to is not written, and one that is there is named", async () => {
+  const folder = roleFolder(world.folder, "root");
+  const [old] = await signingKeys(folder, world.seal);
+  const sealed = path.join(folder, `${old?.id}.age`);
+  const kept = readFileSync(sealed);
+  rmSync(sealed);
+  await expect(replaceKey("root")).rejects.toThrow(/bring back a root key that was retired.*\n.*\.age: is missing/);
+  expect(existsSync(at("2.root.json"))).toBe(false);
+  writeFileSync(sealed, kept);
+  const root = read(at("1.root.json"));
+  root.signed.version = 2;
+  const forged = Metadata.fromJSON(MetadataKind.Root, { ...root, signatures: [] });
+  writeFileSync(at("2.root.json"), await signedBytes(forged, await signingKeys(folder, world.seal)));
+  await expect(world.sign()).rejects.toThrow(/2.root.json: no site would take it.*\(remove it, and sign again\)/);
+  rmSync(at("2.root.json"));
+  await world.sign("0.3.0");
+  expect((await world.look()).version).toBe("0.3.0");
 });
 
 test("extraneous dependencies: a file more in the repository changes nothing", async () => {
@@ -260,14 +291,14 @@ function* everyBit(whole: Buffer): Generator<[number, Buffer]> {
   }
 }
 
-/** A new key beside the old ones, signed; then the old one goes. */
-async function replaceKey(role: "root" | "timestamp", old?: string): Promise<void> {
+/** A new key beside the old one, which goes then. */
+async function replaceKey(role: Role, between: () => Promise<void> = async () => undefined): Promise<void> {
   const folder = roleFolder(world.folder, role);
-  const [first] = await signingKeys(folder, world.seal);
+  const [first] = publicKeys(folder);
   const { identityToRecipient } = await import("age-encryption");
   await makeKey(folder, { recipients: [await identityToRecipient(world.seal.identities?.[0] ?? "")] });
-  if (role === "root") await world.sign();
-  await retireKey(folder, old ?? first?.id ?? "", new Date().toISOString().replace(/\.\d+/, ""));
+  await between();
+  await retireKey(folder, first ? keyId(first.x) : "", new Date().toISOString().replace(/\.\d+/, ""));
   await world.sign("0.3.0");
 }
 

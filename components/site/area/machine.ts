@@ -107,5 +107,5 @@ export const machine = z.strictObject({
       "Nodes of one domain may fail together: a rack, a host, a power feed. Default: each machine its own. In place.",
     ),
   labels: labels.default({}).describe("Node labels. In place."),
-  taints: z.array(taint).default([]).describe("Node taints. In place."),
+  taints: z.array(taint).default([]).describe("Node taints, one of a key. In place."),
 });
