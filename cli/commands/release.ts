@@ -1,30 +1,19 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { compare, valid } from "semver";
-import { packageRoot } from "../../components/discovery";
 import { canonicalJson } from "../../components/licensing/canonical";
-import { ProblemError } from "../../components/problem";
+import { formatProblem, refuse } from "../../components/problem";
 import { withRelease } from "../../components/release/apply";
-import { CHANNELS, type Channel, type Manifest, parseManifest } from "../../components/release/manifest";
-import { versions } from "../../components/release/versions";
+import { CHANNELS, type Channel, parseManifest } from "../../components/release/manifest";
 import { version as plinthVersion } from "../../package.json";
 import { stateDirectory } from "../../provider/state";
 import { adoptVaultKey, makeKey } from "../licence/keys";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
+import { brings, type Draft, manifestOf, notYet, withoutDigest } from "../release/build";
 import { newestRelease } from "../release/client";
-import { ROLES, sha256 } from "../release/metadata";
+import { ROLES } from "../release/metadata";
 import { publishRepository } from "../release/publish";
 import { roleFolder, signRepository } from "../release/repository";
-
-interface Build {
-  readonly channel: Channel;
-  readonly release: string;
-  readonly from: string;
-  readonly notes: string;
-  readonly talos?: string;
-  readonly kubernetes?: string;
-}
 
 interface Keys {
   readonly vendor: string;
@@ -70,12 +59,16 @@ export function registerRelease(program: Command): void {
     .command("build")
     .description("print what a release of this plinth brings")
     .addOption(channel())
-    .option("--release <version>", "its version", plinthVersion)
+    .option("--release <version>", "its version, which has to be this plinth's", plinthVersion)
     .requiredOption("--from <version>", "the oldest plinth that can go to it in one step")
     .requiredOption("--notes <file>", "what changes, for people")
     .option("--talos <version>", "Talos version that sites are set to")
     .option("--kubernetes <version>", "Kubernetes version that sites are set to")
-    .action((options: Build) => console.log(canonicalJson(manifestOf(options))));
+    .action((options: Draft) => {
+      const manifest = manifestOf({ ...options, notes: readText(options.notes) });
+      console.log(canonicalJson(manifest));
+      for (const what of withoutDigest(manifest)) console.error(what);
+    });
 
   withIdentity(release.command("sign"))
     .description("put a release into a repository and sign it; without one, sign again what is there")
@@ -102,6 +95,7 @@ export function registerRelease(program: Command): void {
     .action(async (file: string | undefined, options: Take) => {
       const manifest = await newestRelease(options, options.channel);
       console.log(`${manifest.channel}: ${manifest.version}\n${manifest.notes}`);
+      for (const line of [...notYet(manifest).map(formatProblem), ...brings(manifest)]) console.log(line);
       if (file !== undefined) console.log(told(withRelease(stackText(file), file, manifest).edits));
     });
 
@@ -110,12 +104,7 @@ export function registerRelease(program: Command): void {
     .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
     .action(async (file: string, options: Take) => {
       const manifest = await newestRelease(options, options.channel);
-      if (compare(plinthVersion, manifest.from) < 0) {
-        const reason = `${manifest.version} can be reached from plinth ${manifest.from}, and this is ${plinthVersion}`;
-        throw new ProblemError(`${file} was not changed:`, [
-          { path: "plinth", reason, fix: `update plinth to ${manifest.from} first` },
-        ]);
-      }
+      refuse(`${file} was not changed:`, notYet(manifest));
       const { text, edits } = withRelease(stackText(file), file, manifest);
       if (edits.length > 0) {
         writeFileSync(`${file}.plinth-new`, text);
@@ -123,36 +112,6 @@ export function registerRelease(program: Command): void {
       }
       console.log(told(edits));
     });
-}
-
-function manifestOf({ channel, release, from, notes, talos, kubernetes }: Build): Manifest {
-  for (const [path, text] of Object.entries({ "--release": release, "--from": from })) {
-    if (valid(text) === text) continue;
-    throw new ProblemError("Nothing was built:", [{ path, reason: `${text} is no version`, fix: "write it as 0.2.0" }]);
-  }
-  const { charts, manifests, images } = versions();
-  const manifest = {
-    v: 1,
-    channel,
-    version: release,
-    from,
-    notes: readText(notes),
-    pins: { ...(talos !== undefined && { talos }), ...(kubernetes !== undefined && { kubernetes }) },
-    versions: sha256(readFileSync(join(packageRoot, "components", "release", "versions.yaml"))),
-    charts: Object.fromEntries(
-      [...Object.entries(charts), ...Object.entries(manifests)].map(([name, { version, digest }]) => [
-        name,
-        digest === undefined ? version : `${version}@${digest}`,
-      ]),
-    ),
-    images: [
-      ...new Set([
-        ...Object.values(charts).flatMap((chart) => chart.images),
-        ...Object.values(images).map(({ repository, version }) => `${repository}:${version}`),
-      ]),
-    ].sort(),
-  };
-  return parseManifest(JSON.stringify(manifest), "release");
 }
 
 function told(edits: readonly { path: string; before: string; after: string }[]): string {
