@@ -1,13 +1,15 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { canonicalJson } from "../../components/licensing/canonical";
-import { formatProblem, refuse } from "../../components/problem";
+import { formatProblem, type Problem, refuse } from "../../components/problem";
 import { withRelease } from "../../components/release/apply";
 import { CHANNELS, type Channel, parseManifest } from "../../components/release/manifest";
 import { version as plinthVersion } from "../../package.json";
 import { stateDirectory } from "../../provider/state";
-import { adoptVaultKey, makeKey } from "../licence/keys";
+import { adoptVaultKey, makeKey, publicKeys } from "../licence/keys";
+import { withVendor } from "../licence/lock";
+import { record } from "../licence/log";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { brings, type Draft, manifestOf, notYet, withoutDigest } from "../release/build";
 import { newestRelease } from "../release/client";
@@ -40,19 +42,26 @@ export function registerRelease(program: Command): void {
 
   release
     .command("keys")
-    .description("make a key for every role of the channels")
+    .description("make the first key of every role of the channels")
     .option("--vendor <folder>", "the vendor's keys, a folder a role", "vendor")
     .option("--recipient <age1…>", "seal to this age public key (default: PLINTH_LICENCE_PASSPHRASE)", many, [])
     .option("--vault <prefix>", "take the keys <prefix>-<role> of Vault's transit engine instead; Vault signs")
     .action(async (options: Keys) => {
-      for (const role of ROLES) {
-        const folder = roleFolder(options.vendor, role);
-        const id =
-          options.vault === undefined
-            ? await makeKey(folder, sealFrom(options))
-            : await adoptVaultKey(folder, `${options.vault}-${role}`);
-        console.log(`${role}: ${id} in ${folder}`);
-      }
+      const { vendor, vault } = options;
+      mkdirSync(vendor, { recursive: true, mode: 0o700 });
+      await withVendor(vendor, "make the keys of releases", async () => {
+        // Those of a run that was killed are not made twice.
+        const missing = ROLES.filter((role) => publicKeys(roleFolder(vendor, role)).length === 0);
+        if (missing.length === 0) refuse("No key was made:", thereAlready(vendor));
+        for (const role of missing) {
+          const folder = roleFolder(vendor, role);
+          const made =
+            vault === undefined ? makeKey(folder, sealFrom(options)) : adoptVaultKey(folder, `${vault}-${role}`);
+          const key = await made;
+          record(folder, { act: "key", key });
+          console.log(`${role}: ${key} in ${folder}`);
+        }
+      });
     });
 
   release
@@ -112,6 +121,14 @@ export function registerRelease(program: Command): void {
       }
       console.log(told(edits));
     });
+}
+
+function thereAlready(vendor: string): readonly Problem[] {
+  return ROLES.map((role) => {
+    const folder = roleFolder(vendor, role);
+    const fix = `a key beside it, to take its place: plinth licence keys new --vendor ${folder}`;
+    return { path: folder, reason: "has a key", fix };
+  });
 }
 
 function told(edits: readonly { path: string; before: string; after: string }[]): string {

@@ -21,7 +21,7 @@ export interface Draft {
 
 /** The release of this plinth. @throws ProblemError */
 export function manifestOf({ channel, release, from, notes, talos, kubernetes }: Draft): Manifest {
-  refuse("Nothing was built:", [...draftProblems({ release, from }), ...pinProblems({ talos, kubernetes })]);
+  refuse("Nothing was built:", [...draftProblems({ release, from }), ...pinProblems(talos ?? kubernetes)]);
   const manifest = {
     v: 1,
     channel,
@@ -98,8 +98,8 @@ function draftProblems({ release, from }: Pick<Draft, "release" | "from">): read
   return compare(from, release) > 0 ? [{ path: "--from", reason, fix: "name the oldest that can go to it" }] : [];
 }
 
-function pinProblems(pins: Pick<Draft, "talos" | "kubernetes">): readonly Problem[] {
-  if (Object.values(pins).some((pin) => pin !== undefined)) return [];
+function pinProblems(pin: string | undefined): readonly Problem[] {
+  if (pin !== undefined) return [];
   const reason = "neither it nor --kubernetes is given, so that the release would set nothing";
   return [{ path: "--talos", reason, fix: "name the versions that sites are set to, also where they stay" }];
 }
