@@ -284,7 +284,11 @@ describe("the standard platform in a lab", () => {
       const [zone] = Object.values<{ nameservers: Record<string, string> }>(file.platform.powerdns.zones);
       if (zone) zone.nameservers["ns2.lab.example.org"] = "127.77.0.202";
     });
-    expect(await updated()).toEqual(["ConfigMap site-platform-powerdns-config", "Gate site-platform-powerdns-exit"]);
+    expect(await updated()).toEqual([
+      "ConfigMap site-platform-powerdns-config",
+      "StatefulSet site-platform-powerdns-server",
+      "Gate site-platform-powerdns-exit",
+    ]);
     expect(await releases()).toEqual(before);
     const { records } = await eventually(zone, (found) => found.records["lab.example.org. NS"]?.length === 2);
     expect(records["lab.example.org. NS"]).toEqual(["ns1.lab.example.org.", "ns2.lab.example.org."]);

@@ -181,6 +181,28 @@ describe("a platform that cannot be is refused with every problem at once", () =
     ]);
   });
 
+  test("a storage class that nobody makes; one that is named needs no default", () => {
+    const { powerdns } = everything;
+    expect(
+      problems({
+        metallb,
+        "local-path": {},
+        vault: { members: 1, storageClass: "nope" },
+        powerdns: { ...powerdns, storageClass: "fast" },
+      }),
+    ).toEqual([
+      "platform.vault: vault needs storage-class:nope, which nothing of this site provides (add a service that provides storage-class:nope, or remove vault)",
+      "platform.powerdns: powerdns needs storage-class:fast, which nothing of this site provides (add a service that provides storage-class:fast, or remove powerdns)",
+    ]);
+    const named = { "local-path": { default: false }, vault: { members: 1, storageClass: "local-path" } };
+    expect(problems(named)).toEqual([]);
+    expect(plan(named).platform?.phases.map(({ services }) => services.join(" "))).toEqual([
+      "cilium",
+      "local-path",
+      "vault",
+    ]);
+  });
+
   test("two storages for claims that name no class, a machine without the folder, missing extensions", () => {
     expect(problems({ "local-path": { machines: ["worker-9"] }, longhorn: {} })).toEqual([
       "talos.extensions: siderolabs/iscsi-tools, siderolabs/util-linux-tools missing: Longhorn mounts its volumes with them (add them; machines that run already get them with the next upgrade)",

@@ -47,6 +47,7 @@ describe("Vault", () => {
       bound_service_account_namespaces: ["external-secrets"],
     });
     expect(vaultService({}).needs).toEqual(["network", "storage"]);
+    expect(vaultService({ storageClass: "fast" }).needs).toEqual(["network", "storage-class:fast"]);
   });
 
   test("is copied before it changes: another version is another Job, which has to be over", () => {
@@ -68,6 +69,15 @@ describe("Vault", () => {
     const unsealed = (settings: object) => vaultService(settings).exit["every member of Vault is unsealed"];
     expect(unsealed({})).toMatchObject({ kind: "StatefulSet", field: "status.readyReplicas", equals: "3" });
     expect(unsealed({ profile: "minimal" })).toMatchObject({ equals: "1" });
+  });
+
+  test("is waited for until every member runs the image that is wanted", () => {
+    const { exit } = vaultService({});
+    expect(exit["Vault's operator has handed out the image"]).toMatchObject({ equals: imageReference("vault") });
+    expect(exit["every member of Vault was started as it is wanted"]).toMatchObject({
+      field: "status.updatedReplicas",
+      equals: "3",
+    });
   });
 
   test("says where its unseal keys are, and warns where nothing keeps them", () => {

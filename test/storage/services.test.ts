@@ -87,9 +87,14 @@ test("Longhorn: where it runs, another version waits for a backup, and never goe
     kind: "SystemBackup",
     name: `before-${chartPin("longhorn").version.replace(/\./g, "-")}`,
     equals: "Ready",
-    onlyWith: { kind: "DaemonSet", name: "longhorn-manager" },
+    onlyWith: {
+      kind: "DaemonSet",
+      name: "longhorn-manager",
+      unlessLabels: { "helm.sh/chart": `longhorn-${chartPin("longhorn").version}` },
+    },
   });
   expect(chartPin("longhorn").irreversible).toBe(true);
+  expect(longhornService({ nodes }).warnings?.at(-1)).toContain("deleting-confirmation-flag");
 });
 
 describe("Proxmox CSI", () => {

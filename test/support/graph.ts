@@ -16,6 +16,7 @@ export interface Registered {
   readonly dependsOn: readonly string[];
   readonly protect: boolean;
   readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
   readonly secretOutputs: readonly string[];
@@ -36,6 +37,7 @@ interface RegisterRequest {
   getDependenciesList(): string[];
   getProtect(): boolean;
   getRetainondelete(): boolean;
+  getDeletebeforereplace(): boolean;
   getDeletedwith(): string;
   getIgnorechangesList(): string[];
   getAdditionalsecretoutputsList(): string[];
@@ -74,6 +76,7 @@ export async function recordGraph<T>(
         dependsOn: request.getDependenciesList().map(nameOf).sort(),
         protect: request.getProtect(),
         retainOnDelete: request.getRetainondelete(),
+        deleteBeforeReplace: request.getDeletebeforereplace(),
         deletedWith: nameOf(request.getDeletedwith()),
         ignoreChanges: request.getIgnorechangesList(),
         secretOutputs: request.getAdditionalsecretoutputsList().sort(),

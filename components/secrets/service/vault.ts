@@ -1,6 +1,7 @@
 import type { Guard, ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { chartPin, imageReference, versions } from "../../release/versions";
+import { neededClass } from "../../storage/service/class";
 
 /** Settings of Vault. */
 export interface VaultSettings {
@@ -46,7 +47,7 @@ export function vaultService(settings: VaultSettings): PlatformService {
   return {
     type: "plinth:secrets:Vault",
     name: "vault",
-    needs: ["network", "storage"],
+    needs: ["network", neededClass(settings.storageClass)],
     provides: ["vault"],
     // The container asks for IPC_LOCK, which the level below forbids.
     namespace: { name: NAMESPACE, podSecurity: "privileged" },
@@ -113,6 +114,23 @@ export function vaultService(settings: VaultSettings): PlatformService {
         namespace: NAMESPACE,
         name: "vault",
         field: "status.readyReplicas",
+        equals: String(vaultMembers(settings)),
+      },
+      // After a change the operator takes its time: until then everything above is true of what ran before.
+      "Vault's operator has handed out the image": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "spec.template.spec.containers.vault.image",
+        equals: imageReference("vault"),
+      },
+      "every member of Vault was started as it is wanted": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "status.updatedReplicas",
         equals: String(vaultMembers(settings)),
       },
     },
