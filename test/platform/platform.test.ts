@@ -75,6 +75,16 @@ describe("the platform of a site file", () => {
     expect(secrets).toEqual([{ secret: "users", path: "platform.expose.git", users: ["expose-git"] }]);
   });
 
+  test("says which file a mirror of charts does not hold", () => {
+    const mirrored = { charts: { mirror: "oci://registry.local/charts" }, cilium: { gateway: true } };
+    expect(plan(mirrored).warnings).toContainEqual(
+      expect.stringMatching(/^cilium: gateway-api \(github\.com\) is a plain file, which platform\.charts\.mirror/),
+    );
+    const told = (platform: object) => plan(platform).warnings.filter((each) => each.includes("plain file"));
+    expect(told({ ...mirrored, cilium: {} })).toEqual([]);
+    expect(told({ cilium: { gateway: true } })).toEqual([]);
+  });
+
   test("without a section there is none, and kube-proxy stays", () => {
     const bare = planSite(parseSite(siteFile("home")));
     expect(bare.platform).toBeUndefined();
