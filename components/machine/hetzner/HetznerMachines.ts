@@ -3,9 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
 import type { NodePlan, SitePlan } from "../../site/plan";
-import { type ChildOptions, childOptions, ofGeneration } from "../child";
+import { type ChildOptions, childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import { TalosInstall } from "../rescue/TalosInstall";
 import type { HetznerSpec } from "./spec";
 
