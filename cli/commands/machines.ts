@@ -2,9 +2,10 @@ import { Argument, type Command, InvalidArgumentError, Option } from "commander"
 import { type Judged, judgeOffers, type Wish } from "../../components/machine/latitude/plans";
 import { ProblemError } from "../../components/problem";
 import { auditFile, fileAudit } from "../../provider/audit";
-import { POWER, type Power } from "../../provider/latitude/api";
+import { POWER, type Power, type Server } from "../../provider/latitude/api";
 import { asProblem } from "../../provider/latitude/check";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
+import { noteName } from "../../provider/latitude/order";
 import { confirm } from "../confirm";
 import { table } from "../table";
 
@@ -46,13 +47,7 @@ export function registerMachines(program: Command): void {
     .addArgument(new Argument("<what>", "what to do").choices(POWER))
     .action(
       async (hostname: string, what: Power, { project, yes }: { readonly project: string; readonly yes?: true }) => {
-        const found = await asked((api, signal) => api.servers(project, hostname, signal));
-        const [server] = found;
-        if (server === undefined || found.length > 1) {
-          const reason = `${found.length === 0 ? "no server" : `${found.length} servers`} of ${project} is called so`;
-          const fix = "plinth machines bill lists them";
-          throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix }]);
-        }
+        const server = await theOne(project, hostname);
         if (what !== "on" && what !== "normal" && yes !== true) await confirm(hostname);
         const audit = fileAudit(auditFile(), "plinth machines power", (text) => text);
         await audit({
@@ -64,6 +59,27 @@ export function registerMachines(program: Command): void {
         console.log(`${hostname}: ${what} is begun.`);
       },
     );
+  machines
+    .command("adopt")
+    .description("take a server that was ordered elsewhere for this site's: the next update goes on with it")
+    .addOption(vendor())
+    .requiredOption("--project <project>", "as the site file writes it")
+    .option("--yes", "do not ask")
+    .argument("<server>", "its name, as <site>-<machine>")
+    .action(async (hostname: string, { project, yes }: { readonly project: string; readonly yes?: true }) => {
+      const server = await theOne(project, hostname);
+      // It becomes the site's, and is given back with it.
+      if (yes !== true) await confirm(hostname);
+      const audit = fileAudit(auditFile(), "plinth machines adopt", (text) => text);
+      const name = noteName({ project, hostname });
+      await audit({
+        act: "order",
+        target: name,
+        detail: `takes the server ${server.id} for one that was ordered here`,
+      });
+      await realLatitudeDrivers.notes.write(name, { at: Date.now(), id: server.id });
+      console.log(`${hostname} (${server.id}) is this site's: the next update from this host goes on with it.`);
+    });
   machines
     .command("bill")
     .description("servers of a project that exist, and what it has used in this billing period")
@@ -113,6 +129,15 @@ interface PlanOptions {
 function wholeNumber(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("write a whole number");
+}
+
+/** The one server of exactly that name. */
+async function theOne(project: string, hostname: string): Promise<Server> {
+  const found = await asked((api, signal) => api.servers(project, hostname, signal));
+  const [server] = found;
+  if (server !== undefined && found.length === 1) return server;
+  const reason = `${found.length === 0 ? "no server" : `${found.length} servers`} of ${project} is called so`;
+  throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix: "plinth machines bill lists them" }]);
 }
 
 type Api = ReturnType<typeof realLatitudeDrivers.latitude>;

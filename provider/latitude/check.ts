@@ -24,7 +24,7 @@ export async function serverProblems(
   try {
     const api = drivers.latitude(context);
     try {
-      return await orderable(api, wanted, context.signal);
+      return await orderable(drivers, api, wanted, context);
     } finally {
       api.close();
     }
@@ -36,7 +36,12 @@ export async function serverProblems(
   }
 }
 
-async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSignal): Promise<readonly Problem[]> {
+async function orderable(
+  drivers: LatitudeDrivers,
+  api: Latitude,
+  wanted: ServerInputs,
+  { signal }: Context,
+): Promise<readonly Problem[]> {
   const { project } = wanted;
   const projects = await api.projects(signal);
   if (!projects.some(({ id, slug }) => id === project || slug === project)) {
@@ -46,7 +51,7 @@ async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSigna
     return [{ path: "project", reason, fix: `${known}; or use a token of its team` }];
   }
   // An earlier run may have ordered it and died: then there is nothing left to order.
-  if ((await existing(api, wanted, signal)) !== undefined) return [];
+  if ((await existing(drivers, api, wanted, signal)) !== undefined) return [];
   const problems = [...orderProblems(await api.offers(signal), wanted)];
   const { limit, used } = await api.quota(signal);
   if (limit !== undefined && used.length >= limit) {

@@ -6,7 +6,7 @@ import { latitudeServer } from "../../provider/latitude/Server";
 import { conformance } from "../provider/conformance";
 import { listen } from "../provider/context";
 import { TOKEN } from "./fake";
-import { server, World } from "./world";
+import { NOW, server, World } from "./world";
 
 conformance<ServerInputs, ServerOutputs>("latitude:Server", {
   make: () => {
@@ -78,6 +78,28 @@ describe("an order", () => {
       /sv_1 is a c2-small-x86 in NYC, not a c3-medium-x86 in NYC \(rename or delete it/,
     );
     expect(world.fake.orders).toBe(1);
+  });
+
+  test("finds nobody else's server of its name: that would be given back with this site", async () => {
+    const world = new World();
+    world.fake.stranger("home-cp-1");
+    const [theirs] = world.fake.servers;
+    if (theirs === undefined) throw new Error("it was just ordered");
+    theirs.status = "on";
+    const told =
+      "hostname: home has a server of that name, sv_1, which was not ordered from this host (plinth machines adopt --provider latitude --project home home-cp-1 if it is this site's; else rename or delete it, or give this machine another key)";
+    expect(await asked(server, world)).toEqual([told]);
+    await expect(world.server.create(server, listen().context)).rejects.toThrow(told);
+    expect(world.fake.orders).toBe(0);
+
+    // One that was ordered a moment ago may be that of a run which was killed on another host.
+    theirs.createdAt = new Date(NOW - 50 * 60_000).toISOString();
+    expect(await asked(server, world)).toEqual([]);
+    theirs.createdAt = new Date(NOW - 70 * 60_000).toISOString();
+    await world.drivers.notes.write("home/home-cp-1", { at: NOW, id: "sv_7" });
+    expect(await asked(server, world)).toEqual([told]);
+    await world.drivers.notes.write("home/home-cp-1", { at: NOW, id: "sv_1" });
+    expect(await asked(server, world)).toEqual([]);
   });
 
   test("is not made while two servers have its name", async () => {
