@@ -245,6 +245,35 @@ describe("a preview refuses", () => {
     expect(world.fake.orders).toBe(0);
   });
 
+  test("those of several orders that the quota has no room for, before the first is made", async () => {
+    const world = new World();
+    world.fake.limit = 2;
+    world.fake.stranger("other-1");
+    const names = ["home-cp-1", "home-cp-2", "home-cp-3"];
+    const all = await Promise.all(names.map((hostname) => asked({ ...server, hostname }, world)));
+    const refused = (beside: string) => [
+      `the team may have 2 servers and has 1: other-1, and this site asks for ${beside} beside this one (give one back, or ask Latitude.sh for a higher limit)`,
+    ];
+    expect(all).toEqual([[], refused("home-cp-1"), refused("home-cp-1")]);
+    // The same one is not counted twice, and what was only previewed is forgotten.
+    expect(await asked(server, world)).toEqual([]);
+    world.wait(11 * 60_000);
+    expect(await asked({ ...server, hostname: "home-cp-2" }, world)).toEqual([]);
+  });
+
+  test("nothing that can be had, and says what it costs", async () => {
+    const told = async (edit: Partial<ServerInputs>) => {
+      const heard = listen();
+      await new World().server.check(draft({ ...server, ...edit }), heard.context);
+      return heard.lines;
+    };
+    const order = "home-cp-1 will be ordered: c2-small-x86 in NYC, billed";
+    expect(await told({})).toEqual([`${order} hourly, 0.21 $ an hour`]);
+    expect(await told({ billing: "monthly" })).toEqual([`${order} monthly, 77.00 $ a month`]);
+    expect(await told({ billing: "yearly" })).toEqual([`${order} yearly`]);
+    expect(await told({ site: "FRA" })).toEqual([]);
+  });
+
   test("a plan and a region at once, when neither is known", async () => {
     const problems = await asked({ ...server, site: "OSL", plan: "c9" });
     expect(problems.map((text) => text.split(":")[0])).toEqual(["site", "plan"]);
