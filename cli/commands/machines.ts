@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { type Judged, judgeOffers, type Wish } from "../../components/machine/latitude/plans";
 import { ProblemError } from "../../components/problem";
 import { auditFile, fileAudit } from "../../provider/audit";
+import { providerConfig } from "../../provider/host/config";
 import { POWER, type Power, type Server } from "../../provider/latitude/api";
 import { asProblem } from "../../provider/latitude/check";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
@@ -140,12 +142,49 @@ async function theOne(project: string, hostname: string): Promise<Server> {
   throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix: "plinth machines bill lists them" }]);
 }
 
+type Config = Parameters<typeof realLatitudeDrivers.latitude>[0]["config"];
+
+/** Asked once: a stack's secrets take a moment to open. */
+let account: Promise<Config> | undefined;
+
+/** The account that the environment tells, else that of the selected stack, as an update of it would use it. */
+async function configured(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
+  if (env.PLINTH_RECORDED || env.LATITUDESH_BEARER) return {};
+  const found = await stackValue("plinth:latitude");
+  const { latitude } = "value" in found ? (providerConfig.safeParse({ latitude: found.value }).data ?? {}) : {};
+  if (latitude?.token !== undefined) return { latitude };
+  const why = "missing" in found ? found.missing : "plinth:latitude has no token";
+  throw new ProblemError("Latitude.sh cannot be asked:", [
+    {
+      path: "latitude.token",
+      reason: `neither LATITUDESH_BEARER nor the selected stack tells one (${why})`,
+      fix: "set LATITUDESH_BEARER, or run this in the project's folder with a stack selected, after pulumi config set --secret --path plinth:latitude.token",
+    },
+  ]);
+}
+
+/** A value of the selected stack's configuration, opened. */
+function stackValue(key: string): Promise<{ readonly value: string } | { readonly missing: string }> {
+  return new Promise((resolve) => {
+    execFile("pulumi", ["config", "get", key, "--non-interactive"], { timeout: 60_000 }, (error, stdout, stderr) => {
+      if (error === null) return resolve({ value: stdout.trim() });
+      const said = stderr
+        .trim()
+        .split("\n")[0]
+        ?.replace(/^error: /, "");
+      resolve({ missing: error.code === "ENOENT" ? "there is no pulumi on the PATH" : said || error.message });
+    });
+  });
+}
+
 type Api = ReturnType<typeof realLatitudeDrivers.latitude>;
 
 /** One question to the API; what is the user's to mend is told as a problem. */
 async function asked<T>(question: (api: Api, signal: AbortSignal) => Promise<T>): Promise<T> {
+  account ??= configured();
+  const config = await account;
   const signal = AbortSignal.timeout(120_000);
-  const api = realLatitudeDrivers.latitude({ config: {}, signal });
+  const api = realLatitudeDrivers.latitude({ config, signal });
   try {
     return await question(api, signal);
   } catch (error) {
