@@ -5,13 +5,14 @@ import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
+import { type Clock, second } from "../licence/clock";
 import { checkInside } from "../licence/inside";
 import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
 import { withVendor } from "../licence/lock";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
-import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
+import { type Draft, issue, moment, renew, revoke } from "../licence/vendor";
 
 /** What keeps this from asking the cluster it runs in. */
 function notInside(): readonly Problem[] {
@@ -31,6 +32,7 @@ interface Options {
   readonly recipient: readonly string[];
   readonly identity: readonly string[];
   readonly vault?: string;
+  readonly today?: string;
 }
 
 /** `plinth licence …`: what a vendor issues, and what anybody can check. */
@@ -85,7 +87,7 @@ export function registerLicence(program: Command): void {
     .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
     .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
     .action(async (options: Options & Draft) => {
-      console.log(await issue(options.vendor, options, sealFrom(options), new Date()));
+      console.log(await issue(options.vendor, options, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("renew"))
@@ -93,7 +95,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--until <date>", "last moment, as 2028-01-31")
     .action(async (id: string, options: Options & { readonly until: string }) => {
-      console.log(await renew(options.vendor, id, options.until, sealFrom(options), new Date()));
+      console.log(await renew(options.vendor, id, options.until, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("revoke"))
@@ -101,7 +103,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--reason <text>", "why; customers read it")
     .action(async (id: string, options: Options & { readonly reason: string }) => {
-      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), new Date()));
+      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), clock(options)));
     });
 
   licence
@@ -175,5 +177,9 @@ function vendor(command: Command): Command {
 }
 
 function signing(command: Command): Command {
-  return withIdentity(vendor(command));
+  return withIdentity(vendor(command)).option("--today <date>", "today's date, where this computer's clock is doubted");
+}
+
+function clock({ today }: Options): Clock {
+  return { now: new Date(), ...(today !== undefined && { today }) };
 }

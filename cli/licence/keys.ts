@@ -95,7 +95,8 @@ export function signingKeys(folder: string, seal: Seal): Promise<readonly Signin
   return Promise.all(currentKeys(folder).map(({ x }) => openKey(folder, x, seal)));
 }
 
-function currentKeys(folder: string): readonly LicenceKey[] {
+/** Public keys that are not retired, oldest first. @throws ProblemError when there is none */
+export function currentKeys(folder: string): readonly LicenceKey[] {
   const current = publicKeys(folder).filter(({ until }) => until === undefined);
   if (current.length > 0) return current;
   const fix = "make one: plinth licence keys new, or plinth release keys";

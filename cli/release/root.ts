@@ -1,7 +1,5 @@
 /** The root says which keys count. A site follows it from version to version, each signed by a key of the one before. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Metadata, MetadataKind, type Root } from "@tufjs/models";
+import type { Metadata, Root } from "@tufjs/models";
 import { type Problem, ProblemError } from "../../components/problem";
 import { openKey, publicKeys, type Seal, signingKeys } from "../licence/keys";
 import { signedBytes, tufKey } from "./metadata";
@@ -33,20 +31,4 @@ export async function signedRoot(
   const reason = "no key that may sign the new root is known to any site, and of those that are none is here";
   const fix = "bring back a root key that was retired: it has to sign once more";
   throw new ProblemError("Nothing was signed:", [{ path: folder, reason, fix }, ...problems]);
-}
-
-/** A root of the repository. @throws ProblemError when sites could not come to it from the one before */
-export function believedRoot(metadata: string, version: number): Metadata<Root> {
-  const read = (number: number) =>
-    Metadata.fromJSON(MetadataKind.Root, JSON.parse(readFileSync(join(metadata, `${number}.root.json`), "utf8")));
-  const root = read(version);
-  if (version === 1) return root;
-  try {
-    read(version - 1).verifyDelegate("root", root);
-    return root;
-  } catch (error) {
-    const path = join(metadata, `${version}.root.json`);
-    const reason = `no site would take it: ${(error as Error).message} of the one before`;
-    throw new ProblemError("Nothing was signed:", [{ path, reason, fix: "remove it, and sign again" }]);
-  }
 }

@@ -211,6 +211,36 @@ test("of two at one desk, each sees what the other one did", async () => {
   expect(readdirSync(folder).filter((name) => name.includes("lease"))).toEqual([]);
 });
 
+test("a clock that says less than the log, or years more than plinth itself, signs only what a person says as well", async () => {
+  await newKey();
+  const at = (time: string) => jest.useFakeTimers({ now: new Date(time), doNotFake: ["setTimeout", "nextTick"] });
+  try {
+    at("2036-05-01T10:00:00Z");
+    await expect(issue()).rejects.toThrow(
+      /--today: this computer says 2036-05-01T10:00:00Z, years after this plinth was made, .* \(set its clock; if/,
+    );
+    const ordered = ["issue", "--id", "acme-1", "--customer", "ACME", "--tier", "platform", "--until", "2038-01-01"];
+    await expect(sign(...ordered, "--today", "2026-05-01")).rejects.toThrow(/says 2036-05-01, not 2026-05-01/);
+    await sign(...ordered, "--today", "2036-05-01");
+    at("2026-12-01T10:00:00Z");
+    await expect(issue("acme-2")).rejects.toThrow(
+      /says 2026-12-01T10:00:00Z, before the last line of .*, 2036-05-01T10/,
+    );
+    await expect(sign("revoke", "acme-1", "--reason", "a wrong clock")).rejects.toThrow(/before the last line/);
+    // The clock is mended, and a person says so once.
+    const renewed = await sign("renew", "acme-1", "--until", "2038-01-02", "--today", "2026-12-01");
+    expect(JSON.parse(Buffer.from(renewed.split(".")[1] ?? "", "base64url").toString())).toMatchObject({
+      sequence: 2,
+      issued: "2026-12-01T10:00:00Z",
+    });
+    expect(await issue("acme-2")).toMatch(/^ey/);
+    at("2026-01-01T00:00:00Z");
+    await expect(issue("acme-3")).rejects.toThrow(/before this plinth was made/);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 describe("the vendor's folder", () => {
   const lease = (more: object) =>
     writeFileSync(

@@ -138,6 +138,50 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
     }
   });
 
+  test("are another machine under another generation, beside the old one until all is done; another size is none", async () => {
+    const before = madeBy((await graph(siteAt(provider))).resources);
+    const sized = siteAt(provider, (site) => {
+      if (traits.billed) site.machines["cp-1"].size = "another-2c-8gb";
+    });
+    for (const [name, machine] of madeBy((await graph(sized)).resources)) {
+      const { size: _, ...old } = before.get(name)?.inputs ?? {};
+      const differ = Object.keys(old).filter((key) => JSON.stringify(machine.inputs[key]) !== JSON.stringify(old[key]));
+      const refused = machine.type === "plinth:latitude:Server" ? ["plan"] : [];
+      const harmless = [...machine.ignoreChanges, ...refused];
+      expect([name, differ.filter((key) => !harmless.includes(key))]).toEqual([name, []]);
+    }
+
+    const renewed = siteAt(provider, (site) => {
+      site.machines["cp-1"].generation = 2;
+    });
+    const after = madeBy((await graph(renewed)).resources);
+    const machine = (name: string) => /(Server|VmLegacy|Instance) \S+$/.test(name);
+    const gone = [...before.keys()].filter((name) => !after.has(name));
+    const come = [...after.keys()].filter((name) => !before.has(name));
+    if (provider === "latitude") {
+      // Its own resource orders another server for the same key; the tests of the resource prove it.
+      expect([gone, come]).toEqual([[], []]);
+      expect(after.get("plinth:latitude:Server site-machines-cp-1")?.inputs.generation).toBe(2);
+    } else {
+      expect(gone.filter(machine).length).toBe(traits.ordered ? 1 : 0);
+      expect(gone.every((name) => /-cp-1(-talos)?$/.test(name))).toBe(true);
+      expect(come.sort()).toEqual(gone.map((name) => `${name}-g2`).sort());
+    }
+    // Names are one of a kind at a vendor while both are there.
+    const names = [...before.values(), ...after.values()].flatMap(({ type, inputs }) =>
+      /hcloud:index\/server:|vultr:index\/instance:|plinth:latitude:Server/.test(type)
+        ? [JSON.stringify(open(inputs.name ?? inputs.label ?? inputs.hostname))]
+        : [],
+    );
+    expect(new Set(names).size).toBe(traits.billed ? 6 : 0);
+    for (const [name, { type, inputs, deleteBeforeReplace }] of after) {
+      if (name.includes("-cp-1") || /VirtualNetwork|LoadBalancer/.test(type)) continue;
+      expect([name, inputs]).toEqual([name, before.get(name)?.inputs]);
+      // One address is handed on; whatever else is made anew is there before the old one goes.
+      expect([name, deleteBeforeReplace]).toEqual([name, type === "hcloud:index/serverNetwork:ServerNetwork"]);
+    }
+  });
+
   test("come and go alone: one more or less touches no other machine", async () => {
     const before = madeBy((await graph(siteAt(provider))).resources);
     const fewer = siteAt(provider, (site) => {

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
 import type { NodePlan, SitePlan } from "../../site/plan";
-import { type ChildOptions, childOptions } from "../child";
+import { type ChildOptions, childOptions, ofGeneration } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import { TalosInstall } from "../rescue/TalosInstall";
@@ -69,9 +69,9 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
   private machine(name: string, { node, address }: WantedMachine, around: Surroundings): ProvidedMachine {
     const { plan, spec, networkId, subnet, writer, group, after } = around;
     const server = new hcloud.Server(
-      `${name}-${node.key}`,
+      ofGeneration(`${name}-${node.key}`, node.generation),
       {
-        name: `${plan.name}-${node.key}`,
+        name: ofGeneration(`${plan.name}-${node.key}`, node.generation),
         serverType: node.size ?? spec.size,
         location: spec.location,
         labels: { plinth: plan.name, role: node.type },
@@ -80,13 +80,20 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
           : { image: "debian-13", rescue: "linux64", sshKeys: [writer.key.id] }),
         ...(group !== undefined && node.type === "controlplane" && { placementGroupId: group.id.apply(Number) }),
       },
-      // Used when a server is made; any change of them would replace it.
-      { ...after(), ignoreChanges: ["image", "rescue", "sshKeys", "userData"] },
+      // Used when a server is made: any change of them would replace it, or switch it off with nobody asked.
+      {
+        ...after(),
+        ignoreChanges: [
+          ...["image", "rescue", "sshKeys", "userData"],
+          ...["serverType", "location", "placementGroupId"],
+        ],
+      },
     );
     const link = new hcloud.ServerNetwork(
       `${name}-${node.key}-link`,
       { serverId: server.id.apply(Number), networkId, ip: address },
-      after(subnet),
+      // The address goes from one generation to the next.
+      { ...after(subnet), deleteBeforeReplace: true },
     );
     const written = writer?.write(`${name}-${node.key}-talos`, server, node, link);
     const links = link.macAddress.apply(
@@ -173,7 +180,12 @@ class Writer {
     this.told = tellFactory(name, plan, parent);
   }
 
-  write(name: string, server: hcloud.Server, { arch, disk }: NodePlan, link: pulumi.Resource): pulumi.Resource {
+  write(
+    name: string,
+    server: hcloud.Server,
+    { arch, disk, generation }: NodePlan,
+    link: pulumi.Resource,
+  ): pulumi.Resource {
     const { schematic, version, factory } = this.plan.talos;
     return new TalosInstall(
       name,
@@ -183,6 +195,9 @@ class Writer {
         disk,
         // Only the rescue system may write: an installed machine that answers here is somebody's.
         hostname: "rescue",
+        // One that Hetzner made anew under this key is empty.
+        machine: server.id,
+        ...(generation !== undefined && { generation }),
       },
       { parent: this.parent, dependsOn: [server, ...this.told, link] },
     );

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseCidr } from "../../address/cidr";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { childOptions } from "../child";
+import { childOptions, ofGeneration } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import type { ProxmoxSpec } from "./spec";
@@ -33,13 +33,18 @@ export class ProxmoxMachines extends pulumi.ComponentResource implements Machine
         const host = machine.node.vm?.host ?? spec.host;
         const iso = images.get(host);
         if (iso === undefined) throw new Error(`unreachable: ${host} has an image`);
-        const vm = new proxmox.VmLegacy(`${name}-${machine.node.key}`, vmArgs(plan, machine, spec, iso), {
-          ...after(),
+        const { key, generation } = machine.node;
+        const vm = new proxmox.VmLegacy(
+          ofGeneration(`${name}-${key}`, generation),
+          vmArgs(plan, machine, spec, iso),
           // A new image never touches a machine that exists, nor does what only its first boot reads; and what would
           // replace it, or take its TPM away with the secrets in it, is used only when it is made.
-          ignoreChanges: ["cdrom", "initialization", "bootOrders", "vmId", "tpmState"],
-        });
-        return [machine.node.key, { ready: [vm] }];
+          {
+            ...after(),
+            ignoreChanges: ["cdrom", "initialization", "bootOrders", "vmId", "tpmState"],
+          },
+        );
+        return [key, { ready: [vm] }];
       }),
     );
     this.registerOutputs({});

@@ -2,7 +2,7 @@ import * as vultr from "@ediri/vultr";
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { childOptions } from "../child";
+import { childOptions, ofGeneration } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine } from "../contract";
 import { tellFactory } from "../factory";
 import type { VultrSpec } from "./spec";
@@ -42,9 +42,9 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
     const script = bootScript(name, plan, this);
     const made = machines.map((machine) => {
       const { node } = machine;
-      const label = `${plan.name}-${node.key}`;
+      const label = ofGeneration(`${plan.name}-${node.key}`, node.generation);
       const instance = new vultr.Instance(
-        `${name}-${node.key}`,
+        ofGeneration(`${name}-${node.key}`, node.generation),
         {
           region: spec.region,
           plan: node.size ?? spec.size,
@@ -56,8 +56,8 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
           vpcIds: [vpc.id],
           activationEmail: false,
         },
-        // Used when an instance is made; any change of them would install or replace it.
-        { ...after(), ignoreChanges: ["osId", "scriptId", "userData", "hostname"] },
+        // Used when an instance is made: any change of them would install, replace or restart it with nobody asked.
+        { ...after(), ignoreChanges: ["osId", "scriptId", "userData", "hostname", "plan", "region"] },
       );
       return { machine, instance };
     });

@@ -70,7 +70,7 @@ export const machine = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Default: 1.",
+      "Which machine stands under this key. Raise it when another machine takes its place or its disk was wiped: the old one is forgotten, the new one installed. Where plinth makes the machines, another one is made beside it, and the old one given back at the end. Default: 1.",
     ),
   tpm: z
     .boolean()

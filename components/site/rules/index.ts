@@ -6,6 +6,7 @@ import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
 import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
+import { checkMirrors } from "./mirrors";
 import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
 import { checkPools } from "./pools";
 import { checkProvider } from "./provider";
@@ -31,6 +32,7 @@ const RULES = [
   checkPools,
   checkProvider,
   checkTalos,
+  checkMirrors,
   checkBackup,
   checkBoot,
   checkDeclaredHardware,
