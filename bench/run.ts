@@ -7,6 +7,7 @@ import { packageRoot } from "../components/discovery";
 import { ensureTools, type Tools } from "../lab/build/tools";
 import { reset } from "../lab/commands/down";
 import { up } from "../lab/commands/up";
+import { callDirectly } from "../lab/engine/direct";
 import { openStack } from "../lab/engine/engine";
 import { installPlugins, pulumiHome } from "../lab/engine/plugins";
 import { packFolder } from "../lab/engine/run";
@@ -32,6 +33,7 @@ const SIZES = [5, 50, 200];
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   const sizes = wanted.map(Number).filter((size) => size > 0);
+  callDirectly();
   const ticker = new Ticker();
   const work = mkdtempSync(path.join(tmpdir(), "plinth-bench-"));
   const rows: Row[] = [];

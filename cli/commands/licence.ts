@@ -1,16 +1,19 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { Command } from "commander";
 import { keyId, keyRing } from "../../components/licensing/keys";
+import { RELEASED } from "../../components/licensing/released";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { objects } from "../../provider/kubernetes/objects";
+import { type Clock, second } from "../licence/clock";
 import { checkInside } from "../licence/inside";
 import { adoptVaultKey, makeKey, publicKeys, readKeys, retireKey } from "../licence/keys";
+import { withVendor } from "../licence/lock";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
-import { type Draft, issue, moment, renew, revoke, second } from "../licence/vendor";
+import { type Draft, issue, moment, renew, revoke } from "../licence/vendor";
 
 /** What keeps this from asking the cluster it runs in. */
 function notInside(): readonly Problem[] {
@@ -30,6 +33,7 @@ interface Options {
   readonly recipient: readonly string[];
   readonly identity: readonly string[];
   readonly vault?: string;
+  readonly today?: string;
 }
 
 /** `plinth licence …`: what a vendor issues, and what anybody can check. */
@@ -50,12 +54,17 @@ export function registerLicence(program: Command): void {
     .action(async (act: string | undefined, id: string | undefined, options: Options) => {
       if (act === "new") {
         const { vault, vendor: folder } = options;
-        const key = vault === undefined ? await makeKey(folder, sealFrom(options)) : await adoptVaultKey(folder, vault);
-        record(options.vendor, { act: "key", key });
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        await withVendor(folder, "make a key", async () => {
+          const made = vault === undefined ? makeKey(folder, sealFrom(options)) : adoptVaultKey(folder, vault);
+          record(folder, { act: "key", key: await made });
+        });
       } else if (act === "retire") {
         const key = id ?? "";
-        retireKey(options.vendor, key, second(new Date()));
-        record(options.vendor, { act: "retire", key });
+        await withVendor(options.vendor, `retire ${key}`, async () => {
+          retireKey(options.vendor, key, second(new Date()));
+          record(options.vendor, { act: "retire", key });
+        });
       } else if (act !== undefined) {
         throw new ProblemError("No key was changed:", [
           { path: "act", reason: `${act} is nothing to do with a key`, fix: "leave it out, or say new or retire" },
@@ -72,14 +81,14 @@ export function registerLicence(program: Command): void {
     .requiredOption("--until <date>", "last moment, as 2027-01-31 or 2027-01-31T12:00:00Z")
     .option("--from <date>", "first moment (default: now)")
     .option("--feature <name>", `beside the tier's: ${Object.keys(FEATURES).join(", ")}`, many, [])
-    .option("--sites <n>", "limit of sites")
+    .option("--sites <n>", "sites that are sold: stated, and counted by nobody")
     .option("--nodes <n>", "limit of machines of a site")
     .option("--gpus <n>", "limit of GPUs of a site")
     .option("--grace <days>", "days after the end in which all goes on", "14")
     .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
     .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
     .action(async (options: Options & Draft) => {
-      console.log(await issue(options.vendor, options, sealFrom(options), new Date()));
+      console.log(await issue(options.vendor, options, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("renew"))
@@ -87,7 +96,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--until <date>", "last moment, as 2028-01-31")
     .action(async (id: string, options: Options & { readonly until: string }) => {
-      console.log(await renew(options.vendor, id, options.until, sealFrom(options), new Date()));
+      console.log(await renew(options.vendor, id, options.until, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("revoke"))
@@ -95,7 +104,7 @@ export function registerLicence(program: Command): void {
     .argument("<id>", "its name")
     .requiredOption("--reason <text>", "why; customers read it")
     .action(async (id: string, options: Options & { readonly reason: string }) => {
-      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), new Date()));
+      console.log(await revoke(options.vendor, id, options.reason, sealFrom(options), clock(options)));
     });
 
   licence
@@ -124,7 +133,10 @@ export function registerLicence(program: Command): void {
     .action((file: string, { keys, revocations, at, uuid, wwid }: Check) => {
       const verdict = verifyLicence(readText(file), {
         keys: keyRing(readKeys(keys)),
-        now: at === undefined ? new Date() : new Date(moment(at, "--at")),
+        // Another moment is asked about as it is said; the clock may be wrong.
+        ...(at === undefined
+          ? { now: new Date(), released: new Date(RELEASED) }
+          : { now: new Date(moment(at, "--at")) }),
         devices: { uuids: uuid, wwids: wwid },
         ...(revocations !== undefined && { revocations: readText(revocations) }),
       });
@@ -169,5 +181,9 @@ function vendor(command: Command): Command {
 }
 
 function signing(command: Command): Command {
-  return withIdentity(vendor(command));
+  return withIdentity(vendor(command)).option("--today <date>", "today's date, where this computer's clock is doubted");
+}
+
+function clock({ today }: Options): Clock {
+  return { now: new Date(), ...(today !== undefined && { today }) };
 }

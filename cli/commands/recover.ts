@@ -21,7 +21,7 @@ export interface StackPlace {
 export interface Recovery {
   /** Sentences for a person; empty if there was nothing to do. */
   readonly done: readonly string[];
-  /** Why the stack is still locked: its holder lives, or cannot be judged from here. */
+  /** What a person has to see to first: a lock whose holder lives or cannot be judged from here, an order at a vendor. */
   readonly held: readonly string[];
 }
 
@@ -80,8 +80,10 @@ export function recoverStack(place: StackPlace): Recovery {
     } else if (verdict === "alive") held.push(`The stack is being updated by ${owner}: wait until it ends.`);
     else held.push(`The stack is locked by ${owner}, which cannot be seen from here: see there, then 'pulumi cancel'.`);
   }
-  if (held.length === 0) done.push(...removeHalfSidecars(place), ...clearPendingCreates(place));
-  return { done, held };
+  if (held.length > 0) return { done, held };
+  done.push(...removeHalfSidecars(place));
+  const creates = clearPendingCreates(place);
+  return { done: [...done, ...creates.done], held: creates.held };
 }
 
 /**
@@ -132,40 +134,84 @@ export function judge(
   return started > written + 2000 ? "dead" : "alive";
 }
 
-/** A checkpoint without its pending creates, and their URNs. Every resource of plinth adopts what it finds. Pure. */
-export function withoutPendingCreates(checkpoint: Checkpoint): { readonly kept: Checkpoint; readonly urns: string[] } {
+/**
+ * Packages whose resources find what a killed create has made, or leave nothing behind that a second one stands beside.
+ * Everything else is some vendor's: made again it may be a second machine, paid for and in no state.
+ */
+const ADOPTING = new Set(["plinth", "kubernetes", "talos", "tls", "random", "command", "pulumi"]);
+
+/** A checkpoint without the pending creates that the next update may simply repeat, and what became of each. Pure. */
+export function withoutPendingCreates(checkpoint: Checkpoint): {
+  readonly kept: Checkpoint;
+  readonly urns: readonly string[];
+  /** Creates that are left in the checkpoint: what they were making may exist. */
+  readonly unsure: readonly PendingResource[];
+} {
   const latest = checkpoint.checkpoint?.latest;
   const operations = latest?.pending_operations ?? [];
   const creates = operations.filter(({ type }) => type === "creating");
-  const rest = operations.filter(({ type }) => type !== "creating");
+  const adopted = creates.filter(({ resource }) => ADOPTING.has(typeOf(resource.urn).split(":")[0] ?? ""));
+  const rest = operations.filter((operation) => !adopted.includes(operation));
   const { pending_operations: _, ...others } = latest ?? {};
   const kept = { ...others, ...(rest.length > 0 && { pending_operations: rest }) };
   return {
     kept: { ...checkpoint, checkpoint: { ...checkpoint.checkpoint, latest: kept } },
-    urns: creates.map(({ resource }) => resource.urn),
+    urns: adopted.map(({ resource }) => resource.urn),
+    unsure: creates.filter((operation) => rest.includes(operation)).map(({ resource }) => resource),
   };
+}
+
+/** The resource's own type, without those of its parents. */
+function typeOf(urn: string): string {
+  return urn.split("::").at(-2)?.split("$").at(-1) ?? "";
+}
+
+/** What a vendor's console shows of a resource that may be there: an input that names it, else its name in the program. */
+function labelOf({ urn, inputs = {} }: PendingResource): string {
+  const named = [inputs.label, inputs.name, inputs.hostname].find((value) => typeof value === "string" && value !== "");
+  return String(named ?? urn.split("::").at(-1));
+}
+
+/** What to do about a create of which nobody knows how far it came. Pure. */
+export function unsureCreate(resource: PendingResource, stack: string): string {
+  const refresh = `pulumi refresh --stack ${stack}`;
+  return [
+    `${typeOf(resource.urn)} may exist at the vendor as ${labelOf(resource)}: an update was killed while it made it, and the next one would make a second.`,
+    `Look there. If it exists: ${refresh} --import-pending-creates '${resource.urn}' --import-pending-creates ID, with the vendor's ID of it;`,
+    `if it does not, or once you have deleted it there: ${refresh} --clear-pending-creates.`,
+  ].join(" ");
+}
+
+/** A resource that was being made, as far as it is told apart. */
+interface PendingResource {
+  readonly urn: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
 interface Checkpoint {
   readonly checkpoint?: {
     readonly latest?: {
-      readonly pending_operations?: readonly { readonly type: string; readonly resource: { readonly urn: string } }[];
+      readonly pending_operations?: readonly { readonly type: string; readonly resource: PendingResource }[];
     };
   };
 }
 
-function clearPendingCreates(place: StackPlace): readonly string[] {
+function clearPendingCreates(place: StackPlace): Recovery {
   const file = join(stacksFolder(place), `${place.stack}.json`);
-  if (!existsSync(file)) return [];
-  const { kept, urns } = withoutPendingCreates(JSON.parse(readFileSync(file, "utf8")) as Checkpoint);
-  if (urns.length === 0) return [];
-  const draft = `${file}.plinth-new`;
-  writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 });
-  renameSync(draft, file);
-  rmSync(`${file}.attrs`, { force: true });
-  return urns.map(
-    (urn) => `Cleared an interrupted create: ${urn.split("::").slice(-2).join(" ")}. The next update makes it.`,
-  );
+  if (!existsSync(file)) return { done: [], held: [] };
+  const { kept, urns, unsure } = withoutPendingCreates(JSON.parse(readFileSync(file, "utf8")) as Checkpoint);
+  if (urns.length > 0) {
+    const draft = `${file}.plinth-new`;
+    writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 });
+    renameSync(draft, file);
+    rmSync(`${file}.attrs`, { force: true });
+  }
+  return {
+    done: urns.map(
+      (urn) => `Cleared an interrupted create: ${urn.split("::").slice(-2).join(" ")}. The next update makes it.`,
+    ),
+    held: unsure.map((resource) => unsureCreate(resource, place.stack)),
+  };
 }
 
 function locks(place: StackPlace): readonly { readonly file: string; readonly lock: Lock }[] {

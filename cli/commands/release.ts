@@ -14,7 +14,8 @@ import { adoptVaultKey, makeKey } from "../licence/keys";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { newestRelease } from "../release/client";
 import { ROLES, sha256 } from "../release/metadata";
-import { publishRepository, roleFolder, signRepository } from "../release/repository";
+import { publishRepository } from "../release/publish";
+import { roleFolder, signRepository } from "../release/repository";
 
 interface Build {
   readonly channel: Channel;
@@ -83,7 +84,9 @@ export function registerRelease(program: Command): void {
     .option("--repository <folder>", "the repository", "releases")
     .action(async (file: string | undefined, options: Sign) => {
       const manifest = file === undefined ? undefined : parseManifest(readText(file), file);
-      await signRepository(options.repository, options.vendor, sealFrom(options), new Date(), manifest);
+      const { repository, vendor } = options;
+      for (const waits of await signRepository(repository, vendor, sealFrom(options), new Date(), manifest))
+        console.error(waits);
     });
 
   release

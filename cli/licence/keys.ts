@@ -95,14 +95,16 @@ export function signingKeys(folder: string, seal: Seal): Promise<readonly Signin
   return Promise.all(currentKeys(folder).map(({ x }) => openKey(folder, x, seal)));
 }
 
-function currentKeys(folder: string): readonly LicenceKey[] {
+/** Public keys that are not retired, oldest first. @throws ProblemError when there is none */
+export function currentKeys(folder: string): readonly LicenceKey[] {
   const current = publicKeys(folder).filter(({ until }) => until === undefined);
   if (current.length > 0) return current;
   const fix = "make one: plinth licence keys new, or plinth release keys";
   throw new ProblemError("Nothing was signed:", [{ path: folder, reason: "holds no key that may sign", fix }]);
 }
 
-async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
+/** A key of the folder, opened; also one that is retired. */
+export async function openKey(folder: string, x: string, seal: Seal): Promise<SigningKey> {
   const id = keyId(x);
   const elsewhere = join(folder, `${id}.vault.json`);
   if (existsSync(elsewhere)) return { id, ...vaultSigner(vaultFile.parse(json(readFileSync(elsewhere, "utf8"))), x) };

@@ -7,7 +7,9 @@ import { FEATURES, TIERS } from "../../components/licensing/tiers";
 import { LICENCE, REVOCATIONS } from "../../components/licensing/verdict";
 import { type Problem, ProblemError, refuse } from "../../components/problem";
 import { suggestion } from "../../components/similar";
+import { type Clock, second, sure } from "./clock";
 import { type Seal, signingKey } from "./keys";
+import { withVendor } from "./lock";
 import { type Entry, latest, readLog, record, sha256 } from "./log";
 
 /** A licence as the command line describes it. */
@@ -27,8 +29,13 @@ export interface Draft {
 }
 
 /** Signs a new licence. */
-export async function issue(folder: string, draft: Draft, seal: Seal, now: Date): Promise<string> {
-  const issued = second(now);
+export function issue(folder: string, draft: Draft, seal: Seal, clock: Clock): Promise<string> {
+  return withVendor(folder, `issue ${draft.id}`, () => issued(folder, draft, seal, clock));
+}
+
+async function issued(folder: string, draft: Draft, seal: Seal, clock: Clock): Promise<string> {
+  const entries = readLog(folder);
+  const today = second(sure(folder, entries, clock));
   const numbers = { sites: draft.sites, nodes: draft.nodes, gpus: draft.gpus };
   const limits = Object.entries(numbers).flatMap(([what, text]) => (text === undefined ? [] : [[what, Number(text)]]));
   const { uuid: uuids, wwid: wwids } = draft;
@@ -40,14 +47,14 @@ export async function issue(folder: string, draft: Draft, seal: Seal, now: Date)
     tier: draft.tier,
     features: draft.feature,
     limits: Object.fromEntries(limits),
-    issued,
-    notBefore: draft.from === undefined ? issued : moment(draft.from, "--from"),
+    issued: today,
+    notBefore: draft.from === undefined ? today : moment(draft.from, "--from"),
     notAfter: moment(draft.until, "--until"),
     graceDays: Number(draft.grace),
     ...(uuids.length + wwids.length > 0 && { devices: { uuids, wwids } }),
   };
   const problems = unknownNames(draft);
-  if (latest(readLog(folder), draft.id) !== undefined) {
+  if (latest(entries, draft.id) !== undefined) {
     const fix = `plinth licence renew ${draft.id}, or choose another name`;
     problems.push({ path: "--id", reason: `${draft.id} was issued before`, fix });
   }
@@ -55,8 +62,14 @@ export async function issue(folder: string, draft: Draft, seal: Seal, now: Date)
 }
 
 /** Signs a licence again, with the next sequence and a later end. */
-export async function renew(folder: string, id: string, until: string, seal: Seal, now: Date): Promise<string> {
-  const before = known(readLog(folder), id);
+export function renew(folder: string, id: string, until: string, seal: Seal, clock: Clock): Promise<string> {
+  return withVendor(folder, `renew ${id}`, () => renewed(folder, id, until, seal, clock));
+}
+
+async function renewed(folder: string, id: string, until: string, seal: Seal, clock: Clock): Promise<string> {
+  const entries = readLog(folder);
+  const before = known(entries, id);
+  const now = sure(folder, entries, clock);
   const claims = { ...before, sequence: before.sequence + 1, issued: second(now), notAfter: moment(until, "--until") };
   const later = Date.parse(claims.notAfter) > Date.parse(before.notAfter);
   const fix = "name a later end; to end a licence early, revoke it";
@@ -65,14 +78,18 @@ export async function renew(folder: string, id: string, until: string, seal: Sea
 }
 
 /** Signs the revocation list with this licence, as it was issued last, on it. */
-export async function revoke(folder: string, id: string, reason: string, seal: Seal, now: Date): Promise<string> {
+export function revoke(folder: string, id: string, reason: string, seal: Seal, clock: Clock): Promise<string> {
+  return withVendor(folder, `revoke ${id}`, () => revoked(folder, id, reason, seal, clock));
+}
+
+async function revoked(folder: string, id: string, reason: string, seal: Seal, clock: Clock): Promise<string> {
   const entries = readLog(folder);
   const { sequence } = known(entries, id);
   const before = entries.flatMap((entry) => ("list" in entry ? [entry.list] : [])).at(-1);
   const list: Revocations = {
     v: 1,
     sequence: (before?.sequence ?? 0) + 1,
-    issued: second(now),
+    issued: second(sure(folder, entries, clock)),
     revoked: [...(before?.revoked ?? []).filter((each) => each.id !== id), { id, sequence, reason }],
   };
   const parsed = revocationClaims.safeParse(list);
@@ -137,9 +154,4 @@ function wrong(issues: Parameters<typeof fromIssues>[0]): ProblemError {
 
 function fromIssues(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): Problem[] {
   return issues.map(({ path, message }) => ({ path: path.join("."), reason: message, fix: "correct it" }));
-}
-
-/** A moment in UTC, to the second. */
-export function second(time: Date): string {
-  return time.toISOString().replace(/\.\d+/, "");
 }

@@ -12,7 +12,8 @@ export const ROLES = ["root", "targets", "snapshot", "timestamp"] as const;
 /** A role. */
 export type Role = (typeof ROLES)[number];
 
-type Signed = ConstructorParameters<typeof Metadata>[0];
+/** The content of a role's file. */
+export type Signed = ConstructorParameters<typeof Metadata>[0];
 
 /** A key as metadata names it: by the hash of its canonical form. */
 export function tufKey(x: string): Key {

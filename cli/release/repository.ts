@@ -1,11 +1,15 @@
 /** The vendor's side: a folder of static files that any web server, registry or stick can carry. plinth only signs. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Metadata, MetadataKind, Root, Snapshot, TargetFile, Targets, Timestamp } from "@tufjs/models";
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Metadata, Root, Snapshot, TargetFile, Targets, Timestamp } from "@tufjs/models";
 import { canonicalJson } from "../../components/licensing/canonical";
+import { ProblemError } from "../../components/problem";
 import type { Manifest } from "../../components/release/manifest";
-import { type Seal, signingKeys } from "../licence/keys";
-import { metaFile, ROLES, type Role, SPEC_VERSION, sha256, signedBytes, tufKey } from "./metadata";
+import { currentKeys, type Seal, signingKeys } from "../licence/keys";
+import { writeWhole } from "./files";
+import { metaFile, ROLES, type Role, type Signed, SPEC_VERSION, sha256, signedBytes, tufKey } from "./metadata";
+import { signedRoot } from "./root";
+import { has, readRepository, type Written } from "./written";
 
 const DAY = 86_400_000;
 /** Days until each role has to be signed again. A site that is kept from news notices it after `timestamp`. */
@@ -22,8 +26,9 @@ export function roleFolder(vendor: string, role: Role): string {
 }
 
 /**
- * Signs everything anew, with a release when there is one. Keys that came or went since the last time make a new root,
- * signed by the old and the new ones.
+ * Signs that this is the newest state, and what else has to be: a release when there is one, a root when keys came or
+ * went, and what is half-way to its end. No other key is opened, so that the others can stay in a safe. Returns, in
+ * words, what is past half-way and could not be signed with what is given.
  */
 export async function signRepository(
   folder: string,
@@ -31,108 +36,85 @@ export async function signRepository(
   seal: Seal,
   now: Date,
   release?: Manifest,
-): Promise<void> {
-  const metadata = join(folder, "metadata");
-  const targets = join(folder, "targets");
-  for (const each of [metadata, targets]) mkdirSync(each, { recursive: true });
-  const keys = Object.fromEntries(
-    await Promise.all(ROLES.map(async (role) => [role, await signingKeys(roleFolder(vendor, role), seal)] as const)),
-  );
-  const of = (role: Role) => keys[role] ?? [];
-  const common = (role: Role, version: number) => ({ version, specVersion: SPEC_VERSION, expires: expiry(now, role) });
-
-  const oldRoot = newest(metadata, "root");
-  const root = new Root({ ...common("root", (oldRoot?.version ?? 0) + 1), consistentSnapshot: true });
-  for (const role of ROLES) for (const { x } of of(role)) root.addKey(tufKey(x), role);
-  if (oldRoot === undefined || !sameTrust(readJson(oldRoot.file), root) || expiresSoon(readJson(oldRoot.file), now))
-    write(join(metadata, `${root.version}.root.json`), await signedBytes(new Metadata(root), of("root")));
-
-  const oldTargets = newest(metadata, "targets");
-  const known = oldTargets && Metadata.fromJSON(MetadataKind.Targets, readJson(oldTargets.file)).signed.targets;
-  const next = new Targets({ ...common("targets", (oldTargets?.version ?? 0) + 1), targets: { ...known } });
-  if (release !== undefined) {
-    const bytes = Buffer.from(canonicalJson(release));
-    const hash = sha256(bytes);
-    mkdirSync(join(targets, release.channel), { recursive: true });
-    write(join(targets, release.channel, `${hash}.release.json`), bytes);
-    next.addTarget(
-      new TargetFile({ path: targetName(release.channel), length: bytes.length, hashes: { sha256: hash } }),
-    );
-  }
-  const targetsBytes = await signedBytes(new Metadata(next), of("targets"));
-  write(join(metadata, `${next.version}.targets.json`), targetsBytes);
-
-  const snapshot = new Snapshot({
-    ...common("snapshot", (newest(metadata, "snapshot")?.version ?? 0) + 1),
-    meta: { "targets.json": metaFile(next.version, targetsBytes) },
+): Promise<readonly string[]> {
+  const before = readRepository(join(folder, "metadata"), (role) => roleFolder(vendor, role));
+  /** In the order in which they can be read at every moment. */
+  const files = new Map<string, Buffer>();
+  const waiting: string[] = [];
+  const common = (role: Role) => ({
+    version: (before[role]?.version ?? 0) + 1,
+    specVersion: SPEC_VERSION,
+    expires: new Date(now.getTime() + LIFETIME[role] * DAY).toISOString().replace(/\.\d+/, ""),
   });
-  const snapshotBytes = await signedBytes(new Metadata(snapshot), of("snapshot"));
-  write(join(metadata, `${snapshot.version}.snapshot.json`), snapshotBytes);
-
-  const file = join(metadata, "timestamp.json");
-  const before = existsSync(file) ? Metadata.fromJSON(MetadataKind.Timestamp, readJson(file)).signed.version : 0;
-  const timestamp = new Timestamp({
-    ...common("timestamp", before + 1),
-    snapshotMeta: metaFile(snapshot.version, snapshotBytes),
-  });
-  write(file, await signedBytes(new Metadata(timestamp), of("timestamp")));
-}
-
-/** Copies a repository so that whoever reads it meanwhile sees the old state or the new one: what names comes last. */
-export function publishRepository(from: string, to: string): void {
-  const copy = (folder: string, names: readonly string[]) => {
-    mkdirSync(join(to, folder), { recursive: true });
-    for (const name of names) {
-      const draft = join(to, folder, `.${name}.new`);
-      copyFileSync(join(from, folder, name), draft);
-      renameSync(draft, join(to, folder, name));
+  const signed = async <T extends Signed>(role: Role, content: T): Promise<Written<T>> => {
+    const metadata = new Metadata(content);
+    const bytes = await signedBytes(metadata, await signingKeys(roleFolder(vendor, role), seal));
+    const { version } = content;
+    files.set(join("metadata", role === "timestamp" ? "timestamp.json" : `${version}.${role}.json`), bytes);
+    return { version, bytes, metadata };
+  };
+  /** What a site would believe stays until it is half-way to its end, or lacks the signature of a key that came. */
+  const current = async <T extends Signed>(
+    role: Role,
+    old: Written<T> | undefined,
+    changed: boolean,
+    sign: () => Promise<Written<T>>,
+  ): Promise<Written<T>> => {
+    const by = currentKeys(roleFolder(vendor, role)).map((key) => old !== undefined && has(key, old.metadata));
+    const left = old === undefined ? 0 : (Date.parse(old.metadata.signed.expires) - now.getTime()) / DAY;
+    if (old === undefined || changed || !by.includes(true) || left < LIFETIME.timestamp) return sign();
+    if (!by.includes(false) && left > LIFETIME[role] / 2) return old;
+    try {
+      return await sign();
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      waiting.push(`${role} is good until ${old.metadata.signed.expires}; sign with its key before\n${error.message}`);
+      return old;
     }
   };
-  for (const channel of readdirSync(join(from, "targets")))
-    copy(join("targets", channel), readdirSync(join(from, "targets", channel)));
-  const names = readdirSync(join(from, "metadata"));
-  for (const kind of [".targets.json", ".snapshot.json", ".root.json"])
-    copy(
-      "metadata",
-      names.filter((name) => name.endsWith(kind)),
-    );
-  copy("metadata", ["timestamp.json"]);
-}
 
-/** The file with the highest version of a role. */
-function newest(folder: string, role: Role): { readonly version: number; readonly file: string } | undefined {
-  const versions = readdirSync(folder).flatMap((name) => {
-    const [, version, kind] = /^(\d+)\.(\w+)\.json$/.exec(name) ?? [];
-    return kind === role ? [Number(version)] : [];
+  const root = new Root({ ...common("root"), consistentSnapshot: true });
+  for (const role of ROLES) for (const { x } of currentKeys(roleFolder(vendor, role))) root.addKey(tufKey(x), role);
+  const otherTrust = before.root === undefined || !sameTrust(before.root.metadata.signed, root);
+  await current("root", before.root, otherTrust, async () => {
+    const metadata = new Metadata(root);
+    const bytes = await signedRoot(roleFolder(vendor, "root"), seal, metadata, before.root?.metadata);
+    files.set(join("metadata", `${root.version}.root.json`), bytes);
+    return { version: root.version, bytes, metadata };
   });
-  if (versions.length === 0) return undefined;
-  const version = Math.max(...versions);
-  return { version, file: join(folder, `${version}.${role}.json`) };
+
+  const targets = await current("targets", before.targets, release !== undefined, async () => {
+    const next = new Targets({ ...common("targets"), targets: { ...before.targets?.metadata.signed.targets } });
+    if (release !== undefined) {
+      const bytes = Buffer.from(canonicalJson(release));
+      const hash = sha256(bytes);
+      files.set(join("targets", release.channel, `${hash}.release.json`), bytes);
+      next.addTarget(
+        new TargetFile({ path: targetName(release.channel), length: bytes.length, hashes: { sha256: hash } }),
+      );
+    }
+    return signed("targets", next);
+  });
+
+  const meta = { "targets.json": metaFile(targets.version, targets.bytes) };
+  const named = before.snapshot?.metadata.signed.meta["targets.json"]?.equals(meta["targets.json"]) === true;
+  const snapshot = await current("snapshot", before.snapshot, !named, () =>
+    signed("snapshot", new Snapshot({ ...common("snapshot"), meta })),
+  );
+  await signed(
+    "timestamp",
+    new Timestamp({ ...common("timestamp"), snapshotMeta: metaFile(snapshot.version, snapshot.bytes) }),
+  );
+
+  for (const [name, bytes] of files) {
+    const file = join(folder, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeWhole(file, bytes);
+  }
+  return waiting;
 }
 
-type Json = Parameters<typeof Root.fromJSON>[0];
-
-function readJson(file: string): Json {
-  return JSON.parse(readFileSync(file, "utf8"));
-}
-
-function sameTrust(old: Json, root: Root): boolean {
-  const { keys, roles } = Metadata.fromJSON(MetadataKind.Root, old).signed.toJSON();
-  const now = root.toJSON();
-  return canonicalJson({ keys, roles }) === canonicalJson({ keys: now.keys, roles: now.roles });
-}
-
-function expiresSoon(old: Json, now: Date): boolean {
-  const { expires } = Metadata.fromJSON(MetadataKind.Root, old).signed;
-  return Date.parse(expires) - now.getTime() < (LIFETIME.root / 2) * DAY;
-}
-
-function expiry(now: Date, role: Role): string {
-  return new Date(now.getTime() + LIFETIME[role] * DAY).toISOString().replace(/\.\d+/, "");
-}
-
-/** All or nothing: a torn file would be signed by nobody. */
-function write(file: string, bytes: Buffer): void {
-  writeFileSync(`${file}.new`, bytes);
-  renameSync(`${file}.new`, file);
+function sameTrust(old: Root, root: Root): boolean {
+  const [a, b] = [old.toJSON(), root.toJSON()];
+  return canonicalJson({ keys: a.keys, roles: a.roles }) === canonicalJson({ keys: b.keys, roles: b.roles });
 }

@@ -11,16 +11,27 @@ export interface GateCheck {
   readonly name: string;
   /** Condition that has to be True, as `Ready`. */
   readonly condition?: string | undefined;
-  /** Field that has to hold something, as `status.loadBalancer.ingress`; of a number, more than zero. */
+  /**
+   * Field that has to hold something, as `status.loadBalancer.ingress`; of a number, more than zero. One of a list goes
+   * by its name, as `spec.template.spec.containers.vault.image`. What a status says of an earlier generation is not taken.
+   */
   readonly field?: string | undefined;
   /** What exactly the field has to hold, a number as text. @default - anything */
   readonly equals?: string | undefined;
+  /** The most that the field, a number, may hold. More is refused at once, without a wait. @default - no bound */
+  readonly atMost?: number | undefined;
   /** The object is there. */
   readonly exists?: true | undefined;
   /** Fields of an object that the API has to admit, webhooks and all; it is rehearsed and never made. */
   readonly admits?: { readonly [field: string]: unknown } | undefined;
   /** Looked at only where this object is there, as what would be upgraded. @default - always */
-  readonly onlyWith?: Pick<GateCheck, "apiVersion" | "kind" | "namespace" | "name"> | undefined;
+  readonly onlyWith?: GateSubject | undefined;
+}
+
+/** An object whose being there is a reason to look. */
+export interface GateSubject extends Pick<GateCheck, "apiVersion" | "kind" | "namespace" | "name"> {
+  /** Labels by which it is known to be what is wanted already, which is no reason to look any more. @default - none */
+  readonly unlessLabels?: { readonly [label: string]: string } | undefined;
 }
 
 /** Plain form of the inputs, as plinth's provider sees them. */

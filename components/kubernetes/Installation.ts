@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type ChartMirror, chartPin, versions } from "../release/versions";
@@ -9,7 +8,7 @@ import { type BundledChart, CrdBundle } from "./CrdBundle";
 import { Gate } from "./Gate";
 import { namespaceResource, objectResource } from "./objects";
 import type { Checks, Objects, PlatformService, SecretSpec } from "./service";
-import { sortedKeys } from "./values";
+import { digestOf, sortedKeys } from "./values";
 
 /** What every part of a platform is told about the cluster it goes into. */
 export interface InstallationArgs {
@@ -68,17 +67,16 @@ export class Installation extends pulumi.ComponentResource {
     const first = make(service.first, after(...namespace, ...entry));
     const before = [...namespace, ...secrets, ...entry, ...first, ...(crds === undefined ? [] : [crds])];
     const guards = make(service.guard?.objects, after(...before));
-    const done = look("guard", service.guard?.done, digestOf(service.guard?.objects), after(...guards));
+    const done = look("guard", service.guard?.done, digestOf(service.guard?.objects ?? {}), after(...guards));
     const guarded = [...before, ...done];
     const chart =
       service.chart && new Chart(`${name}-chart`, { spec: service.chart, kubeconfig, mirror }, after(...guarded));
     const installed = chart === undefined ? guarded : [chart];
-    const trigger = chart?.revision ?? digestOf(service.objects);
-    const ready = look("ready", service.ready, trigger, after(...installed));
+    const ready = look("ready", service.ready, chart?.revision ?? digestOf(service.objects ?? {}), after(...installed));
     const objects = make(service.objects, after(...installed, ...ready));
     this.gate = new Gate(
       `${name}-exit`,
-      { kubeconfig, checks: service.exit, trigger },
+      { kubeconfig, checks: service.exit, trigger: exitTrigger(chart, service.objects ?? {}) },
       after(...installed, ...ready, ...objects),
     );
     this.registerOutputs({});
@@ -90,12 +88,12 @@ function factsOf({ chart, needs, provides }: PlatformService): object {
   return { ...pinned, needs, provides };
 }
 
-/** Changes with the objects: whoever looked at the old ones looks again. */
-function digestOf(objects: Objects = {}): string {
-  return createHash("sha256")
-    .update(JSON.stringify(sortedKeys(objects)))
-    .digest("hex")
-    .slice(0, 16);
+/** Changes with the release and with the objects beside it: the part works only when both have settled again. */
+function exitTrigger(chart: Chart | undefined, objects: Objects): pulumi.Input<string> {
+  if (chart === undefined) return digestOf(objects);
+  return Object.keys(objects).length === 0
+    ? chart.revision
+    : pulumi.interpolate`${chart.revision} ${digestOf(objects)}`;
 }
 
 function secretResource(

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Problem } from "../problem";
 
 /** Values of a chart, or any part of them. */
@@ -9,6 +10,14 @@ export function sortedKeys<T>(value: T): T {
   if (!isMap(value)) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return Object.fromEntries(entries.map(([key, item]) => [key, sortedKeys(item)])) as T;
+}
+
+/** A short text that changes with the value, and not with the order of its keys. */
+export function digestOf(value: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sortedKeys(value)))
+    .digest("hex")
+    .slice(0, 16);
 }
 
 /** Values laid over others as Helm does it: maps key by key, everything else as a whole. */

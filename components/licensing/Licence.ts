@@ -14,6 +14,11 @@ export interface LicenceInputs {
   readonly revocations?: string;
   /** What the site uses, counted from its plan. */
   readonly use: Use;
+  /**
+   * As much of it as ran before this stack did: covered from the beginning, so that a site whose state was lost can be
+   * taken over with any verdict. Later it changes nothing. @default - none of it
+   */
+  readonly adopted?: Use;
   /** What the site's machines can be recognised by. @default - a licence that is bound to devices is not for this site */
   readonly devices?: Devices;
 }
@@ -37,6 +42,8 @@ export interface LicenceOutputs {
   readonly granted?: Granted;
   /** The most that was covered so far: up to there the site may go with any verdict. */
   readonly covered: Use;
+  /** Features that were looked at for it: one that a later plinth counts as well was in use or not, nobody knows. */
+  readonly counted: readonly string[];
   /** What was seen and can only grow. @default - nothing */
   readonly mark?: Mark;
 }
@@ -59,9 +66,11 @@ export class Licence extends pulumi.CustomResource {
   declare readonly verdict: pulumi.Output<LicenceOutputs["verdict"]>;
   declare readonly granted: pulumi.Output<Granted | undefined>;
   declare readonly covered: pulumi.Output<Use | undefined>;
+  /** Absent when an earlier plinth wrote it down. */
+  declare readonly counted: pulumi.Output<readonly string[] | undefined>;
 
   constructor(name: string, args: LicenceArgs, opts?: pulumi.CustomResourceOptions) {
-    const outputs = { verdict: undefined, granted: undefined, covered: undefined, mark: undefined };
+    const outputs = { verdict: undefined, granted: undefined, covered: undefined, counted: undefined, mark: undefined };
     super(Licence.__pulumiType, name, { ...args, text: pulumi.secret(args.text), ...outputs }, pluginOptions(opts));
   }
 }

@@ -45,6 +45,12 @@ export const licenceClaims = z
   .superRefine(({ issued, notBefore, notAfter }, context) => {
     if (Date.parse(notAfter) <= Date.parse(notBefore))
       context.addIssue({ code: "custom", path: ["notAfter"], message: `is not after notBefore, ${notBefore}` });
+    if (Date.parse(issued) > Date.parse(notAfter))
+      context.addIssue({
+        code: "custom",
+        path: ["issued"],
+        message: `is after notAfter, ${notAfter}: by which clock?`,
+      });
     if (Date.parse(notAfter) - Date.parse(issued) > LONGEST_DAYS * DAY)
       context.addIssue({ code: "custom", path: ["notAfter"], message: "is more than a hundred years away" });
   });

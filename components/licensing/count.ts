@@ -22,6 +22,15 @@ export function countUse({ nodes, pools, platform, provider }: SitePlan): Use {
   return { sites: 1, nodes: nodes.length, gpus, features };
 }
 
+/**
+ * As much of it as ran before this stack: adopted machines and what stands on them; `undefined` when there are none.
+ * Nobody gains a machine by calling it adopted, as such a one gets no configuration and has to run already. Pure.
+ */
+export function countAdopted(plan: SitePlan): Use | undefined {
+  const nodes = plan.nodes.filter(({ adopted }) => adopted === true);
+  return nodes.length === 0 ? undefined : countUse({ ...plan, nodes });
+}
+
 /** What the site file says its machines can be recognised by; what they truly are, the cluster knows. Pure. */
 export function declaredDevices({ nodes }: SitePlan): Devices {
   const wwids = nodes.flatMap(({ disk }) => ("wwid" in disk ? [disk.wwid] : []));

@@ -45,6 +45,18 @@ export function growth(before: Use, after: Use): readonly string[] {
   ];
 }
 
+/** What every plinth counts that wrote down no list of it. */
+export const COUNTED_FIRST: readonly Feature[] = ["multi-node", "high-availability", "netbox", "gpu"];
+
+/**
+ * What was covered, with those features of today's use that nobody counted when it was written down: that plinth has
+ * learnt to count more is no growth of the site, and its update may be a fix. Pure.
+ */
+export function recalled(covered: Use, counted: readonly string[], use: Use): Use {
+  const unasked = use.features.filter((feature) => !counted.includes(feature));
+  return unasked.length === 0 ? covered : together(covered, { ...NOTHING, features: unasked });
+}
+
 /** The larger of two uses, each count and feature for itself. Pure. */
 export function together(a: Use, b: Use): Use {
   return {

@@ -166,8 +166,9 @@ export function grant({ tier: name, features, limits }: Licence): Grant | undefi
 }
 
 /**
- * The moment that counts: the latest that is known to have been. A licence that was issued after the mark was set
- * makes a new beginning, so that a clock that once ran years ahead does not spoil a site for ever.
+ * The moment that counts: the latest that is known to have been. A renewal, or a licence that was issued later than
+ * the one of the mark, makes a new beginning: a clock that once ran years ahead, here or at the vendor's, does not spoil
+ * a site for ever.
  */
 function judgedAt(licence: Licence, { now, mark, released }: Circumstances): { time: number; warnings: string[] } {
   const seen = [
@@ -185,8 +186,10 @@ function judgedAt(licence: Licence, { now, mark, released }: Circumstances): { t
   return { time: latest.time, warnings: ago > DAY / 24 ? [warning] : [] };
 }
 
-function renews(licence: Licence, mark: Mark): boolean {
-  return Date.parse(licence.issued) > Date.parse(mark.issued);
+/** Among renewals of one licence the sequence counts: the clock they were issued by may have been mended meanwhile. */
+function renews({ id, sequence, issued }: Licence, mark: Mark): boolean {
+  if (id === mark.id && sequence !== mark.sequence) return sequence > mark.sequence;
+  return Date.parse(issued) > Date.parse(mark.issued);
 }
 
 function nextMark(licence: Licence, list: Revocations | undefined, time: number, mark: Mark | undefined): Mark {

@@ -6,7 +6,7 @@ import type { BootImage } from "../boot/intent";
 import { HardwareMatch } from "../hardware/HardwareMatch";
 import { ownFields } from "../kubernetes/owner";
 import { asked } from "../licensing/asked";
-import { countUse, declaredDevices } from "../licensing/count";
+import { countAdopted, countUse, declaredDevices } from "../licensing/count";
 import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
@@ -241,10 +241,12 @@ function licenceInputs(plan: SitePlan, vendor: SiteArgs["vendorKeys"]): LicenceI
   const keys = vendor ?? plan.licence?.keys;
   if (keys === undefined) return undefined;
   const { text = "", revocations } = plan.licence ?? {};
+  const adopted = countAdopted(plan);
   return {
     text: text.trim(),
     keys,
     use: countUse(plan),
+    ...(adopted !== undefined && { adopted }),
     devices: declaredDevices(plan),
     ...(revocations !== undefined && { revocations: revocations.trim() }),
   };

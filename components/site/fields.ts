@@ -80,7 +80,10 @@ export const range = z.string().superRefine((value, ctx) => {
 
 /** Host name or IP address, as NTP servers and proxies are named. */
 export const host = z.string().superRefine((value, ctx) => {
-  if (!parseAddress(value, "").problem || value.split(".").every((label) => LABEL.test(label))) return;
+  if (!parseAddress(value, "").problem) return;
+  const labels = value.split(".");
+  // A name that ends in a number is an address with a slip in it.
+  if (labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? "")) return;
   complain(ctx, `"${value}" is neither a host name nor an IP address`, "write it as time.example.org or 10.0.0.1");
 });
 
@@ -106,7 +109,16 @@ export const proxyUrl = z.string().superRefine((value, ctx) => {
 
 /** Ethernet address in the form Talos prints: lower-case, colons. */
 export const mac = z.string().superRefine((value, ctx) => {
-  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(value)) return;
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(value)) {
+    const group = (Number.parseInt(value.slice(0, 2), 16) & 1) === 1;
+    if (!group && value !== "00:00:00:00:00:00") return;
+    complain(
+      ctx,
+      `"${value}" is ${group ? "the address of a group" : "nobody's address"}, not of one link`,
+      "write what stands on the card, or what `ip link` prints",
+    );
+    return;
+  }
   const fixed = value
     .toLowerCase()
     .replace(/[^0-9a-f]/g, "")

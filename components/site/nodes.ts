@@ -56,6 +56,10 @@ export function nodeModel(plan: SitePlan, node: NodePlan, facts: NodeFacts): Nod
       directory?.nodes.includes(node.hostname) ? [directory.name] : [],
     ),
     allowSchedulingOnControlPlanes: kubernetes.scheduleOnControlPlanes,
+    ...(talos.mirrors !== undefined && { mirrors: talos.mirrors }),
+    ...(talos.registries !== undefined && {
+      authorities: Object.fromEntries(Object.entries(talos.registries).map(([host, { ca }]) => [host, ca])),
+    }),
     ...(node.encryption !== undefined && {
       encryption: nodeEncryption(node.encryption, (secret) => passphrases?.[secret] ?? ""),
     }),

@@ -175,10 +175,15 @@ export interface ClusterReleaseOutputs {
   readonly rolledOut?: string;
   /** Nodes that are declared no longer and have not left yet, and what a refresh found wiped. @default - none */
   readonly leaving?: { readonly [key: string]: LeavingNode };
+  /**
+   * Where machines were called that another one takes the place of, by node key, until that one is installed: they may
+   * run on beside it. @default - none
+   */
+  readonly replaced?: { readonly [key: string]: readonly string[] };
 }
 
 /** What has to be known of a node until nothing of it is left in the cluster. */
-export type LeavingNode = Pick<NodeRelease, "type" | "address" | "hostname">;
+export type LeavingNode = Pick<NodeRelease, "type" | "address" | "reach" | "hostname">;
 
 type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<T[K]> };
 

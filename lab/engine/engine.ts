@@ -4,6 +4,7 @@ import { LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulum
 import { packageRoot } from "../../components/discovery";
 import type { Tools } from "../build/tools";
 import { type Instance, PROJECT, STACK } from "../instance/instance";
+import { callDirectly, direct } from "./direct";
 import { pulumiHome } from "./plugins";
 
 /** Settings of {@link openStack} that only tests and rehearsals change. */
@@ -19,6 +20,7 @@ export async function openStack(instance: Instance, tools: Tools, options: Engin
   const etcdutl = tools.etcdutl?.path;
   if (pulumi === undefined || talosctl === undefined || etcdutl === undefined)
     throw new Error("the engine, talosctl and etcdutl are part of the recipes");
+  callDirectly();
   mkdirSync(instance.at("state"), { recursive: true });
   return LocalWorkspace.createOrSelectStack(
     { stackName: STACK, projectName: PROJECT, program: siteProgram() },
@@ -48,8 +50,7 @@ export function stateUrl(instance: Instance): string {
 }
 
 function environment(instance: Instance, talosctl: string, etcdutl: string): Record<string, string> {
-  const loopback = "127.0.0.0/8,localhost";
-  const direct = [process.env.NO_PROXY ?? process.env.no_proxy ?? "", loopback].filter((part) => part !== "").join(",");
+  const hosts = direct();
   return {
     PULUMI_BACKEND_URL: stateUrl(instance),
     PULUMI_CONFIG_PASSPHRASE: readFileSync(instance.at("passphrase"), "utf8"),
@@ -61,8 +62,8 @@ function environment(instance: Instance, talosctl: string, etcdutl: string): Rec
     PLINTH_ETCDUTL: etcdutl,
     PLINTH_STATE_DIR: instance.at("audit"),
     // Machines on loopback are never behind the user's proxy, and never the user's own cluster.
-    NO_PROXY: direct,
-    no_proxy: direct,
+    NO_PROXY: hosts,
+    no_proxy: hosts,
     KUBECONFIG: instance.at("no-kubeconfig"),
     TALOSCONFIG: instance.at("no-talosconfig"),
   };

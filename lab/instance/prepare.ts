@@ -7,6 +7,8 @@ import { packageRoot } from "../../components/discovery";
 import { ProblemError, refuse } from "../../components/problem";
 import { parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
+import { normaliseVersion } from "../../components/talos/version";
+import { unbuildable } from "../build/versions";
 import { DEFAULT_INSTANCE, holdSubnets, type Instance, instances, PROJECT, STACK, writeAtomically } from "./instance";
 import { candidates, relocate, type Subnet, siteOf, subnetOf } from "./subnet";
 
@@ -60,9 +62,16 @@ function readStackFile(source: string): { text: string; home: Subnet } {
       },
     ]);
   }
+  const wanted = { talos: [versionOf(spec.talos)], kubernetes: [versionOf(spec.kubernetes)] };
+  const versions = unbuildable(wanted, (what) => `${what}.version`);
+  refuse(`The lab has no such machines as ${source} asks for; nothing was changed:`, versions);
   const home = subnetOf(cidr);
   if (typeof home !== "string") throw new ProblemError(`${source} has 1 problem; nothing was changed:`, [home]);
   return { text, home };
+}
+
+function versionOf({ version }: { readonly version: string }): string {
+  return normaliseVersion(version) ?? version;
 }
 
 /** The default instance takes the stack file's own subnet, any other the first that is free; durably. */

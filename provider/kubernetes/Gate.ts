@@ -34,6 +34,7 @@ export function gate(drivers: PlatformDrivers): Resource<GateInputs, GateOutputs
           condition: z.string().min(1).optional(),
           field: z.string().min(1).optional(),
           equals: z.string().min(1).optional(),
+          atMost: z.int().min(0).optional(),
           exists: z.literal(true).optional(),
           admits: z.record(z.string(), z.unknown()).optional(),
           onlyWith: z
@@ -42,6 +43,7 @@ export function gate(drivers: PlatformDrivers): Resource<GateInputs, GateOutputs
               kind: z.string().min(1),
               namespace: z.string().min(1).optional(),
               name: z.string().min(1),
+              unlessLabels: z.record(z.string(), z.string()).optional(),
             })
             .optional(),
         }),
@@ -64,7 +66,8 @@ export function gate(drivers: PlatformDrivers): Resource<GateInputs, GateOutputs
     async read(_id, prior, context) {
       if (prior === undefined) throw new Error("a Gate cannot be imported: it makes nothing");
       const objects = drivers.objects(prior.inputs.kubeconfig);
-      return { inputs: prior.inputs, outputs: { missing: await look(objects, prior.inputs.checks, context) } };
+      const unseen = await look(objects, prior.inputs.checks, context);
+      return { inputs: prior.inputs, outputs: { missing: unseen.map(written) } };
     },
     delete: async () => undefined,
   };
@@ -74,8 +77,9 @@ function problems(inputs: Draft<GateInputs>): readonly Problem[] {
   if (inputs === unknown) return [];
   return knownEntries(inputs.checks).flatMap(([what, check]) => {
     const ways = WAYS.filter((way) => check[way] !== undefined);
-    if (check.equals !== undefined && check.field === undefined) {
-      return [{ path: propertyPath("checks", what), reason: "has equals without a field", fix: "name the field" }];
+    const bound = (["equals", "atMost"] as const).find((key) => check[key] !== undefined);
+    if (bound !== undefined && check.field === undefined) {
+      return [{ path: propertyPath("checks", what), reason: `has ${bound} without a field`, fix: "name the field" }];
     }
     if (ways.length === 1) return [];
     return [
@@ -99,9 +103,11 @@ async function open(drivers: PlatformDrivers, inputs: GateInputs, context: Conte
     progress: context.log.progress,
   };
   try {
-    await waitFor(options, async () => {
+    const opened = await waitFor(options, async () => {
       try {
-        missing = await look(objects, inputs.checks, context);
+        const unseen = await look(objects, inputs.checks, context);
+        missing = unseen.map(written);
+        if (unseen.some(({ final }) => final)) return { done: false };
       } catch (error) {
         context.signal.throwIfAborted();
         if (!isPassing(error)) throw error;
@@ -109,7 +115,9 @@ async function open(drivers: PlatformDrivers, inputs: GateInputs, context: Conte
       }
       return missing.length === 0 ? { done: true } : { missing: missing.join("; ") };
     });
-    return { outputs: { missing: [] } };
+    return opened
+      ? { outputs: { missing: [] } }
+      : { outputs: { missing }, failures: [`it is no use to wait: ${missing.join("; ")}`] };
   } catch (error) {
     const why =
       error instanceof WaitTimeout
@@ -124,30 +132,74 @@ function isPassing(error: unknown): boolean {
   return error instanceof KubernetesError && error.status !== 401 && error.status !== 403;
 }
 
-/** What is missing, each in words that begin with the check's own. */
-async function look(objects: Objects, checks: GateInputs["checks"], context: Context): Promise<readonly string[]> {
+/** A check that does not see what it looks for. */
+interface Unseen extends Reason {
+  readonly what: string;
+}
+
+interface Reason {
+  readonly why: string;
+  /** It never comes by itself. */
+  readonly final: boolean;
+}
+
+const notYet = (why: string): Reason => ({ why, final: false });
+const never = (why: string): Reason => ({ why, final: true });
+
+/** In words that begin with the check's own. */
+const written = ({ what, why }: Unseen): string => `${what} (${why})`;
+
+async function look(objects: Objects, checks: GateInputs["checks"], context: Context): Promise<readonly Unseen[]> {
   const found = await eachBounded(Object.entries(checks), LANES, async ([what, check]) => {
-    const missing = await lookAt(objects, check, context.signal);
-    return missing === undefined ? [] : [`${what} (${missing})`];
+    const reason = await lookAt(objects, check, context.signal);
+    return reason === undefined ? [] : [{ what, ...reason }];
   });
   return found.flat();
 }
 
-async function lookAt(objects: Objects, check: GateCheck, signal: AbortSignal): Promise<string | undefined> {
-  const { apiVersion, kind, name, condition, field, equals, admits, onlyWith } = check;
-  if (onlyWith !== undefined && (await objects.get(keyOf(onlyWith), signal)) === undefined) return undefined;
+async function lookAt(objects: Objects, check: GateCheck, signal: AbortSignal): Promise<Reason | undefined> {
+  const { apiVersion, kind, name, condition, field, admits, onlyWith } = check;
+  if (onlyWith !== undefined && !(await isReason(objects, onlyWith, signal))) return undefined;
   const place = placeOf(check);
   if (admits !== undefined)
     return admitted(objects, { ...admits, apiVersion, kind, metadata: { ...place, name } }, signal);
   const object = await objects.get({ apiVersion, kind, ...place, name }, signal);
-  if (object === undefined) return `there is no ${kind} ${name}`;
+  if (object === undefined) return notYet(`there is no ${kind} ${name}`);
   if (condition !== undefined) return unmet(object, condition);
-  if (field === undefined) return undefined;
+  return field === undefined ? undefined : unfilled(object, field, check);
+}
+
+async function isReason(
+  objects: Objects,
+  subject: NonNullable<GateCheck["onlyWith"]>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const object = await objects.get(keyOf(subject), signal);
+  if (object === undefined) return false;
+  const wanted = Object.entries(subject.unlessLabels ?? {});
+  return wanted.length === 0 || wanted.some(([label, value]) => object.metadata.labels?.[label] !== value);
+}
+
+function unfilled(
+  object: KubernetesObject,
+  field: string,
+  { equals, atMost }: Pick<GateCheck, "equals" | "atMost">,
+): Reason | undefined {
+  const name = `${object.kind} ${object.metadata.name}`;
   const found = at(object, field);
-  if (isEmpty(found)) return `${kind} ${name} has no ${field} yet`;
-  return equals === undefined || String(found) === equals
-    ? undefined
-    : `${field} of ${kind} ${name} is ${String(found)}, not ${equals}`;
+  const stale = field.startsWith("status.") ? outdated(object, at(object, "status.observedGeneration")) : undefined;
+  if (stale !== undefined) return notYet(stale);
+  if (atMost !== undefined && typeof found === "number")
+    return found > atMost ? never(`${field} of ${name} is ${found}, and may not become ${atMost}`) : undefined;
+  if (isEmpty(found)) return notYet(`${name} has no ${field} yet`);
+  if (equals === undefined || String(found) === equals) return undefined;
+  return notYet(`${field} of ${name} is ${String(found)}, not ${equals}`);
+}
+
+/** What a controller said before it saw the last change is about another object. */
+function outdated({ kind, metadata }: KubernetesObject, seen: unknown): string | undefined {
+  if (typeof seen !== "number" || metadata.generation === undefined || seen >= metadata.generation) return undefined;
+  return `${kind} ${metadata.name} was last looked at as generation ${seen}, and it is at ${metadata.generation}`;
 }
 
 function keyOf(check: NonNullable<GateCheck["onlyWith"]>) {
@@ -159,32 +211,37 @@ function placeOf({ namespace }: Pick<GateCheck, "namespace">): { namespace?: str
 }
 
 /** The API server asks every webhook as it would for the real thing. A refusal by rule is an answer, too. */
-async function admitted(objects: Objects, object: KubernetesObject, signal: AbortSignal): Promise<string | undefined> {
+async function admitted(objects: Objects, object: KubernetesObject, signal: AbortSignal): Promise<Reason | undefined> {
   try {
     await objects.rehearse(object, signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.status === 0) throw error;
-    return error.message;
+    return notYet(error.message);
   }
 }
 
-function unmet(object: KubernetesObject, condition: string): string | undefined {
+function unmet(object: KubernetesObject, condition: string): Reason | undefined {
   const conditions = at(object, "status.conditions");
-  const found = Array.isArray(conditions)
-    ? (conditions as readonly Condition[]).find(({ type }) => type === condition)
-    : undefined;
+  const all = Array.isArray(conditions) ? (conditions as readonly Condition[]) : [];
   const { kind, metadata } = object;
-  if (found === undefined) return `${kind} ${metadata.name} says nothing of ${condition} yet`;
-  // What its controller said before it saw the last change is about another object.
-  const seen = found.observedGeneration ?? at(object, "status.observedGeneration");
-  if (typeof seen === "number" && metadata.generation !== undefined && seen < metadata.generation) {
-    return `${kind} ${metadata.name} was last looked at as generation ${seen}, and it is at ${metadata.generation}`;
-  }
-  if (found.status === "True") return undefined;
-  const why = found.message || found.error || found.reason || "no reason given";
-  return `${kind} ${metadata.name} is not ${condition}: ${why}`;
+  const failed = all.find(({ type, status }) => type === "Failed" && status === "True");
+  if (kind === "Job" && failed !== undefined) return never(failedJob(metadata, wordsOf(failed)));
+  const found = all.find(({ type }) => type === condition);
+  if (found === undefined) return notYet(`${kind} ${metadata.name} says nothing of ${condition} yet`);
+  const stale = outdated(object, found.observedGeneration ?? at(object, "status.observedGeneration"));
+  if (stale !== undefined) return notYet(stale);
+  return found.status === "True"
+    ? undefined
+    : notYet(`${kind} ${metadata.name} is not ${condition}: ${wordsOf(found)}`);
 }
+
+/** A Job that has failed stays as it is: it is made anew only when it is gone. */
+function failedJob({ name, namespace = "default" }: KubernetesObject["metadata"], why: string): string {
+  return `Job ${name} has failed: ${why}; see kubectl logs -n ${namespace} job/${name}, and when the cause is mended: kubectl delete job -n ${namespace} ${name}, then pulumi up --refresh`;
+}
+
+const wordsOf = ({ message, error, reason }: Condition): string => message || error || reason || "no reason given";
 
 /** A condition of an object's status. */
 interface Condition {
@@ -202,7 +259,12 @@ function at(object: unknown, path: string): unknown {
   return path
     .split(".")
     .reduce<unknown>(
-      (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
+      (value, key) =>
+        Array.isArray(value)
+          ? value.find((each: unknown) => at(each, "name") === key)
+          : typeof value === "object" && value !== null
+            ? Reflect.get(value, key)
+            : undefined,
       object,
     );
 }

@@ -8,7 +8,7 @@ import { sentence } from "../host/failure";
 import type { Change, Context, Reached, Resource } from "../resource";
 import { checkpoint, waitFor } from "../wait";
 import type { Latitude, Server } from "./api";
-import { refuseAnother, serverProblems } from "./check";
+import { refuseAnother, refuseEarlier, serverProblems } from "./check";
 import { type LatitudeDrivers, withLatitude } from "./drivers";
 import { findOrOrder, noteName } from "./order";
 
@@ -57,6 +57,7 @@ export function latitudeServer(drivers: LatitudeDrivers): Resource<ServerInputs,
     diff(prior, draft) {
       const changes = changesBetween(prior.inputs, draft).filter(({ path }) => !AT_ORDER.includes(path));
       const renewed = changes.some(({ path }) => path === "generation");
+      if (renewed) refuseEarlier(prior.inputs, draft);
       if (!renewed)
         refuseAnother(
           changes.filter(({ path }) => isKnown(draft, path)),
@@ -214,6 +215,12 @@ async function giveBack(drivers: LatitudeDrivers, api: Latitude, id: string, con
     target: server.hostname,
     detail: `gives the server ${id} back to Latitude.sh`,
   });
+  // Its place in virtual networks goes with it, and not before: until now the site may have needed it there.
+  for (const { id: assignment, server: of } of await api.assignments({ server: id }, signal)) {
+    checkpoint(signal);
+    if (of === id) await api.unassign(assignment);
+  }
+  checkpoint(signal);
   await api.release(id);
   const options = { what: `${server.hostname} given back`, seconds: GONE, intervalMs: drivers.pollMs, signal };
   await waitFor({ ...options, progress: log.progress }, async () => {

@@ -71,7 +71,7 @@ export function latitudeVirtualNetwork(
       return withLatitude(drivers, context, async (api) => {
         const network = await api.network(prior.outputs.networkId || id, context.signal);
         if (network === undefined) return undefined;
-        const inside = (await api.assignments(network.id, context.signal))
+        const inside = (await api.assignments({ network: network.id }, context.signal))
           .filter(isConnected)
           .map(({ server }) => server);
         return { inputs: prior.inputs, outputs: { networkId: network.id, vid: network.vid, connected: inside.sort() } };
@@ -81,26 +81,37 @@ export function latitudeVirtualNetwork(
       withLatitude(drivers, context, async (api) => {
         const network = prior.outputs.networkId || id;
         if ((await api.network(network, context.signal)) === undefined) return;
-        for (const { id: assignment } of await api.assignments(network, context.signal)) {
+        for (const { id: assignment } of await api.assignments({ network }, context.signal)) {
           checkpoint(context.signal);
           await api.unassign(assignment);
         }
         checkpoint(context.signal);
         await context.audit({ act: "destroy", target: network, detail: "deletes a virtual network at Latitude.sh" });
         await api.removeNetwork(network);
+        await drivers.notes.forget(noteName(prior.inputs));
       }),
   };
 }
+
+/** Name under which a network is noted on this host; no host name has a space. */
+const noteName = ({ project, site, description }: VirtualNetworkInputs): string =>
+  `${project}/network ${site} ${description}`;
 
 const isConnected = ({ status }: { readonly status: string }): boolean => status === "connected";
 
 /** The network of that description: found, or made. One whose answer was lost is looked for. */
 async function findOrMake(
-  { pollMs, settleMs, now }: LatitudeDrivers,
+  { pollMs, settleMs, now, notes }: LatitudeDrivers,
   api: Latitude,
-  { project, site, description }: VirtualNetworkInputs,
+  wanted: VirtualNetworkInputs,
   { signal }: Context,
 ): Promise<Network> {
+  const { project, site, description, servers } = wanted;
+  const name = noteName(wanted);
+  const keep = async (network: Network): Promise<Network> => {
+    await notes.write(name, { at: now(), id: network.id }).catch(() => undefined);
+    return network;
+  };
   const look = async (): Promise<Network | undefined> => {
     const [first, ...more] = (await api.networks(project, site, signal)).filter(
       (network) => network.description === description,
@@ -112,21 +123,37 @@ async function findOrMake(
     ]);
   };
   const found = await look();
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    // What a killed run of another host has made holds no others' servers; theirs would be cut off with this site.
+    const inside =
+      (await notes.read(name))?.id === found.id ? [] : await api.assignments({ network: found.id }, signal);
+    const others = inside.map(({ server }) => server).filter((server) => !servers.includes(server));
+    if (others.length === 0) return keep(found);
+    throw new ProblemError("The virtual network is not made:", [
+      {
+        path: "description",
+        reason: `${found.id} is called "${description}" and holds servers of somebody else: ${others.join(", ")}`,
+        fix: "rename it, take them out of it if they are this site's, or give this site another name",
+      },
+    ]);
+  }
   checkpoint(signal);
   try {
-    return await api.makeNetwork(project, site, description);
+    return await keep(await api.makeNetwork(project, site, description));
   } catch (error) {
     if (!(error instanceof LatitudeError) || error.kind !== "unknown") throw error;
     for (const end = now() + settleMs; ; await sleep(Math.min(pollMs, settleMs), signal)) {
       const late = await look();
-      if (late !== undefined) return late;
+      if (late !== undefined) return keep(late);
       if (now() >= end) throw error;
     }
   }
 }
 
-/** Every declared server in, every other one out. */
+/**
+ * Every declared server in. None is taken out: a machine that goes, or that another one takes the place of, needs the
+ * site's network until it has left the cluster, and that is later; its server takes its place in here with it.
+ */
 async function connect(
   { pollMs }: LatitudeDrivers,
   api: Latitude,
@@ -136,11 +163,7 @@ async function connect(
 ): Promise<Reached<VirtualNetworkOutputs>> {
   let connected: readonly string[] = [];
   try {
-    const before = await api.assignments(id, signal);
-    for (const { id: assignment, server } of before) {
-      checkpoint(signal);
-      if (!servers.includes(server)) await api.unassign(assignment);
-    }
+    const before = await api.assignments({ network: id }, signal);
     for (const server of servers) {
       checkpoint(signal);
       if (!before.some((assignment) => assignment.server === server)) await assign(api, id, server);
@@ -148,7 +171,7 @@ async function connect(
     await waitFor(
       { what: `virtual network ${vid}`, seconds: CONNECTED, intervalMs: pollMs, signal, progress: log.progress },
       async () => {
-        const now = await api.assignments(id, signal);
+        const now = await api.assignments({ network: id }, signal);
         connected = now
           .filter((each) => isConnected(each) && servers.includes(each.server))
           .map(({ server }) => server)

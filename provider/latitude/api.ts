@@ -126,7 +126,11 @@ export interface Latitude {
   network(id: string, signal: AbortSignal): Promise<Network | undefined>;
   makeNetwork(project: string, site: string, description: string): Promise<Network>;
   removeNetwork(id: string): Promise<void>;
-  assignments(network: string, signal: AbortSignal): Promise<readonly Assignment[]>;
+  /** Of one virtual network, or of one server in all of them. */
+  assignments(
+    of: { readonly network: string } | { readonly server: string },
+    signal: AbortSignal,
+  ): Promise<readonly Assignment[]>;
   assign(network: string, server: string): Promise<void>;
   unassign(assignment: string): Promise<void>;
   /** What the project has used up in this billing period, in dollars by product. */

@@ -133,8 +133,11 @@ export function latitude(wire: Wire, token: string, patience: Patience): Latitud
     async removeNetwork(id) {
       await perhaps(send("DELETE", `/virtual_networks/${id}`));
     },
-    assignments: (network, signal) =>
-      list(`/virtual_networks/assignments?${filter("virtual_network_id", network)}`, schema.assignments, signal),
+    assignments(of, signal) {
+      const [name, id] =
+        "network" in of ? (["virtual_network_id", of.network] as const) : (["server", of.server] as const);
+      return list(`/virtual_networks/assignments?${filter(name, id)}`, schema.assignments, signal);
+    },
     async assign(network, server) {
       const attributes = { virtual_network_id: network, server_id: server };
       await send("POST", "/virtual_networks/assignments", { type: "virtual_network_assignment", attributes });

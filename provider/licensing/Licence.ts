@@ -4,7 +4,7 @@ import { keyRing, licenceKey } from "../../components/licensing/keys";
 import type { LicenceInputs, LicenceOutputs } from "../../components/licensing/Licence";
 import { RELEASED } from "../../components/licensing/released";
 import { FEATURES, type Feature } from "../../components/licensing/tiers";
-import { growth, NOTHING, together, type Use, within } from "../../components/licensing/use";
+import { COUNTED_FIRST, growth, NOTHING, recalled, together, type Use, within } from "../../components/licensing/use";
 import { grant, LICENCE_STATES, type Verdict, verifyLicence } from "../../components/licensing/verdict";
 import { type Problem, ProblemError } from "../../components/problem";
 import { known } from "../draft";
@@ -20,6 +20,9 @@ export interface LicenceDrivers {
 /** A mark as old as this is written anew: often enough to notice a clock, too seldom to be seen in every preview. */
 const STALE = 7 * 86_400_000;
 
+/** What this plinth counts. */
+const FEATURE_NAMES = Object.keys(FEATURES) as readonly Feature[];
+
 const count = z.int().min(0);
 // What a later plinth stored must not keep a site from going back to this one.
 const features = z
@@ -34,6 +37,7 @@ const inputs = z.strictObject({
   keys: z.array(licenceKey).min(1).readonly(),
   revocations: z.string().exactOptional(),
   use,
+  adopted: use.exactOptional(),
   devices: z.strictObject({ uuids: texts, wwids: texts }).exactOptional(),
 }) satisfies z.ZodType<LicenceInputs>;
 
@@ -54,6 +58,8 @@ const outputs = z.object({
     })
     .exactOptional(),
   covered: use.default(NOTHING),
+  // What a later plinth counted is forgotten with the feature itself: it comes back as one that nobody asked for.
+  counted: features.default(COUNTED_FIRST),
   mark: z
     .object({ id: z.string(), sequence: z.int(), issued: z.string(), time: z.string(), revocations: z.int() })
     .exactOptional(),
@@ -102,8 +108,8 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
     async preview(draft, prior, context) {
       const given = known<LicenceInputs>(draft);
       if (given === undefined) return {};
-      const { verdict, granted, covered } = await reached(given, prior?.outputs, context);
-      return { verdict, covered, ...(granted !== undefined && { granted }) };
+      const { verdict, granted, covered, counted } = await reached(given, prior?.outputs, context);
+      return { verdict, covered, counted, ...(granted !== undefined && { granted }) };
     },
     async create(given, context) {
       return { id: "licence", outputs: await reached(given, undefined, context) };
@@ -112,7 +118,10 @@ export function licence(drivers: LicenceDrivers): Resource<LicenceInputs, Licenc
       return { outputs: await reached(given, prior.outputs, context) };
     },
     async read(_id, prior, context) {
-      if (prior === undefined) throw new Error("a licence cannot be imported: declare it, and it is judged");
+      if (prior === undefined)
+        throw new Error(
+          "a licence cannot be imported: declare it, and it is judged; plinth adopt brings a running site back",
+        );
       const { verdict, outputs: seen } = await judged(prior.inputs, prior.outputs, context);
       tell(verdict, context);
       const news = learnt(prior.outputs, seen).length > 0;
@@ -142,10 +151,11 @@ function judge(given: LicenceInputs, prior: LicenceOutputs | undefined, now: Dat
   });
   const { licence: claims, mark = prior?.mark, entitled } = verdict;
   const sold = claims && grant(claims);
-  const before = prior?.covered ?? NOTHING;
+  const before = prior === undefined ? (given.adopted ?? NOTHING) : recalled(prior.covered, prior.counted, use);
   const outputs: LicenceOutputs = {
     verdict: verdict.state,
     covered: entitled && sold !== undefined ? together(within(before, sold), use) : before,
+    counted: FEATURE_NAMES,
     ...(mark !== undefined && { mark }),
     ...(claims !== undefined &&
       sold !== undefined && {
@@ -181,5 +191,11 @@ function tell(verdict: Verdict, { log }: Context): void {
 function learnt(before: LicenceOutputs, next: LicenceOutputs): readonly Change[] {
   const seen = (path: string): Change => ({ path, kind: "update", output: true });
   const age = Date.parse(next.mark?.time ?? "") - Date.parse(before.mark?.time ?? "");
-  return [...(before.verdict === next.verdict ? [] : [seen("verdict")]), ...(age > STALE ? [seen("mark")] : [])];
+  // At the first update of a later plinth: from then on a feature more is growth.
+  const more = next.counted.some((name) => !before.counted.includes(name));
+  return [
+    ...(before.verdict === next.verdict ? [] : [seen("verdict")]),
+    ...(more ? [seen("counted")] : []),
+    ...(age > STALE ? [seen("mark")] : []),
+  ];
 }

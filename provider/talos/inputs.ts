@@ -141,7 +141,13 @@ export const releaseOutputs = z.object({
   leaving: z
     .record(
       z.string(),
-      z.object({ type: z.enum(["controlplane", "worker"]), address: z.string(), hostname: z.string() }),
+      z.object({
+        type: z.enum(["controlplane", "worker"]),
+        address: z.string(),
+        reach: z.string().exactOptional(),
+        hostname: z.string(),
+      }),
     )
     .exactOptional(),
+  replaced: z.record(z.string(), z.array(z.string()).readonly()).exactOptional(),
 }) satisfies z.ZodType<ClusterReleaseOutputs>;

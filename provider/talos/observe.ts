@@ -12,6 +12,7 @@ import { TalosError } from "../talosctl/talos";
 import { eachBounded } from "../wait";
 import { type Cluster, PARALLEL } from "./cluster";
 import { markedPatches } from "./drift";
+import { leavingNode } from "./membership/change";
 import { generationOf } from "./membership/generation";
 import { patchesOf, roleConfiguration } from "./plan";
 import { changedPaths, fingerprint } from "./yaml";
@@ -69,7 +70,7 @@ function wipedNodes(prior: Prior, seen: ReadonlyMap<string, Seen>): Record<strin
   return Object.fromEntries(
     Object.entries(prior.inputs.nodes)
       .filter(([key]) => seen.get(key) === "gone")
-      .map(([key, { type, address, hostname }]) => [key, { type, address, hostname }]),
+      .map(([key, node]) => [key, leavingNode(node)]),
   );
 }
 

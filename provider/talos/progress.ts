@@ -16,6 +16,8 @@ export class Progress {
   readonly running: { [key: string]: NodeRunning };
   /** Nodes that are declared no longer and have not left yet. */
   leaving: { [key: string]: LeavingNode };
+  /** Where machines were called that others take the place of, until those are installed. */
+  replaced: { [key: string]: readonly string[] };
   rolledOut: string | undefined;
   private readonly steps: ReleaseStep[] = [];
   private upgrades: readonly PastUpgrade[];
@@ -25,6 +27,7 @@ export class Progress {
   constructor(before: ClusterReleaseOutputs) {
     this.running = { ...before.running };
     this.leaving = { ...before.leaving };
+    this.replaced = { ...before.replaced };
     this.upgrades = before.upgrades;
     this.known = before.upgrades;
     this.rolledOut = before.rolledOut;
@@ -66,6 +69,7 @@ export class Progress {
       journal: this.steps.slice(-JOURNAL),
       upgrades: this.upgrades,
       ...(Object.keys(this.leaving).length > 0 && { leaving: this.leaving }),
+      ...(Object.keys(this.replaced).length > 0 && { replaced: this.replaced }),
       ...(this.rolledOut !== undefined && { rolledOut: this.rolledOut }),
     };
   }

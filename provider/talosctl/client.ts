@@ -21,6 +21,8 @@ const KUBERNETES = 6 * 3600;
 /** A database of etcd's largest size, 8 GB, over a slow line. */
 const TRANSFER = 1800;
 
+const API_SERVER = "APIServerConfigs.kubernetes.talos.dev";
+
 /** What a person needs to hear beside the error's own words. */
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
   foreign: "the machine belongs to another cluster, or its secrets are not the ones in this stack",
@@ -116,6 +118,15 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     async configuration(node, signal) {
       const output = await call(node, ["get", "machineconfig", "v1alpha1", "--output", "jsonpath={.spec}"], { signal });
       return parsed(node, "machineconfig", output.stdout.trim() === "" ? undefined : output.stdout, output);
+    },
+    async apiServerConfig(node, signal) {
+      try {
+        const output = await call(node, ["get", API_SERVER, "--output", "yaml"], { signal });
+        return parse.parseApiServerConfig(output.stdout);
+      } catch (error) {
+        if (error instanceof TalosError && error.kind === "unsupported") return {};
+        throw error;
+      }
     },
     async bootId(node, signal) {
       const output = await call(node, ["read", "/proc/sys/kernel/random/boot_id"], { signal });

@@ -22,17 +22,34 @@ describe("judge", () => {
 });
 
 test("withoutPendingCreates clears creates alone", () => {
-  const operation = (type: string) => ({ type, resource: { urn: `urn::${type}` } });
+  const operation = (type: string) => ({ type, resource: { urn: `urn:pulumi:lab::demo::plinth:x:Y::${type}` } });
   const before = {
     version: 3,
     checkpoint: { latest: { resources: [1], pending_operations: [operation("creating"), operation("updating")] } },
   };
-  const { kept, urns } = withoutPendingCreates(before);
-  expect(urns).toEqual(["urn::creating"]);
+  const { kept, urns, unsure } = withoutPendingCreates(before);
+  expect([urns, unsure]).toEqual([["urn:pulumi:lab::demo::plinth:x:Y::creating"], []]);
   expect(kept).toEqual({
     version: 3,
     checkpoint: { latest: { resources: [1], pending_operations: [operation("updating")] } },
   });
+});
+
+test.each([
+  ["plinth:latitude:Server", true],
+  ["plinth:site:Site$plinth:x:Y$kubernetes:core/v1:Secret", true],
+  ["talos:imageFactory/schematic:Schematic", true],
+  ["command:remote:Command", true],
+  ["pulumi:providers:talos", true],
+  ["plinth:site:Site$vultr:index/instance:Instance", false],
+  ["hcloud:index/server:Server", false],
+  ["proxmoxve:index/vmLegacy:VmLegacy", false],
+  ["aws:s3/bucket:Bucket", false],
+])("a pending create of %s is cleared: %s", (type, cleared) => {
+  const operation = { type: "creating", resource: { urn: `urn:pulumi:home::demo::${type}::one` } };
+  const { kept, urns, unsure } = withoutPendingCreates({ checkpoint: { latest: { pending_operations: [operation] } } });
+  expect([urns.length, unsure.length]).toEqual(cleared ? [1, 0] : [0, 1]);
+  expect(kept.checkpoint?.latest?.pending_operations).toEqual(cleared ? undefined : [operation]);
 });
 
 test("leases are told by what became of them, another host's with its age and the way out", () => {
@@ -100,6 +117,20 @@ describe("recoverStack", () => {
     expect(existsSync(lockFile)).toBe(false);
     expect(readFileSync(stateFile, "utf8")).not.toContain("creating");
     expect(recoverStack(place)).toEqual({ done: [], held: [] });
+  });
+
+  test("leaves the order of a machine alone that may have reached its vendor, and says how to go on", () => {
+    const urn = "urn:pulumi:lab::demo::plinth:site:Site$vultr:index/instance:Instance::cp-1";
+    const order = { type: "creating", resource: { urn, inputs: { label: "home-cp-1", region: "fra" } } };
+    const both = [...pending.checkpoint.latest.pending_operations, order];
+    writeFileSync(stateFile, JSON.stringify({ checkpoint: { latest: { pending_operations: both } } }));
+    const { done, held } = recoverStack(place);
+    expect(done).toEqual(["Cleared an interrupted create: plinth:x:Y y. The next update makes it."]);
+    expect(held).toEqual([
+      `vultr:index/instance:Instance may exist at the vendor as home-cp-1: an update was killed while it made it, and the next one would make a second. Look there. If it exists: pulumi refresh --stack lab --import-pending-creates '${urn}' --import-pending-creates ID, with the vendor's ID of it; if it does not, or once you have deleted it there: pulumi refresh --stack lab --clear-pending-creates.`,
+    ]);
+    expect(JSON.parse(readFileSync(stateFile, "utf8")).checkpoint.latest.pending_operations).toEqual([order]);
+    expect(recoverStack(place)).toEqual({ done: [], held });
   });
 });
 

@@ -63,6 +63,18 @@ zone "lab.home.example.org" {
     expect(service.secrets?.["api-key"]?.text).toEqual({ key: [{ password: "powerdns-api-key" }] });
   });
 
+  test("starts again when its files are others, and only then, without a Reloader", () => {
+    const annotations = (changed: object) =>
+      specOf(powerDnsService({ ...settings, ...changed }), "server").template.metadata.annotations;
+    expect(annotations({ secondaries: ["100.64.0.4"] })).not.toEqual(annotations({}));
+    expect(annotations({ address: "10.0.3.4" })).toEqual(annotations({}));
+    expect(Object.keys(annotations({}))).toEqual(["plinth.dev/files"]);
+    const [seen] = Object.values(powerDnsService(settings).exit).filter(
+      ({ field }) => field === "status.updatedReplicas",
+    );
+    expect(seen).toMatchObject({ kind: "StatefulSet", name: "powerdns" });
+  });
+
   test("hands the same key to everybody who writes into it", () => {
     const writers = [dnsSolverService({ domain }), externalDnsService({ zones: [domain], owner: domain })];
     expect(writers.map(({ secrets }) => secrets?.["api-key"]?.text)).toEqual([

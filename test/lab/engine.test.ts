@@ -185,6 +185,41 @@ describe("an edit of the site file", () => {
     await mustLab(NAME, "preview", "--expect-no-changes");
   });
 
+  it("that no API server starts with stops at the first of them, and setting it back mends that one", async () => {
+    const servers = async () => {
+      const { machines } = await status();
+      return machines.flatMap(({ name, processes }) =>
+        (processes ?? []).filter((each) => each.name.includes("apiserver")).map(({ pid }) => `${name} ${pid}`),
+      );
+    };
+    const before = await servers();
+    site.edit((file) => {
+      file.kubernetes.apiServer.extraArgs["no-such-flag"] = "x";
+    });
+    const dead = /the API server of (?<key>cp-\d): connect ECONNREFUSED .*talosctl -n \S+ logs -k/;
+    const stopped = await lab(NAME, ["up"], {
+      whileRunning: (pid, stderr) => {
+        void eventually(
+          90,
+          async () => stderr(),
+          (text) => dead.test(text),
+        ).finally(() => process.kill(pid, "SIGINT"));
+      },
+    });
+    const key = dead.exec(stopped.stderr)?.groups?.key;
+    expect([key, stopped.stderr]).toEqual([expect.stringMatching(/^cp-\d$/), expect.any(String)]);
+    const others = before.filter((each) => !each.startsWith(`${key} `));
+    expect(others).toHaveLength(2);
+    expect(await servers()).toEqual(expect.arrayContaining(others));
+    site.edit((file) => {
+      delete file.kubernetes.apiServer.extraArgs["no-such-flag"];
+    });
+    await mustLab(NAME, "up");
+    const after = await servers();
+    expect(after).toEqual(expect.arrayContaining(others));
+    expect(after).toHaveLength(3);
+  });
+
   it("that is wrong is refused with everything that is wrong, and changes nothing", async () => {
     const before = readFileSync(instance.stackFile, "utf8");
     const wrong = new StackFile();

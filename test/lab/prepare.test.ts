@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_INSTANCE, Instance, instances } from "../../lab/instance/instance";
-import { firstBusyPort, prepare } from "../../lab/instance/prepare";
+import { firstBusyPort, labStackFile, prepare } from "../../lab/instance/prepare";
 import { startRack } from "../../lab/rack/rack";
 
 const scratch = mkdtempSync(join(tmpdir(), "plinth-prepare-"));
@@ -68,4 +68,20 @@ test("a port that was taken since then stops the machines from starting, by its 
     ),
   );
   expect(existsSync(instance.at("rig.json"))).toBe(false);
+});
+
+test("versions that the lab cannot build are refused before anything is written, and the next command is free of them", async () => {
+  const wrong = join(scratch, "wrong.yaml");
+  const edited = readFileSync(labStackFile, "utf8").replace(/(kubernetes:\s+version:) v?[\d.]+/, "$1 v1.35.0");
+  writeFileSync(wrong, edited);
+  const fresh = new Instance("fresh");
+  const refusal = /kubernetes\.version: the lab cannot build the control plane of Kubernetes v1\.35\.0 \(take one of v/;
+  await expect(prepare(fresh, wrong)).rejects.toThrow(refusal);
+  expect(existsSync(fresh.folder)).toBe(false);
+
+  const instance = new Instance("versions");
+  await prepare(instance);
+  const before = [instance.read(), readFileSync(instance.stackFile, "utf8")];
+  await expect(prepare(instance, wrong)).rejects.toThrow(refusal);
+  expect([instance.read(), readFileSync(instance.stackFile, "utf8")]).toEqual(before);
 });

@@ -36,13 +36,25 @@ conformance<VirtualNetworkInputs, VirtualNetworkOutputs>("latitude:VirtualNetwor
   },
 });
 
-test("servers come and go in place, and the VLAN id stays", async () => {
+test("servers come in place, and one that is left out stays until it is given back: it may have to leave a cluster first", async () => {
   const world = rented();
   const { id, outputs } = await world.network.create(inputs, listen().context);
   expect(outputs).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_1"] });
   const other = { ...inputs, servers: ["sv_2"] };
   const { outputs: after } = await world.network.update(id, { inputs, outputs }, other, listen().context);
   expect(after).toEqual({ networkId: "vlan_3", vid: 2003, connected: ["sv_2"] });
+  const inside = () => world.fake.assignments.map((each) => each.server).sort();
+  expect(inside()).toEqual(["sv_1", "sv_2"]);
+
+  world.fake.requests.length = 0;
+  const [first] = world.fake.assignments;
+  const { outputs: made } = await world.server.create(server, listen().context);
+  await world.server.delete("sv_1", { inputs: server, outputs: made }, listen().context);
+  expect(inside()).toEqual(["sv_2"]);
+  expect(world.fake.requests.filter((each) => each.startsWith("DELETE"))).toEqual([
+    `DELETE /virtual_networks/assignments/${first?.id}`,
+    "DELETE /servers/sv_1",
+  ]);
   await world.network.delete(id, { inputs: other, outputs: after }, listen().context);
   expect([world.fake.networks, world.fake.assignments]).toEqual([[], []]);
 });
@@ -64,4 +76,17 @@ test("a server that does not connect is told, and tried again without a second a
   for (const each of world.fake.assignments) each.status = "connecting";
   const second = await world.network.update(first.id, { inputs, outputs: first.outputs }, inputs, listen().context);
   expect([second.failures, second.outputs.connected, world.fake.assignments.length]).toEqual([undefined, ["sv_1"], 1]);
+});
+
+test("one that holds somebody else's servers is not taken over: they would be cut off with this site", async () => {
+  const world = rented();
+  const theirs = { ...inputs, servers: ["sv_2"] };
+  const { id } = await world.network.create(theirs, listen().context);
+  // The same host goes on with its own, whatever is in it.
+  expect((await world.network.create(inputs, listen().context)).id).toBe(id);
+  await world.drivers.notes.forget("home/network NYC plinth home");
+  await expect(world.network.create(inputs, listen().context)).rejects.toThrow(
+    /vlan_3 is called "plinth home" and holds servers of somebody else: sv_2 \(rename it/,
+  );
+  expect((await world.network.create({ ...inputs, servers: ["sv_1", "sv_2"] }, listen().context)).id).toBe(id);
 });

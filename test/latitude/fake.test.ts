@@ -162,6 +162,8 @@ fact("assignment", (ask) => {
   ask("POST", "/virtual_networks/assignments", { type: "virtual_network_assignment", attributes });
   const seen = () => ask("GET", "/virtual_networks/assignments?filter[virtual_network_id]=vlan_2").body.data;
   expect([seen().length, seen()[0].attributes.status]).toEqual([0, "connected"]);
+  const of = (id: string) => ask("GET", `/virtual_networks/assignments?filter[server]=${id}`).body.data.length;
+  expect([of("sv_1"), of("sv_9")]).toEqual([1, 0]);
 });
 
 fact("bill", (ask) => {

@@ -160,6 +160,14 @@ test("use beyond the licence is told by how much, all of it", async () => {
   });
 });
 
+test("sites are compared as all else, for whoever can count them", async () => {
+  const text = await licence({ tier: "platform" });
+  expect(verifyLicence(text, at(SPRING, { use: { ...USE, nodes: 1, sites: 2 } }))).toMatchObject({
+    state: "over-limit",
+    excess: ["2 sites, 1 more than the 1 of the licence"],
+  });
+});
+
 test("growth is what is added, and nothing else", () => {
   expect(growth(USE, { ...USE, nodes: 6, features: ["multi-node", "netbox"] })).toEqual([
     "nodes: 5 → 6",
@@ -203,6 +211,31 @@ describe("a clock that was turned back", () => {
       { id: "acme-1", sequence: 4, issued: "2026-03-01T00:00:00Z", time: SPRING, revocations: 0 },
     ]);
     expect(verifyLicence(await licence(), at(SPRING, { mark: verdict.mark as Mark })).state).toBe("superseded");
+  });
+
+  test("a licence issued by a vendor's clock that ran ahead is healed by the renewal that follows", async () => {
+    const ahead = await licence({ issued: "2036-01-01T00:00:00Z", notAfter: "2037-01-01T00:00:00Z" });
+    const { state, mark } = verifyLicence(ahead, at(SPRING));
+    expect([state, mark?.time]).toEqual(["valid", "2036-01-01T00:00:00Z"]);
+    const renewed = await licence({ sequence: 4, issued: SPRING, notAfter: "2030-01-01T00:00:00Z" });
+    const next = verifyLicence(renewed, at(SPRING, { mark: mark as Mark }));
+    expect([next.state, next.mark]).toEqual([
+      "valid",
+      { id: "acme-1", sequence: 4, issued: SPRING, time: SPRING, revocations: 0 },
+    ]);
+    // The one before does not come back by its later date, however often it is put in.
+    for (let put = 0, seen = next.mark as Mark; put < 2; put++) {
+      const again = verifyLicence(ahead, at(SPRING, { mark: seen }));
+      expect([again.state, again.mark?.sequence]).toEqual(["superseded", 4]);
+      seen = again.mark as Mark;
+    }
+  });
+
+  test("a renewal in the same second raises the sequence", async () => {
+    const { mark } = verifyLicence(await licence(), at(SPRING));
+    const next = verifyLicence(await licence({ sequence: 4 }), at(SPRING, { mark: mark as Mark }));
+    expect([next.state, next.mark?.sequence]).toEqual(["valid", 4]);
+    expect(verifyLicence(await licence(), at(SPRING, { mark: next.mark as Mark })).state).toBe("superseded");
   });
 
   test("time as remembered never goes back, whatever clocks say", async () => {
@@ -286,6 +319,12 @@ describe("bad input gets a verdict with a reason", () => {
       () => licence({ notAfter: "9999-12-31T23:59:59Z" }),
       "malformed",
       /notAfter: is more than a hundred years away/,
+    ],
+    [
+      "issued after its end",
+      () => licence({ issued: "2027-01-01T00:00:01Z" }),
+      "malformed",
+      /issued: is after notAfter, 2027-01-01T00:00:00Z/,
     ],
     [
       "a date that is none",

@@ -1,17 +1,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { registerPlan } from "../../cli/commands/plan";
 import { notAsked } from "../../components/licensing/asked";
-import { countUse, declaredDevices } from "../../components/licensing/count";
+import { countAdopted, countUse, declaredDevices } from "../../components/licensing/count";
 import { keyRing } from "../../components/licensing/keys";
 import type { Use } from "../../components/licensing/use";
 import { verifyLicence } from "../../components/licensing/verdict";
 import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite, type SitePlan } from "../../components/site/plan";
-import { Site } from "../../components/site/Site";
+import { unreachedRegistries } from "../../components/site/pulls";
+import { Site, type SiteArgs } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
 import { recordGraph } from "../support/graph";
 import { siteFile } from "../support/site";
@@ -34,9 +36,9 @@ const granted = {
 /** As much as the lab's site uses. */
 const COVERED: Use = { sites: 1, nodes: 5, gpus: 0, features: ["high-availability", "multi-node"] };
 
-async function graph(site: SiteFile, vendorKeys?: typeof KEYS) {
+async function graph(site: SiteFile, vendorKeys?: typeof KEYS, secret?: SiteArgs["secret"]) {
   const { resources } = await recordGraph(
-    () => new Site("site", { site, ...(vendorKeys !== undefined && { vendorKeys }) }),
+    () => new Site("site", { site, ...(vendorKeys !== undefined && { vendorKeys }), ...(secret && { secret }) }),
     {
       resource: (type) =>
         type === "plinth:licensing:Licence"
@@ -81,6 +83,24 @@ test("services that plinth installs and machines that it rents are features", ()
   expect(countUse(rented).features).toContain("rented-machines");
 });
 
+test("machines that were adopted ran before, and so did what stands on them", async () => {
+  const site = licensed();
+  expect(countAdopted(planSite(parseSite(site)))).toBeUndefined();
+  for (const key of ["cp-1", "cp-2", "cp-3", "worker-1"]) Object.assign(site.machines[key] ?? {}, { adopted: true });
+  const plan = planSite(parseSite(site));
+  expect(countAdopted(plan)).toEqual({ ...countUse(plan), nodes: 4 });
+  const bundle = pulumi.output(
+    JSON.stringify({
+      machineSecrets: { certs: { os: { key: "os-key" }, k8s: { cert: "ca-of-old" } }, cluster: { id: "old" } },
+      clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: "key" },
+    }),
+  );
+  const judged = (await graph(site, KEYS, (name) => (name === "bundle" ? bundle : undefined))).find(
+    ({ type }) => type === "plinth:licensing:Licence",
+  );
+  expect(judged?.inputs).toMatchObject({ use: { nodes: 5 }, adopted: { sites: 1, nodes: 4 } });
+});
+
 test("the licence is judged before the first thing is made, and outlives a destroy", async () => {
   const resources = await graph(licensed());
   const licence = resources.find(({ type }) => type === "plinth:licensing:Licence");
@@ -110,6 +130,10 @@ test("an update whose licence is about a smaller site is told what to name as we
     fix: `update the whole site, or name the licence as well: --target '${urn}'`,
   });
   expect(notAsked(urn, undefined, COVERED)?.reason).toMatch(/^sites: 0 → 1/);
+  // Written down by a plinth that did not count services yet.
+  const served: Use = { ...COVERED, features: [...COVERED.features, "platform-services"] };
+  expect(notAsked(urn, COVERED, served)).toBeUndefined();
+  expect(notAsked(urn, COVERED, served, ["platform-services"])?.reason).toMatch(/^platform-services: new;/);
 });
 
 test("claims of addresses wait for it, too", async () => {
@@ -231,7 +255,7 @@ test("the appliance is one machine, covered by its licence, and reaches nothing 
   expect(plan.nodes).toHaveLength(1);
   expect(plan.kubernetes.scheduleOnControlPlanes).toBe(true);
   expect([plan.network.gateway, plan.network.nameservers]).toEqual([undefined, []]);
-  expect(plan.talos.installer).toMatch(/^registry.appliance.example.org\//);
+  expect(unreachedRegistries(plan)).toEqual([]);
   const more = siteFile("appliance");
   more.machines.second = {
     ...siteFile("appliance").machines.appliance,

@@ -1,10 +1,22 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  promises,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { Command } from "commander";
 import { registerLicence } from "../../cli/commands/licence";
 import { makeKey, signingKey } from "../../cli/licence/keys";
+import { withVendor } from "../../cli/licence/lock";
 import { readLog } from "../../cli/licence/log";
+import { bootId, startTime } from "../../provider/process";
 
 // Every line waits for the disk, and this computer may be busy.
 jest.setTimeout(120_000);
@@ -178,4 +190,109 @@ test("what is wrong with an order is told at once, and nothing is recorded", asy
   await expect(desk("keys", "retire", "nobody")).rejects.toThrow(/there is no key nobody/);
   await expect(desk("keys", "new")).rejects.toThrow(/nothing is given to seal the key with/);
   expect(readLog(folder)).toHaveLength(2);
+});
+
+test("of two at one desk, each sees what the other one did", async () => {
+  await newKey();
+  const twins = await Promise.allSettled([issue(), issue()]);
+  expect(twins.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  await Promise.all([
+    sign("renew", "acme-1", "--until", "2031-01-01"),
+    newKey(),
+    issue("acme-2"),
+    sign("renew", "acme-1", "--until", "2031-01-02").catch(() => sign("renew", "acme-1", "--until", "2032-01-01")),
+  ]);
+  const entries = readLog(folder);
+  const sequences = entries.flatMap((entry) =>
+    "licence" in entry ? [`${entry.licence.id} ${entry.licence.sequence}`] : [],
+  );
+  expect(sequences.sort()).toEqual(["acme-1 1", "acme-1 2", "acme-1 3", "acme-2 1"]);
+  expect(JSON.parse(readFileSync(file("keys.json"), "utf8")).keys).toHaveLength(2);
+  expect(readdirSync(folder).filter((name) => name.includes("lease"))).toEqual([]);
+});
+
+test("a clock that says less than the log, or years more than plinth itself, signs only what a person says as well", async () => {
+  await newKey();
+  const at = (time: string) => jest.useFakeTimers({ now: new Date(time), doNotFake: ["setTimeout", "nextTick"] });
+  try {
+    at("2036-05-01T10:00:00Z");
+    await expect(issue()).rejects.toThrow(
+      /--today: this computer says 2036-05-01T10:00:00Z, years after this plinth was made, .* \(set its clock; if/,
+    );
+    const ordered = ["issue", "--id", "acme-1", "--customer", "ACME", "--tier", "platform", "--until", "2038-01-01"];
+    await expect(sign(...ordered, "--today", "2026-05-01")).rejects.toThrow(/says 2036-05-01, not 2026-05-01/);
+    await sign(...ordered, "--today", "2036-05-01");
+    at("2026-12-01T10:00:00Z");
+    await expect(issue("acme-2")).rejects.toThrow(
+      /says 2026-12-01T10:00:00Z, before the last line of .*, 2036-05-01T10/,
+    );
+    await expect(sign("revoke", "acme-1", "--reason", "a wrong clock")).rejects.toThrow(/before the last line/);
+    // The clock is mended, and a person says so once.
+    const renewed = await sign("renew", "acme-1", "--until", "2038-01-02", "--today", "2026-12-01");
+    expect(JSON.parse(Buffer.from(renewed.split(".")[1] ?? "", "base64url").toString())).toMatchObject({
+      sequence: 2,
+      issued: "2026-12-01T10:00:00Z",
+    });
+    expect(await issue("acme-2")).toMatch(/^ey/);
+    at("2026-01-01T00:00:00Z");
+    await expect(issue("acme-3")).rejects.toThrow(/before this plinth was made/);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+describe("the vendor's folder", () => {
+  const lease = (more: object) =>
+    writeFileSync(
+      file("vendor.lease"),
+      JSON.stringify({
+        ...{ id: "other", pid: process.ppid, boot: bootId(), started: startTime(process.ppid), host: hostname() },
+        ...{ user: "ann", since: "2026-01-01T10:00:00Z", doing: "renew acme-7", ...more },
+      }),
+    );
+
+  test("is waited for, and who holds it for too long is named", async () => {
+    lease({});
+    const held = withVendor(folder, "issue acme-1", async () => "both", 300);
+    await expect(held).rejects.toThrow(/vendor is being changed by ann@.*: renew acme-7\); wait until it ends/);
+    const waiting = withVendor(folder, "issue acme-1", async () => "mine");
+    rmSync(file("vendor.lease"));
+    expect(await waiting).toBe("mine");
+  });
+
+  test("is free again when the one who held it died", async () => {
+    lease({ pid: 2 ** 22 + 1 });
+    expect(await withVendor(folder, "issue acme-1", async () => "mine")).toBe("mine");
+  });
+
+  test("on a disk without hard links is held by this computer", async () => {
+    const state = mkdtempSync(path.join(tmpdir(), "plinth-state-"));
+    process.env.PLINTH_STATE_DIR = state;
+    const real = promises.link;
+    jest.spyOn(promises, "link").mockImplementation(async (from, to) => {
+      if (String(to).startsWith(folder))
+        throw Object.assign(new Error("not permitted"), { code: "EPERM", syscall: "link" });
+      return real(from, to);
+    });
+    try {
+      const first = withVendor(folder, "one", async () => {
+        expect(readdirSync(path.join(state, "leases"))).toEqual([
+          expect.stringMatching(/^vendor-[0-9a-f]{16}\.lease$/),
+        ]);
+        await expect(withVendor(folder, "two", async () => "both", 0)).rejects.toThrow(/is being changed by .*: one\)/);
+        return "mine";
+      });
+      expect(await first).toBe("mine");
+    } finally {
+      delete process.env.PLINTH_STATE_DIR;
+      rmSync(state, { recursive: true });
+    }
+  });
+
+  test("that is not there is not made by whoever signs", async () => {
+    await expect(plinth("renew", "acme-1", "--until", "2031-01-01", "--vendor", file("vendr"))).rejects.toThrow(
+      /vendr: is not there \(name the vendor's folder with --vendor/,
+    );
+    expect(existsSync(file("vendr"))).toBe(false);
+  });
 });

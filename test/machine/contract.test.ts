@@ -138,6 +138,50 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
     }
   });
 
+  test("are another machine under another generation, beside the old one until all is done; another size is none", async () => {
+    const before = madeBy((await graph(siteAt(provider))).resources);
+    const sized = siteAt(provider, (site) => {
+      if (traits.billed) site.machines["cp-1"].size = "another-2c-8gb";
+    });
+    for (const [name, machine] of madeBy((await graph(sized)).resources)) {
+      const { size: _, ...old } = before.get(name)?.inputs ?? {};
+      const differ = Object.keys(old).filter((key) => JSON.stringify(machine.inputs[key]) !== JSON.stringify(old[key]));
+      const refused = machine.type === "plinth:latitude:Server" ? ["plan"] : [];
+      const harmless = [...machine.ignoreChanges, ...refused];
+      expect([name, differ.filter((key) => !harmless.includes(key))]).toEqual([name, []]);
+    }
+
+    const renewed = siteAt(provider, (site) => {
+      site.machines["cp-1"].generation = 2;
+    });
+    const after = madeBy((await graph(renewed)).resources);
+    const machine = (name: string) => /(Server|VmLegacy|Instance) \S+$/.test(name);
+    const gone = [...before.keys()].filter((name) => !after.has(name));
+    const come = [...after.keys()].filter((name) => !before.has(name));
+    if (provider === "latitude") {
+      // Its own resource orders another server for the same key; the tests of the resource prove it.
+      expect([gone, come]).toEqual([[], []]);
+      expect(after.get("plinth:latitude:Server site-machines-cp-1")?.inputs.generation).toBe(2);
+    } else {
+      expect(gone.filter(machine).length).toBe(traits.ordered ? 1 : 0);
+      expect(gone.every((name) => /-cp-1(-talos)?$/.test(name))).toBe(true);
+      expect(come.sort()).toEqual(gone.map((name) => `${name}-g2`).sort());
+    }
+    // Names are one of a kind at a vendor while both are there.
+    const names = [...before.values(), ...after.values()].flatMap(({ type, inputs }) =>
+      /hcloud:index\/server:|vultr:index\/instance:|plinth:latitude:Server/.test(type)
+        ? [JSON.stringify(open(inputs.name ?? inputs.label ?? inputs.hostname))]
+        : [],
+    );
+    expect(new Set(names).size).toBe(traits.billed ? 6 : 0);
+    for (const [name, { type, inputs, deleteBeforeReplace }] of after) {
+      if (name.includes("-cp-1") || /VirtualNetwork|LoadBalancer/.test(type)) continue;
+      expect([name, inputs]).toEqual([name, before.get(name)?.inputs]);
+      // One address is handed on; whatever else is made anew is there before the old one goes.
+      expect([name, deleteBeforeReplace]).toEqual([name, type === "hcloud:index/serverNetwork:ServerNetwork"]);
+    }
+  });
+
   test("come and go alone: one more or less touches no other machine", async () => {
     const before = madeBy((await graph(siteAt(provider))).resources);
     const fewer = siteAt(provider, (site) => {
@@ -312,4 +356,96 @@ test("another size at Latitude.sh is another order only with a higher generation
   });
   const server = find((await graph(site)).resources, "plinth:latitude:Server", "cp-1").inputs;
   expect(server).toMatchObject({ plan: "c3-medium-x86", hostname: "lab-cp-1-g2", generation: 2 });
+});
+
+test("a GPU is refused where it is known that there is none", () => {
+  const problems = (provider: ProviderName, machine: object) =>
+    checkSite(siteAt(provider, (site) => Object.assign(site.machines["worker-1"], { gpus: 1 }, machine)))
+      .problems.map(formatProblem)
+      .filter((each) => each.includes("gpus"));
+  expect(problems("hetzner", {})).toEqual([
+    "machines.worker-1.gpus: no server type of Hetzner Cloud has a GPU (remove it)",
+  ]);
+  expect(problems("vultr", {})).toEqual([
+    "machines.worker-1.gpus: vc2-2c-4gb has no GPU: Vultr's plans with one begin with vcg- (give it a size that begins with vcg-, or remove it)",
+  ]);
+  expect(problems("vultr", { size: "vcg-a16-2c-8g-2vram" })).toEqual([]);
+  expect(problems("proxmox", { vm: { cores: 8 } })).toEqual([
+    "machines.worker-1.gpus: no PCI device is handed to its virtual machine (add vm.pci with the mapping of the GPU, or remove it)",
+  ]);
+  expect(problems("proxmox", { vm: { pci: ["gpu0"] } })).toEqual([]);
+  expect(problems("metal", {})).toEqual([]);
+});
+
+test("Secure Boot is refused where the first Talos is the plain one", () => {
+  for (const provider of PROVIDERS) {
+    const site = siteAt(provider, ({ talos }) => Object.assign(talos, { secureBoot: true }));
+    const told = checkSite(site).problems.map(({ path }) => path);
+    expect([provider, told.includes("talos.secureBoot")]).toEqual([provider, !TRAITS[provider].secureBoot]);
+  }
+});
+
+test("a virtual machine has UEFI, a TPM that stays what it is, and tags by which it is found", async () => {
+  const machines = async (edit?: Parameters<typeof siteAt>[1]) =>
+    (await graph(siteAt("proxmox", edit))).resources.filter(({ type }) => type.endsWith(":VmLegacy"));
+  for (const { inputs, ignoreChanges } of await machines()) {
+    expect(inputs).toMatchObject({
+      bios: "ovmf",
+      efiDisk: { datastoreId: "local-zfs", type: "4m", preEnrolledKeys: false },
+      tpmState: { datastoreId: "local-zfs", version: "v2.0" },
+      tags: [expect.stringMatching(/^(controlplane|lab)$/), expect.any(String), expect.any(String)],
+    });
+    expect(inputs.tags).toEqual(expect.arrayContaining(["lab", "plinth"]));
+    expect(ignoreChanges).toContain("tpmState");
+  }
+  const [without] = await machines((site) => {
+    site.proxmox.tpm = false;
+  });
+  expect(without?.inputs.tpmState).toBeUndefined();
+});
+
+test("virtual machines fall with their host, unless the site file knows better", () => {
+  const plan = (edit: (machines: Record<string, object>) => void, provider: ProviderName = "proxmox") =>
+    planSite(
+      parseSite(
+        siteAt(provider, ({ machines }) => {
+          for (const key of Object.keys(machines)) delete machines[key].failureDomain;
+          edit(machines);
+        }),
+      ),
+    );
+  const { nodes, warnings } = plan((machines) => {
+    Object.assign(machines["cp-2"] ?? {}, { vm: { host: "pve2" } });
+    Object.assign(machines["cp-3"] ?? {}, { failureDomain: "rack-b" });
+  });
+  const domains = Object.fromEntries(nodes.map(({ key, failureDomain }) => [key, failureDomain]));
+  expect(domains).toMatchObject({ "cp-1": "pve1", "cp-2": "pve2", "cp-3": "rack-b", "worker-1": "pve1" });
+  expect(warnings).toEqual([]);
+  expect(plan(() => undefined).warnings).toEqual([
+    "the control planes stand in 1 failure domain: losing one loses etcd's quorum",
+  ]);
+  expect(plan(() => undefined, "metal").nodes.map(({ failureDomain }) => failureDomain)).toEqual(
+    Array(5).fill(undefined),
+  );
+});
+
+test("no machine has the key that another one's later generation is called by", () => {
+  const told = (provider: ProviderName) =>
+    checkSite(
+      siteAt(provider, ({ machines }) => {
+        machines["worker-1-g2"] = { ...machines["worker-2"] };
+        delete machines["worker-2"];
+        machines["worker-1"].generation = 2;
+      }),
+    ).problems.map(formatProblem);
+  expect(told("hetzner")).toEqual([
+    "machines.worker-1-g2: worker-1 is called so at Hetzner Cloud since its generation 2 (give this machine another key)",
+  ]);
+  expect(told("metal")).toEqual([]);
+});
+
+test("Hetzner's load balancer joins the network after the machines: it takes any address that is free", async () => {
+  const { resources } = await graph(siteAt("hetzner"));
+  const { dependsOn } = find(resources, "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork", "api-network");
+  expect(dependsOn.filter((name) => name.endsWith("-link"))).toHaveLength(5);
 });

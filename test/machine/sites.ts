@@ -9,7 +9,7 @@ type Editable = any;
 const PARTS: { readonly [name in ProviderName]?: object } = {
   latitude: { project: "home", region: "NYC", plan: "c2-small-x86" },
   proxmox: { host: "pve1", cores: 4, memoryMiB: 8192, dataGiB: 100, vlan: 20 },
-  hetzner: { location: "fsn1", size: "cx32", loadBalancer: "lb11" },
+  hetzner: { location: "fsn1", size: "cx33", loadBalancer: "lb11" },
   vultr: { region: "ams", size: "vc2-2c-4gb", loadBalancer: true },
 };
 

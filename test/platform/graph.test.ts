@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Installation } from "../../components/kubernetes/Installation";
 import { Cilium } from "../../components/network/Cilium";
 import { Platform } from "../../components/platform/Platform";
 import { SealedSecrets } from "../../components/secrets/SealedSecrets";
+import { vaultService } from "../../components/secrets/service/vault";
 import { Vault } from "../../components/secrets/Vault";
 import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
@@ -113,6 +115,45 @@ test("a changed value changes one release and nothing else", async () => {
   });
   const changed = after.filter((each) => JSON.stringify(each.inputs) !== JSON.stringify(inputs(before, each.name)));
   expect(changed.map(({ name }) => name)).toEqual(["p-metallb-chart-release"]);
+});
+
+test("a changed object of a part with a chart has its exit gate look again, and nobody goes on before", async () => {
+  const trigger = async (image: string) => {
+    const { vault, ...others } = vaultService({}).objects ?? {};
+    if (vault === undefined) throw new Error("no Vault");
+    const spec = { ...(vault.spec as object), image };
+    const service = { ...vaultService({}), objects: { ...others, vault: { ...vault, spec } } };
+    const made = () => new Installation("v", service, { kubeconfig: "k" });
+    return inputs((await recordGraph(made, answers)).resources, "v-exit").trigger;
+  };
+  expect(await trigger("vault:1")).toBe(await trigger("vault:1"));
+  expect(await trigger("vault:2")).not.toBe(await trigger("vault:1"));
+});
+
+test("what the API never changes of a storage class replaces it, and a claim that is given up stays", async () => {
+  const resources = await graph({
+    openebs: {},
+    vault: { members: 1, storageClass: "openebs-hostpath" },
+  });
+  expect(byName(resources, "p-openebs-class")).toMatchObject({
+    replaceOnChanges: ["reclaimPolicy", "volumeBindingMode"],
+    deleteBeforeReplace: true,
+  });
+  const claim = byName(resources, "p-vault-snapshot-volume");
+  expect(claim).toMatchObject({ retainOnDelete: true, replaceOnChanges: [] });
+  expect(claim.inputs.metadata).toMatchObject({ name: "vault-snapshots-openebs-hostpath" });
+  expect(JSON.stringify(inputs(resources, "p-vault-snapshot"))).toContain(
+    '"claimName":"vault-snapshots-openebs-hostpath"',
+  );
+});
+
+test("PowerDNS finds its files changed before it starts again", async () => {
+  const powerdns = {
+    address: "10.0.3.5",
+    zones: { "home.example.org": { nameservers: { "ns1.home.example.org": "10.0.3.5" } } },
+  };
+  const resources = await graph({ ...SECTION, "local-path": {}, powerdns });
+  expect(byName(resources, "p-powerdns-server").dependsOn).toContain("p-powerdns-config");
 });
 
 describe("a part with Secrets", () => {

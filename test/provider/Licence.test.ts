@@ -101,6 +101,27 @@ test("a new site needs a licence that stands good", async () => {
   await expect(new Site().set({ text: "" })).rejects.toThrow(/sites: 0 → 1, .*it is empty/);
 });
 
+test("a running site whose state was lost is taken over with any verdict, and does not grow by that", async () => {
+  const adopted: Use = { ...USE, features: [...USE.features, "platform-services"] };
+  for (const [bad, reason] of [
+    [text, /ended at/],
+    ["", /it is empty/],
+  ] as const) {
+    const site = new Site();
+    site.world.time = GONE;
+    await expect(site.set({ text: bad, adopted, use: { ...adopted, nodes: 4 } })).rejects.toThrow(/nodes: 3 → 4; /);
+    await site.set({ text: bad, adopted, use: adopted });
+    expect(site.state?.outputs.covered).toEqual(adopted);
+    await site.set({ use: { ...adopted, nodes: 2 } });
+    await site.set({ use: adopted });
+    await expect(site.set({ use: { ...adopted, nodes: 4 } })).rejects.toThrow(reason);
+    // Called adopted later, a machine more is one more.
+    await expect(site.set({ adopted: { ...adopted, nodes: 4 }, use: { ...adopted, nodes: 4 } })).rejects.toThrow(
+      /nodes: 3 → 4; /,
+    );
+  }
+});
+
 describe("with an expired licence", () => {
   test("the preview says so, and goes on", async () => {
     const site = await expired();
@@ -217,7 +238,40 @@ test("what a later plinth stored is understood as far as it goes", () => {
     covered: { ...USE, features: [...USE.features, "teleport"] },
     mark: { id: "acme-1", sequence: 3, issued: GOOD, time: GOOD, revocations: 0 },
   };
-  expect(new World().resource.outputs.parse(stored)).toEqual({ ...stored, verdict: "none", covered: USE });
+  expect(new World().resource.outputs.parse({ ...stored, counted: ["gpu", "teleport"] })).toEqual({
+    ...stored,
+    verdict: "none",
+    covered: USE,
+    counted: ["gpu"],
+  });
+});
+
+test("a feature that a later plinth counts is no growth of a site that had it, and is from then on", async () => {
+  const site = await expired();
+  if (site.state === undefined) throw new Error("the site is there");
+  // As plinth wrote it down before it counted services and rented machines, and before it said what it counts.
+  const { counted: _, ...older } = site.state.outputs;
+  site.state = { ...site.state, outputs: site.world.resource.outputs.parse(older) };
+  const features = [...USE.features, "platform-services" as const];
+  expect(await site.set(grown({ features }))).toEqual(expect.arrayContaining(["verdict", "counted"]));
+  expect(site.state.outputs.covered.features).toEqual(["high-availability", "multi-node", "platform-services"]);
+  expect(await site.set()).toEqual([]);
+  await expect(site.set(grown({ features: [...features, "rented-machines"] }))).rejects.toThrow(
+    /rented-machines: new; the licence acme-1 ended/,
+  );
+  await expect(site.set(grown({ features: [...features, "gpu"] }))).rejects.toThrow(/gpu: new; the licence/);
+});
+
+test("that a later plinth counts more is written down at once, also when the site has none of it", async () => {
+  const site = new Site();
+  await site.set();
+  if (site.state === undefined) throw new Error("the site is there");
+  const { counted: _, ...older } = site.state.outputs;
+  site.state = { ...site.state, outputs: site.world.resource.outputs.parse(older) };
+  expect(await site.set()).toEqual(["counted"]);
+  site.world.time = GONE;
+  const features = [...USE.features, "platform-services" as const];
+  await expect(site.set(grown({ features }))).rejects.toThrow(/platform-services: new/);
 });
 
 test("more than a smaller licence covers stays, and does not grow", async () => {

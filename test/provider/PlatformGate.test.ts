@@ -103,6 +103,114 @@ describe("Gate", () => {
     ]);
   });
 
+  test("a guard of an upgrade asks for nothing where what is wanted runs already, at any look", async () => {
+    const fake = platform();
+    const resource = gate(fake.drivers);
+    const manager = { apiVersion: "apps/v1", kind: "DaemonSet", namespace: "longhorn-system", name: "manager" };
+    const running = (version: string) =>
+      fake.put({
+        ...manager,
+        metadata: { name: "manager", namespace: "longhorn-system", labels: { "helm.sh/chart": `longhorn-${version}` } },
+      });
+    const guard = (version: string): GateInputs => ({
+      kubeconfig: KUBECONFIG,
+      seconds: 1,
+      checks: {
+        "the backup is taken": {
+          ...{ apiVersion: "longhorn.io/v1beta2", kind: "SystemBackup", namespace: "longhorn-system" },
+          name: `before-${version}`,
+          exists: true,
+          onlyWith: { ...manager, unlessLabels: { "helm.sh/chart": `longhorn-${version}` } },
+        },
+      },
+    });
+    const wanted = guard("1.0.0");
+    const { outputs } = await resource.create(wanted, listen().context);
+    expect(outputs.missing).toEqual([]);
+
+    running("1.0.0");
+    const seen = await resource.read("gate", { inputs: wanted, outputs }, listen().context);
+    if (seen === undefined) throw new Error("a gate is never gone");
+    expect(await resource.diff(seen, wanted as Draft<GateInputs>, listen().context)).toEqual([]);
+    const renewed = { ...wanted, kubeconfig: `${KUBECONFIG} renewed` };
+    expect((await resource.update("gate", seen, renewed, listen().context)).failures).toBeUndefined();
+
+    const next = guard("1.1.0");
+    const upgraded = await resource.update("gate", { inputs: wanted, outputs }, next, listen().context);
+    expect(upgraded.failures).toEqual([
+      "after 1 s there is still missing: the backup is taken (there is no SystemBackup before-1.1.0)",
+    ]);
+    running("1.1.0");
+    expect((await resource.read("gate", { inputs: next, outputs }, listen().context))?.outputs.missing).toEqual([]);
+  });
+
+  test("a Job that has failed ends the wait with its reason and the way on, and does not break a refresh", async () => {
+    const fake = platform();
+    const job = { apiVersion: "batch/v1", kind: "Job", namespace: "vault", name: "snapshot" };
+    fake.put({ ...job, metadata: { name: "snapshot", namespace: "vault" } });
+    const checks = { "the snapshot is taken": { ...job, condition: "Complete" } };
+    const message = "Job has reached the specified backoff limit";
+    fake.status.set("Job/snapshot", { conditions: [{ type: "Failed", status: "True", message }] });
+    const resource = gate(fake.drivers);
+    const began = Date.now();
+    const heard = listen().context;
+    const { failures, outputs } = await resource.create({ kubeconfig: KUBECONFIG, checks, seconds: 60 }, heard);
+    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(failures).toEqual([
+      "it is no use to wait: the snapshot is taken (Job snapshot has failed: Job has reached the specified backoff limit; see kubectl logs -n vault job/snapshot, and when the cause is mended: kubectl delete job -n vault snapshot, then pulumi up --refresh)",
+    ]);
+    const prior = { inputs: { kubeconfig: KUBECONFIG, checks }, outputs };
+    expect((await resource.read("gate", prior, heard))?.outputs.missing).toEqual(outputs.missing);
+    fake.status.set("Job/snapshot", {
+      conditions: [
+        { type: "Failed", status: "False" },
+        { type: "Complete", status: "True" },
+      ],
+    });
+    expect((await open(fake, checks)).failures).toBeUndefined();
+  });
+
+  test("a number that may not become less is refused at once", async () => {
+    const fake = platform();
+    const vault = { apiVersion: "apps/v1", kind: "StatefulSet", namespace: "vault", name: "vault" };
+    const object = (replicas: number) => ({
+      ...vault,
+      metadata: { name: "vault", namespace: "vault" },
+      spec: { replicas },
+    });
+    const checks = (atMost: number) => ({
+      "no member is taken away": { ...vault, field: "spec.replicas", atMost, onlyWith: vault },
+    });
+    expect((await open(fake, checks(1))).failures).toBeUndefined();
+    fake.put(object(3));
+    expect((await open(fake, checks(1))).failures).toEqual([
+      "it is no use to wait: no member is taken away (spec.replicas of StatefulSet vault is 3, and may not become 1)",
+    ]);
+    expect((await open(fake, checks(3))).failures).toBeUndefined();
+    expect((await open(fake, checks(5))).failures).toBeUndefined();
+  });
+
+  test("a status of an earlier generation is not believed, and one of a list goes by its name", async () => {
+    const fake = platform();
+    const set = { apiVersion: "apps/v1", kind: "StatefulSet", namespace: "vault", name: "vault" };
+    const object = (image: string) => ({
+      ...set,
+      metadata: { name: "vault", namespace: "vault" },
+      spec: { containers: [{ name: "beside" }, { name: "vault", image }] },
+    });
+    for (const image of ["vault:1", "vault:2"]) fake.put(object(image));
+    fake.status.set("StatefulSet/vault", { readyReplicas: 3, observedGeneration: 1 });
+    const checks = {
+      "its image is the new one": { ...set, field: "spec.containers.vault.image", equals: "vault:2" },
+      "all are ready": { ...set, field: "status.readyReplicas", equals: "3" },
+    };
+    expect((await open(fake, checks)).outputs.missing).toEqual([
+      "all are ready (StatefulSet vault was last looked at as generation 1, and it is at 2)",
+    ]);
+    fake.status.set("StatefulSet/vault", { readyReplicas: 3, observedGeneration: 2 });
+    expect((await open(fake, checks)).failures).toBeUndefined();
+  });
+
   test("opens as soon as the last thing appears", async () => {
     const fake = platform();
     fake.status.delete("ClusterIssuer/letsencrypt");

@@ -262,6 +262,93 @@ describe("another machine under the same key", () => {
   });
 });
 
+describe("machines that are called at another address than their own", () => {
+  const at = (place: number) => `198.51.100.${place}`;
+  /** Three control planes and two workers as a vendor rents them: each is called over the Internet. */
+  const rented = (inputs = three): ClusterReleaseInputs => ({
+    ...inputs,
+    nodes: Object.fromEntries(
+      Object.entries(inputs.nodes).map(([key, each]) => {
+        return [key, { ...each, reach: at(Number(each.address.split(".").at(-1))) }];
+      }),
+    ),
+  });
+  const runningThere = async (inputs = rented()) => {
+    const cluster = machines(inputs);
+    const found = [...cluster.nodes.values()];
+    cluster.nodes.clear();
+    for (const each of found) cluster.nodes.set(at(Number(each.address.split(".").at(-1))), each);
+    const resource = clusterRelease(cluster.drivers);
+    const { outputs, failures } = await resource.create(inputs, listen().context);
+    expect(failures).toBeUndefined();
+    cluster.recorder.calls.length = 0;
+    return { cluster, resource, heard: listen([SECRET]), state: { inputs, outputs } };
+  };
+  /** Another server is rented for cp-2; the first one is still there. */
+  const order = (cluster: FakeCluster, wanted: ClusterReleaseInputs, place = 99) => {
+    const { "cp-2": plane, ...others } = wanted.nodes;
+    const before = [...cluster.nodes];
+    cluster.nodes.clear();
+    cluster.add({ key: "cp-2", address: at(place), hostname: "cp-2", type: "controlplane", boots: 1, machines: 2 });
+    const next = cluster.nodes.get(at(place));
+    if (next === undefined || plane === undefined) throw new Error("it was just added");
+    cluster.nodes.set(at(place), { ...next, address: "10.0.0.12" });
+    for (const [key, each] of before) cluster.nodes.set(key, each);
+    return { ...wanted, nodes: { ...others, "cp-2": { ...plane, reach: at(place) } } };
+  };
+
+  test("leave the cluster there too: a vendor's machine is wiped before it is given back", async () => {
+    const { cluster, resource, heard, state } = await runningThere(rented(five()));
+    const wanted = without(rented(five()), "cp-4", "cp-5", "w-2");
+    cluster.alarm = "NOSPACE";
+    const first = await resource.update("demo", state, wanted, heard.context);
+    cluster.alarm = undefined;
+    // The engine has stored the new inputs: only the record knows where the leaving ones are called.
+    const second = await resource.update("demo", { inputs: wanted, outputs: first.outputs }, wanted, heard.context);
+    expect(second.failures).toBeUndefined();
+    expect(changesOf(cluster)).toEqual(["reset 22", "reset 14", "reset 15"]);
+    expect(heard.lines.join()).not.toContain("was not wiped");
+    expect(members(cluster)).toEqual(["cp-1", "cp-2", "cp-3"]);
+    expect(cluster.quorumLost).toBe(false);
+  });
+
+  test("are not given a successor while the old one runs, unless that is allowed; then it is wiped first", async () => {
+    const { cluster, resource, heard, state } = await runningThere();
+    const wanted = order(cluster, renewed(rented(), "cp-2"));
+    const first = await resource.update("demo", state, wanted, heard.context);
+    expect(first.failures?.join()).toMatch(/^cp-2 is not installed anew: it still runs, .* allow reinstall/);
+    expect(cluster.recorder.changes).toEqual([]);
+    expect(members(cluster)).toEqual(["cp-1", "cp-2", "cp-3"]);
+
+    const allowed = { ...wanted, allow: ["reinstall"] };
+    const stored = { inputs: wanted, outputs: first.outputs };
+    cluster.alarm = "NOSPACE";
+    const second = await resource.update("demo", stored, allowed, heard.context);
+    expect(second.failures?.join()).toMatch(/etcd without cp-2/);
+    expect(cluster.recorder.changes).toEqual([]);
+
+    cluster.alarm = undefined;
+    const next = { inputs: allowed, outputs: second.outputs };
+    const third = await resource.update("demo", next, allowed, heard.context);
+    expect(third.failures).toBeUndefined();
+    expect(changesOf(cluster)).toEqual(["reset 12", "applyFirst 99"]);
+    expect(cluster.nodes.get(at(12))?.configuration).toBeUndefined();
+    expect(third.outputs.replaced).toBeUndefined();
+    expect(cluster.quorumLost).toBe(false);
+  });
+
+  test("that are dead need no permission, and it is said that nobody wiped them", async () => {
+    const { cluster, resource, heard, state } = await runningThere();
+    Object.assign(cluster.byKey("cp-2"), { down: true });
+    const wanted = order(cluster, renewed(rented(), "cp-2"));
+    const reached = await resource.update("demo", state, wanted, heard.context);
+    expect(reached.failures).toBeUndefined();
+    expect(heard.lines.join()).toContain("cp-2 as it was (198.51.100.12) does not answer and was not wiped");
+    expect(changesOf(cluster).at(-1)).toBe("applyFirst 99");
+    expect(cluster.quorumLost).toBe(false);
+  });
+});
+
 describe("a wiped machine that nobody declared to be another one", () => {
   test.each(["w-1", "cp-2"])("%s is recognised at once by an update that comes to it, with the way on", async (key) => {
     const { cluster, state, update } = await running(three);
@@ -303,7 +390,9 @@ describe("a wiped machine that nobody declared to be another one", () => {
     const seen = (await resource.read("demo", state, heard.context)) ?? state;
     expect(seen.outputs.running["w-1"]?.generation).toBe(2);
     expect(await resource.diff(seen, second, heard.context)).toEqual([]);
-    expect(await refusal(resource, seen as never, three, heard)).toContain("generation 2 is installed, 1 was before it");
+    expect(await refusal(resource, seen as never, three, heard)).toContain(
+      "generation 2 is installed, 1 was before it",
+    );
     cluster.replace("w-1");
     const gone = (await resource.read("demo", seen, heard.context)) ?? seen;
     expect(await refusal(resource, gone as never, second, heard)).toContain("raise its generation to 3");

@@ -255,6 +255,13 @@ describe("reading talosctl's output", () => {
     const extensions =
       "spec:\n  metadata:\n    name: zfs\n    version: 2.3\n---\nspec:\n  metadata:\n    name: schematic\n    version: abc123\n";
     expect(parse.parseSchematic(extensions)).toBe("abc123");
+    const server = (id: string, version: number) =>
+      `node: 10.0.0.11\nmetadata:\n    id: ${id}\n    version: ${version}\nspec:\n    localPort: 7443\n    args:\n        - secret\n`;
+    expect(parse.parseApiServerConfig(server("kube-apiserver", 3))).toEqual({ version: "3", port: 7443 });
+    expect(
+      parse.parseApiServerConfig(`${server("kube-apiserver", 3)}---\n${server("final-kube-apiserver", 5)}`),
+    ).toEqual({ version: "5", port: 7443 });
+    expect(parse.parseApiServerConfig("")).toBeUndefined();
   });
 });
 

@@ -1,14 +1,16 @@
 /** The attacks that TUF's specification names, each against a site that looks for an update. All fail closed. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import path from "node:path";
 import { Metadata, MetadataKind } from "@tufjs/models";
 import { TrustedMetadataStore } from "tuf-js/dist/store";
-import { makeKey, retireKey, signingKeys } from "../../cli/licence/keys";
+import { publicKeys, signingKeys } from "../../cli/licence/keys";
 import { newestRelease } from "../../cli/release/client";
 import { metaFile, misspelt, signedBytes } from "../../cli/release/metadata";
-import { publishRepository, roleFolder } from "../../cli/release/repository";
+import { publishRepository } from "../../cli/release/publish";
+import { roleFolder } from "../../cli/release/repository";
 import { canonicalJson } from "../../components/licensing/canonical";
+import { keyId } from "../../components/licensing/keys";
 import { newWorld, type World } from "./world";
 
 // Every look reads and writes a dozen files, and this computer may be busy.
@@ -113,7 +115,7 @@ test("fast-forward: a stolen timestamp key cannot make a release, and ends with 
   writeFileSync(at("timestamp.json"), canonicalJson(timestamp.toJSON()));
   await expect(world.look()).rejects.toThrow(/less than current version/);
   // Recovery from fast-forward: a new key under a new root, and the site forgets what the stolen one signed.
-  await replaceKey("timestamp");
+  await world.replaceKey("timestamp");
   await world.sign("0.3.0");
   expect(existsSync(at("2.root.json"))).toBe(true);
   expect((await world.look()).version).toBe("0.3.0");
@@ -165,10 +167,42 @@ test("key compromise: a root that the trusted one did not sign", async () => {
 });
 
 test("root keys rotate: the new one beside the old, then the old one goes", async () => {
-  const [old] = await signingKeys(roleFolder(world.folder, "root"), world.seal);
-  await replaceKey("root", old?.id);
-  expect((await world.look()).version).toBe("0.3.0");
+  await world.replaceKey("root", () => world.sign());
+  expect((await world.look()).version).toBe("0.2.0");
   expect(existsSync(at("3.root.json"))).toBe(true);
+});
+
+test("root keys rotate at once: the one that goes vouches for the one that comes", async () => {
+  await world.replaceKey("root");
+  expect((await world.look()).version).toBe("0.2.0");
+  expect(existsSync(at("3.root.json"))).toBe(false);
+  // What comes after needs the new one alone.
+  const [gone = ""] = publicKeys(roleFolder(world.folder, "root")).flatMap(({ x, until }) => (until ? [keyId(x)] : []));
+  rmSync(path.join(roleFolder(world.folder, "root"), `${gone}.age`));
+  await world.replaceKey("timestamp");
+  await world.sign("0.4.0");
+  expect((await world.look()).version).toBe("0.4.0");
+});
+
+test("a root that no site could follow to is not written, and one that is there is named", async () => {
+  const folder = roleFolder(world.folder, "root");
+  const [old] = await signingKeys(folder, world.seal);
+  const sealed = path.join(folder, `${old?.id}.age`);
+  const kept = readFileSync(sealed);
+  rmSync(sealed);
+  await expect(world.replaceKey("root")).rejects.toThrow(
+    /bring back a root key that was retired.*\n.*\.age: is missing/,
+  );
+  expect(existsSync(at("2.root.json"))).toBe(false);
+  writeFileSync(sealed, kept);
+  const root = read(at("1.root.json"));
+  root.signed.version = 2;
+  const forged = Metadata.fromJSON(MetadataKind.Root, { ...root, signatures: [] });
+  writeFileSync(at("2.root.json"), await signedBytes(forged, await signingKeys(folder, world.seal)));
+  await expect(world.sign()).rejects.toThrow(/2.root.json: no site would take it.*\(remove it, and sign again\)/);
+  rmSync(at("2.root.json"));
+  await world.sign("0.3.0");
+  expect((await world.look()).version).toBe("0.3.0");
 });
 
 test("extraneous dependencies: a file more in the repository changes nothing", async () => {
@@ -258,17 +292,6 @@ function* everyBit(whole: Buffer): Generator<[number, Buffer]> {
     altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     yield [bit, altered];
   }
-}
-
-/** A new key beside the old ones, signed; then the old one goes. */
-async function replaceKey(role: "root" | "timestamp", old?: string): Promise<void> {
-  const folder = roleFolder(world.folder, role);
-  const [first] = await signingKeys(folder, world.seal);
-  const { identityToRecipient } = await import("age-encryption");
-  await makeKey(folder, { recipients: [await identityToRecipient(world.seal.identities?.[0] ?? "")] });
-  if (role === "root") await world.sign();
-  await retireKey(folder, old ?? first?.id ?? "", new Date().toISOString().replace(/\.\d+/, ""));
-  await world.sign("0.3.0");
 }
 
 const serveFolder: RequestListener = (request, response) => {

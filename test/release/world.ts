@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { makeKey, type Seal } from "../../cli/licence/keys";
+import { makeKey, publicKeys, retireKey, type Seal } from "../../cli/licence/keys";
 import { newestRelease } from "../../cli/release/client";
-import { ROLES } from "../../cli/release/metadata";
+import { ROLES, type Role } from "../../cli/release/metadata";
 import { roleFolder, signRepository } from "../../cli/release/repository";
+import { keyId } from "../../components/licensing/keys";
 import type { Manifest } from "../../components/release/manifest";
 
 /** A vendor with keys and a repository, and a site that looks at it. */
@@ -12,7 +13,9 @@ export interface World {
   readonly folder: string;
   readonly repository: string;
   readonly seal: Seal;
-  sign(version?: string, now?: Date): Promise<void>;
+  sign(version?: string, now?: Date): Promise<readonly string[]>;
+  /** A new key beside the old one, which goes then. */
+  replaceKey(role: Role, between?: () => Promise<unknown>): Promise<void>;
   look(from?: string): Promise<Manifest>;
   /** A copy of everything that is served now. */
   keep(): Files;
@@ -52,6 +55,14 @@ export async function newWorld(): Promise<World> {
     seal,
     sign: async (version, now = new Date()) =>
       signRepository(repository, folder, seal, now, version === undefined ? undefined : manifest(version)),
+    replaceKey: async (role, between = async () => undefined) => {
+      const [first] = publicKeys(roleFolder(folder, role));
+      await makeKey(roleFolder(folder, role), { recipients });
+      await between();
+      const now = new Date().toISOString().replace(/\.\d+/, "");
+      retireKey(roleFolder(folder, role), first ? keyId(first.x) : "", now);
+      await world.sign();
+    },
     look: (from = repository) =>
       newestRelease(
         {

@@ -47,6 +47,7 @@ describe("Vault", () => {
       bound_service_account_namespaces: ["external-secrets"],
     });
     expect(vaultService({}).needs).toEqual(["network", "storage"]);
+    expect(vaultService({ storageClass: "fast" }).needs).toEqual(["network", "storage-class:fast"]);
   });
 
   test("is copied before it changes: another version is another Job, which has to be over", () => {
@@ -58,10 +59,16 @@ describe("Vault", () => {
         "-",
       ),
     );
-    expect(Object.values(guard?.done ?? {})).toEqual([
-      expect.objectContaining({ kind: "Job", name: job?.metadata.name, condition: "Complete" }),
-    ]);
+    expect(Object.values(guard?.done ?? {})[0]).toMatchObject({
+      ...{ kind: "Job", name: job?.metadata.name, condition: "Complete" },
+    });
     expect(JSON.stringify(job)).toContain("vault operator raft snapshot save");
+  });
+
+  test("never loses a member: those that go would still be counted", () => {
+    const [, members] = Object.values(vaultService({ members: 1 }).guard?.done ?? {});
+    const set = { kind: "StatefulSet", name: "vault" };
+    expect(members).toMatchObject({ ...set, field: "spec.replicas", atMost: 1, onlyWith: set });
   });
 
   test("is waited for until every member is unsealed", () => {
@@ -70,11 +77,29 @@ describe("Vault", () => {
     expect(unsealed({ profile: "minimal" })).toMatchObject({ equals: "1" });
   });
 
+  test("is waited for until every member runs the image that is wanted", () => {
+    const { exit } = vaultService({});
+    expect(exit["Vault's operator has handed out the image"]).toMatchObject({ equals: imageReference("vault") });
+    expect(exit["every member of Vault was started as it is wanted"]).toMatchObject({
+      field: "status.updatedReplicas",
+      equals: "3",
+    });
+  });
+
   test("says where its unseal keys are, and warns where nothing keeps them", () => {
     expect(vaultService({}).warnings?.[0]).toMatch(/vault\/vault-unseal-keys.*\(backup\)/);
     expect(vaultService({ backup: true }).warnings).toEqual([]);
     expect(vaultService({}).secrets?.unseal).toMatchObject({ text: { stack: "vault-unseal-keys" }, optional: true });
   });
+});
+
+test("every namespace reads from Vault, or those that are named and those of generated passwords", () => {
+  const store = (settings: object) => specOf(externalSecretsService({ vault: true, ...settings }), "store");
+  expect(store({})).not.toHaveProperty("conditions");
+  const generated = { git: { namespaces: ["git"] } };
+  expect(store({ namespaces: ["shop"], generated }).conditions).toEqual([
+    { namespaces: ["external-secrets", "git", "shop"] },
+  ]);
 });
 
 describe("generated passwords", () => {

@@ -226,6 +226,16 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ],
   ],
   [
+    "two taints of one key, of which Talos would keep the last",
+    (s) => {
+      const [a, b] = ["NoSchedule", "NoExecute"].map((effect) => ({ key: "gpu", effect }));
+      s.machines["cp-1"].taints = [a, { key: "other", effect: "NoSchedule" }, b];
+    },
+    [
+      "machines.cp-1.taints[2]: gpu is already the key of machines.cp-1.taints[0] (keep one of the two, or give one another key: Talos holds one taint of a key, whatever its effect)",
+    ],
+  ],
+  [
     "claim of an unknown pool",
     (s) => Object.assign(s.machines["cp-1"], { address: { pool: "nodes" } }),
     ['machines.cp-1.address.pool: there is no pool "nodes" (add it under pools: nodes: {range: …})'],
@@ -283,6 +293,40 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ["network.proxy.http: a proxy URL holds a user or a password (leave both out of the site file)"],
   ],
   [
+    "a proxy that is none",
+    (s) => Object.assign(s.network, { proxy: { exclude: ["corp.example"] } }),
+    ["network.proxy: names no proxy (write http, https or both, or leave network.proxy out)"],
+  ],
+  [
+    "a MAC address of a group, and nobody's",
+    (s) => {
+      s.machines["cp-1"].mac = "ff:ff:ff:ff:ff:ff";
+      s.machines["cp-2"].mac = "01:00:5e:00:00:fb";
+      s.machines["cp-3"].mac = "00:00:00:00:00:00";
+    },
+    [
+      'machines.cp-1.mac: "ff:ff:ff:ff:ff:ff" is the address of a group, not of one link (write what stands on the card, or what `ip link` prints)',
+      'machines.cp-2.mac: "01:00:5e:00:00:fb" is the address of a group, not of one link (write what stands on the card, or what `ip link` prints)',
+      'machines.cp-3.mac: "00:00:00:00:00:00" is nobody\'s address, not of one link (write what stands on the card, or what `ip link` prints)',
+    ],
+  ],
+  [
+    "servers at nobody's address, and the VIP as DNS server",
+    (s) => Object.assign(s.network, { nameservers: ["0.0.0.0", "127.77.0.10"], ntp: ["239.1.1.1"] }),
+    [
+      "network.nameservers[0]: 0.0.0.0 is no machine's address (write the address of one)",
+      "network.ntp[0]: 239.1.1.1 is no machine's address (write the address of one)",
+      "network.nameservers[1]: 127.77.0.10 is network.vip, which no machine holds before the cluster runs (name a DNS server outside of the cluster)",
+    ],
+  ],
+  [
+    "an address with a slip, which is no host name either",
+    (s) => Object.assign(s.network, { ntp: ["10.0.0.999", "time1"] }),
+    [
+      'network.ntp[0]: "10.0.0.999" is neither a host name nor an IP address (write it as time.example.org or 10.0.0.1)',
+    ],
+  ],
+  [
     "a lab on a real network",
     (s) => Object.assign(s.network, { cidr: "10.0.0.0/24" }),
     expect.arrayContaining([expect.stringContaining("10.0.0.0/24 is not a loopback network")]),
@@ -309,6 +353,22 @@ test("loopback addresses are for the lab alone", () => {
       "machines.controller-0.address: 127.0.0.5 is a loopback address (use an address of the machines' real network; loopback is for provider: lab)",
     ]),
   );
+});
+
+test("loopback is refused wherever a machine would call it, by name as well", () => {
+  const found = problems((site) => {
+    site.network.endpoint = "127.0.0.1";
+    site.network.ntp = ["127.0.0.1", "localhost", "::1"];
+    site.network.proxy = { http: "http://127.0.0.1:3128", https: "http://[::1]:3128" };
+  }, "home");
+  expect(found.map((line) => line.slice(0, line.indexOf(" (")))).toEqual([
+    "network.ntp[1]: localhost is each machine itself",
+    "network.endpoint: 127.0.0.1 is a loopback address",
+    "network.ntp[0]: 127.0.0.1 is a loopback address",
+    "network.ntp[2]: ::1 is a loopback address",
+    "network.proxy.http: 127.0.0.1 is a loopback address",
+    "network.proxy.https: ::1 is a loopback address",
+  ]);
 });
 
 test("machines on IPv6 need pods and services on IPv6", () => {

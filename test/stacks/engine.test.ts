@@ -150,18 +150,32 @@ test.each(STOOD_IN)(
     if (made.result === undefined) throw new Error(made.output);
     expect(made.result[`create ${machine}`]).toHaveLength(5);
 
+    const renewed = provider === "proxmox" ? "controller-1" : "cp-2";
     const edit = (site: Editable) => {
       site.talos.version = "v1.13.8";
       site.talos.extensions = [...(site.talos.extensions ?? []), "siderolabs/iscsi-tools"];
       site.talos.kernelArgs = ["console=ttyS0"];
+      // Nor does another size; a higher generation is another machine, and the old one is given back at the end.
+      if (provider !== "proxmox") site[provider].size = provider === "vultr" ? "vc2-4c-8gb" : "cx43";
+      site.machines[renewed].generation = 2;
       // Neither does another host or id of a virtual machine: the one is a migration, the other is for new ones.
       if (provider === "proxmox") Object.assign(site.machines["worker-1"].vm, { host: "pve1", id: 777 });
     };
     const changed = await run(stack, { ...job, edit });
     if (changed.result === undefined) throw new Error(changed.output);
-    const kinds = Object.keys(changed.result).filter((kind) => kind.endsWith(` ${machine}`));
+    const { result } = changed;
+    const kinds = Object.keys(result).filter((kind) => kind.endsWith(` ${machine}`));
     const moved = provider === "proxmox" ? [`update ${machine}`] : [];
-    expect(kinds.sort()).toEqual([`same ${machine}`, ...moved]);
+    expect(kinds.sort()).toEqual([`create ${machine}`, `delete ${machine}`, `same ${machine}`, ...moved]);
+    expect([result[`create ${machine}`], result[`delete ${machine}`]]).toEqual([
+      [`site-machines-${renewed}-g2`],
+      [`site-machines-${renewed}`],
+    ]);
+    if (provider === "hetzner") {
+      // Its private address goes over to the new one; no other machine loses its own.
+      expect(result["replace hcloud:index/serverNetwork:ServerNetwork"]).toEqual([`site-machines-${renewed}-link`]);
+      expect(result["same hcloud:index/serverNetwork:ServerNetwork"]).toHaveLength(4);
+    }
     for (const kind of moved) expect(changed.result[kind]).toEqual(["site-machines-worker-1"]);
     // The preview did see another image.
     const images = Object.keys(changed.result).filter((kind) => kind.endsWith(SCHEMATIC));

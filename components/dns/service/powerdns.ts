@@ -1,5 +1,7 @@
 import type { ObjectSpec, PlatformService, SecretSpec } from "../../kubernetes/service";
+import { digestOf } from "../../kubernetes/values";
 import { imageReference } from "../../release/versions";
+import { neededClass } from "../../storage/service/class";
 import { zoneScript } from "./zones";
 
 /** Settings of PowerDNS. */
@@ -10,9 +12,9 @@ export interface PowerDnsSettings {
   readonly address: string;
   /** Addresses of servers that copy every zone and answer for it, too. In place. @default [] */
   readonly secondaries?: readonly string[];
-  /** Size of the volume with the records, in GiB. It never shrinks. @default 1 */
+  /** Size of the volume with the records, in GiB. Counts for a new volume: the claim `data-powerdns-0` keeps what it has. @default 1 */
   readonly sizeGiB?: number;
-  /** Storage class of the volume. Replaces it. @default - the default class */
+  /** Storage class of the volume. Counts for a new volume: the claim `data-powerdns-0` stays. @default - the default class */
   readonly storageClass?: string;
 }
 
@@ -44,22 +46,26 @@ export function apiKey(namespace: string): SecretSpec {
 /** PowerDNS as the primary server of the site's zones; secondaries copy them. */
 export function powerDnsService(settings: PowerDnsSettings): PlatformService {
   const { zones, address } = settings;
+  const files = { "pdns.conf": serverConfig(zones), "zones.sh": zoneScript(settings) };
   return {
     type: "plinth:dns:PowerDns",
     name: "powerdns",
-    needs: ["network", "storage", "load-balancer"],
+    needs: ["network", neededClass(settings.storageClass), "load-balancer"],
     provides: ["dns-zones"],
     namespace: { name: NAMESPACE, podSecurity: "restricted" },
     keep: { passwords: { [API_KEY]: { length: 40 } } },
     secrets: { "api-key": apiKey(NAMESPACE) },
-    objects: {
+    // Before the server that reads it when it starts.
+    first: {
       config: {
         apiVersion: "v1",
         kind: "ConfigMap",
         metadata: { name: "powerdns", namespace: NAMESPACE },
-        data: { "pdns.conf": serverConfig(zones), "zones.sh": zoneScript(settings) },
+        data: files,
       },
-      server: server(settings),
+    },
+    objects: {
+      server: server(settings, digestOf(files)),
       api: service("powerdns-api", { ports: [{ name: "api", port: 8081, targetPort: 8081 }] }),
       dns: service(
         "powerdns",
@@ -83,6 +89,13 @@ export function powerDnsService(settings: PowerDnsSettings): PlatformService {
         namespace: NAMESPACE,
         name: "powerdns",
         field: "status.readyReplicas",
+      },
+      "PowerDNS has read its files": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "powerdns",
+        field: "status.updatedReplicas",
       },
       "PowerDNS has its address": {
         apiVersion: "v1",
@@ -121,7 +134,7 @@ function service(name: string, spec: object, annotations?: { readonly [key: stri
 }
 
 /** One server: its store takes no second. Secondaries answer while it restarts. */
-function server(settings: PowerDnsSettings): ObjectSpec {
+function server(settings: PowerDnsSettings, files: string): ObjectSpec {
   const { sizeGiB = 1, storageClass } = settings;
   const image = imageReference("powerdns");
   const securityContext = {
@@ -144,8 +157,8 @@ function server(settings: PowerDnsSettings): ObjectSpec {
       serviceName: "powerdns-api",
       selector: { matchLabels: { app: "powerdns" } },
       template: {
-        // Whoever reads this file once at its start has to start again when it changes.
-        metadata: { labels: { app: "powerdns" }, annotations: { "reloader.stakater.com/auto": "true" } },
+        // It reads its files once: with others it has to start again, whether the site has a Reloader or not.
+        metadata: { labels: { app: "powerdns" }, annotations: { "plinth.dev/files": files } },
         spec: {
           securityContext: { fsGroup: USER },
           initContainers: [

@@ -6,6 +6,7 @@ import type { NodePlan, SitePlan } from "../../site/plan";
 import { type ChildOptions, childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import { TalosInstall } from "../rescue/TalosInstall";
 import type { HetznerSpec } from "./spec";
 
@@ -61,7 +62,9 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
       ]),
     );
     if (spec.loadBalancer !== undefined) {
-      this.endpoint = this.balancer(name, plan, spec, networkId, subnet, after);
+      const members = [...this.machines.values()].flatMap(({ ready }) => ready);
+      const links = members.filter((each) => each instanceof hcloud.ServerNetwork);
+      this.endpoint = this.balancer(name, plan, spec, networkId, [subnet, ...links], after);
     }
     this.registerOutputs({});
   }
@@ -69,9 +72,9 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
   private machine(name: string, { node, address }: WantedMachine, around: Surroundings): ProvidedMachine {
     const { plan, spec, networkId, subnet, writer, group, after } = around;
     const server = new hcloud.Server(
-      `${name}-${node.key}`,
+      ofGeneration(`${name}-${node.key}`, node.generation),
       {
-        name: `${plan.name}-${node.key}`,
+        name: ofGeneration(`${plan.name}-${node.key}`, node.generation),
         serverType: node.size ?? spec.size,
         location: spec.location,
         labels: { plinth: plan.name, role: node.type },
@@ -80,13 +83,20 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
           : { image: "debian-13", rescue: "linux64", sshKeys: [writer.key.id] }),
         ...(group !== undefined && node.type === "controlplane" && { placementGroupId: group.id.apply(Number) }),
       },
-      // Used when a server is made; any change of them would replace it.
-      { ...after(), ignoreChanges: ["image", "rescue", "sshKeys", "userData"] },
+      // Used when a server is made: any change of them would replace it, or switch it off with nobody asked.
+      {
+        ...after(),
+        ignoreChanges: [
+          ...["image", "rescue", "sshKeys", "userData"],
+          ...["serverType", "location", "placementGroupId"],
+        ],
+      },
     );
     const link = new hcloud.ServerNetwork(
       `${name}-${node.key}-link`,
       { serverId: server.id.apply(Number), networkId, ip: address },
-      after(subnet),
+      // The address goes from one generation to the next.
+      { ...after(subnet), deleteBeforeReplace: true },
     );
     const written = writer?.write(`${name}-${node.key}-talos`, server, node, link);
     const links = link.macAddress.apply(
@@ -105,7 +115,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
     plan: SitePlan,
     spec: HetznerSpec,
     networkId: pulumi.Output<number>,
-    subnet: hcloud.NetworkSubnet,
+    joined: readonly pulumi.Resource[],
     after: ChildOptions,
   ): pulumi.Output<string> {
     const balancer = new hcloud.LoadBalancer(
@@ -114,7 +124,12 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
       after(),
     );
     const loadBalancerId = balancer.id.apply(Number);
-    const inside = new hcloud.LoadBalancerNetwork(`${name}-api-network`, { loadBalancerId, networkId }, after(subnet));
+    // It takes any address that is free: the machines take theirs first.
+    const inside = new hcloud.LoadBalancerNetwork(
+      `${name}-api-network`,
+      { loadBalancerId, networkId },
+      after(...joined),
+    );
     new hcloud.LoadBalancerTarget(
       `${name}-api-planes`,
       {
@@ -173,7 +188,12 @@ class Writer {
     this.told = tellFactory(name, plan, parent);
   }
 
-  write(name: string, server: hcloud.Server, { arch, disk }: NodePlan, link: pulumi.Resource): pulumi.Resource {
+  write(
+    name: string,
+    server: hcloud.Server,
+    { arch, disk, generation }: NodePlan,
+    link: pulumi.Resource,
+  ): pulumi.Resource {
     const { schematic, version, factory } = this.plan.talos;
     return new TalosInstall(
       name,
@@ -183,6 +203,9 @@ class Writer {
         disk,
         // Only the rescue system may write: an installed machine that answers here is somebody's.
         hostname: "rescue",
+        // One that Hetzner made anew under this key is empty.
+        machine: server.id,
+        ...(generation !== undefined && { generation }),
       },
       { parent: this.parent, dependsOn: [server, ...this.told, link] },
     );

@@ -5,11 +5,13 @@ export const hetznerSchema = z
   .strictObject({
     location: z
       .enum(["ash", "fsn1", "hel1", "hil", "nbg1", "sin"])
-      .describe("Location of all machines, as fsn1. A change is for a new site."),
+      .describe("Location of all machines, as fsn1. Used when a machine is made; a change is for a new site."),
     size: z
       .string()
-      .regex(/^[a-z]{2,4}[0-9]{1,2}$/, "write a server type, as in cx32 or cax21")
-      .describe("Server type of every machine that has no size of its own. A change stops and rescales the server."),
+      .regex(/^[a-z]{2,4}[0-9]{1,2}$/, "write a server type, as in cx33 or cax21")
+      .describe(
+        "Server type of every machine that has no size of its own. Used when a machine is made: a change needs a higher generation.",
+      ),
     loadBalancer: z
       .string()
       .regex(/^lb[0-9]{2}$/, "write a load balancer type, as in lb11")

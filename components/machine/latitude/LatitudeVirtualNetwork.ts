@@ -9,7 +9,10 @@ export interface VirtualNetworkInputs {
   readonly site: string;
   /** Its description at Latitude.sh, which is how it is found again. A change replaces the network. */
   readonly description: string;
-  /** Ids of the servers that are in it. In place. */
+  /**
+   * Ids of the servers that are in it. In place. One that is left out stays in it until it is given back: it may have to
+   * leave a cluster first, over this network.
+   */
   readonly servers: readonly string[];
 }
 

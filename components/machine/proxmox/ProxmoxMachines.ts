@@ -6,6 +6,7 @@ import type { SitePlan } from "../../site/plan";
 import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import type { ProxmoxSpec } from "./spec";
 
 /**
@@ -33,13 +34,18 @@ export class ProxmoxMachines extends pulumi.ComponentResource implements Machine
         const host = machine.node.vm?.host ?? spec.host;
         const iso = images.get(host);
         if (iso === undefined) throw new Error(`unreachable: ${host} has an image`);
-        const vm = new proxmox.VmLegacy(`${name}-${machine.node.key}`, vmArgs(plan, machine, spec, iso), {
-          ...after(),
+        const { key, generation } = machine.node;
+        const vm = new proxmox.VmLegacy(
+          ofGeneration(`${name}-${key}`, generation),
+          vmArgs(plan, machine, spec, iso),
           // A new image never touches a machine that exists, nor does what only its first boot reads; and what would
           // replace it, or take its TPM away with the secrets in it, is used only when it is made.
-          ignoreChanges: ["cdrom", "initialization", "bootOrders", "vmId", "tpmState"],
-        });
-        return [machine.node.key, { ready: [vm] }];
+          {
+            ...after(),
+            ignoreChanges: ["cdrom", "initialization", "bootOrders", "vmId", "tpmState"],
+          },
+        );
+        return [key, { ready: [vm] }];
       }),
     );
     this.registerOutputs({});
@@ -63,8 +69,10 @@ function isoOf(
       datastoreId: spec.isoDatastore,
       contentType: "iso",
       url: imageAssets(source).iso,
-      fileName: `talos-${version}-${schematic.id.slice(0, 12)}.iso`,
+      fileName: `talos-${version}-${schematic.id.slice(0, 12)}${secureBoot ? "-secureboot" : ""}.iso`,
       overwrite: false,
+      // One that stays behind, or came with another site, is not known here: Proxmox refuses a second of its name.
+      overwriteUnmanaged: true,
     },
     // A machine that was made with an older one keeps it in its drive: without the file it would not start again.
     { ...opts, retainOnDelete: true },

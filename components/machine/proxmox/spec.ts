@@ -11,7 +11,9 @@ const vm = {
     .int()
     .min(100)
     .max(999_999_999)
-    .describe("VM id. Default: the next one that is free. Used when a machine is made."),
+    .describe(
+      "VM id. Default: the next one that is free. Used when a machine is made; a higher generation needs another one.",
+    ),
   pci: z
     .array(z.string().min(1))
     .describe("Resource mappings of PCI devices that are handed to it, as gpu0. A change takes a reboot."),

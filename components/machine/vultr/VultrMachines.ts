@@ -5,6 +5,7 @@ import type { SitePlan } from "../../site/plan";
 import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import type { VultrSpec } from "./spec";
 
 /** Vultr's operating system for machines that boot a script of their own. */
@@ -42,9 +43,9 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
     const script = bootScript(name, plan, this);
     const made = machines.map((machine) => {
       const { node } = machine;
-      const label = `${plan.name}-${node.key}`;
+      const label = ofGeneration(`${plan.name}-${node.key}`, node.generation);
       const instance = new vultr.Instance(
-        `${name}-${node.key}`,
+        ofGeneration(`${name}-${node.key}`, node.generation),
         {
           region: spec.region,
           plan: node.size ?? spec.size,
@@ -56,8 +57,8 @@ export class VultrMachines extends pulumi.ComponentResource implements Machines 
           vpcIds: [vpc.id],
           activationEmail: false,
         },
-        // Used when an instance is made; any change of them would install or replace it.
-        { ...after(), ignoreChanges: ["osId", "scriptId", "userData", "hostname"] },
+        // Used when an instance is made: any change of them would install, replace or restart it with nobody asked.
+        { ...after(), ignoreChanges: ["osId", "scriptId", "userData", "hostname", "plan", "region"] },
       );
       return { machine, instance };
     });

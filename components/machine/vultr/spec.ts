@@ -6,11 +6,13 @@ export const vultrSchema = z
     region: z
       .string()
       .regex(/^[a-z]{3}$/, "write the id of a region, as in ams")
-      .describe("Region of all machines, as ams. A change is for a new site."),
+      .describe("Region of all machines, as ams. Used when a machine is made; a change is for a new site."),
     size: z
       .string()
       .regex(/^[a-z0-9]+(-[a-z0-9]+)+$/, "write a plan, as in vc2-2c-4gb")
-      .describe("Plan of every machine that has no size of its own. A change reboots the machine."),
+      .describe(
+        "Plan of every machine that has no size of its own. Used when a machine is made: a change needs a higher generation.",
+      ),
     loadBalancer: z
       .boolean()
       .optional()

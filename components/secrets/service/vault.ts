@@ -1,6 +1,8 @@
+import type { GateCheck } from "../../kubernetes/Gate";
 import type { Guard, ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { chartPin, imageReference, versions } from "../../release/versions";
+import { neededClass } from "../../storage/service/class";
 
 /** Settings of Vault. */
 export interface VaultSettings {
@@ -11,9 +13,9 @@ export interface VaultSettings {
    * become more; fewer never, as those that go would still be counted. @default - what `profile` says
    */
   readonly members?: number;
-  /** Size of each volume, in GiB. Vault's volumes never shrink. @default 2 */
+  /** Size of each volume, in GiB. Counts when Vault is first made: its volumes stay as they are. @default 2 */
   readonly sizeGiB?: number;
-  /** Storage class of the volumes. Replaces the volumes. @default - the default class */
+  /** Storage class of the volumes. Counts when Vault is first made: its volumes stay where they are. @default - the default class */
   readonly storageClass?: string;
   /** Whether etcd's snapshots are kept outside of the cluster, and the unseal keys with them. @default false */
   readonly backup?: boolean;
@@ -46,14 +48,14 @@ export function vaultService(settings: VaultSettings): PlatformService {
   return {
     type: "plinth:secrets:Vault",
     name: "vault",
-    needs: ["network", "storage"],
+    needs: ["network", neededClass(settings.storageClass)],
     provides: ["vault"],
     // The container asks for IPC_LOCK, which the level below forbids.
     namespace: { name: NAMESPACE, podSecurity: "privileged" },
     secrets: {
       unseal: { namespace: NAMESPACE, name: UNSEAL_KEYS, text: { stack: UNSEAL_KEYS }, optional: true },
     },
-    guard: snapshot(settings),
+    guard: guarded(settings),
     chart: {
       name: "vault-operator",
       namespace: NAMESPACE,
@@ -113,6 +115,23 @@ export function vaultService(settings: VaultSettings): PlatformService {
         namespace: NAMESPACE,
         name: "vault",
         field: "status.readyReplicas",
+        equals: String(vaultMembers(settings)),
+      },
+      // After a change the operator takes its time: until then everything above is true of what ran before.
+      "Vault's operator has handed out the image": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "spec.template.spec.containers.vault.image",
+        equals: imageReference("vault"),
+      },
+      "every member of Vault was started as it is wanted": {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        namespace: NAMESPACE,
+        name: "vault",
+        field: "status.updatedReplicas",
         equals: String(vaultMembers(settings)),
       },
     },
@@ -202,12 +221,22 @@ function role(name: string, account: string, namespace: string) {
   };
 }
 
+/** Before anything of Vault changes: a snapshot, and no member less than there are. */
+function guarded(settings: VaultSettings): Guard {
+  const { objects, done } = snapshot(settings);
+  const set = { apiVersion: "apps/v1", kind: "StatefulSet", namespace: NAMESPACE, name: "vault" };
+  const members: GateCheck = { ...set, field: "spec.replicas", atMost: vaultMembers(settings), onlyWith: set };
+  return { objects, done: { ...done, "Vault keeps every member that it has (vault.members)": members } };
+}
+
 /** Before the operator or Vault itself changes, a snapshot of what Vault holds; there is none to take at first. */
 function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
   const name = `vault-snapshot-${versions().images.vault?.version}-${chartPin("vault-operator").version}`.replace(
     /[^a-z0-9-]/g,
     "-",
   );
+  // Another class is another claim: what lies in the one before stays.
+  const claim = storageClass === undefined ? SNAPSHOTS : `${SNAPSHOTS}-${storageClass}`;
   return {
     objects: {
       "snapshot-account": {
@@ -219,7 +248,7 @@ function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
         apiVersion: "v1",
         kind: "PersistentVolumeClaim",
         metadata: {
-          name: SNAPSHOTS,
+          name: claim,
           namespace: NAMESPACE,
           // Many classes bind a volume only once a pod wants it.
           annotations: { "pulumi.com/skipAwait": "true" },
@@ -258,7 +287,7 @@ function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
               ],
               volumes: [
                 { name: "ca", secret: { secretName: VAULT.tls, optional: true } },
-                { name: "snapshots", persistentVolumeClaim: { claimName: SNAPSHOTS } },
+                { name: "snapshots", persistentVolumeClaim: { claimName: claim } },
               ],
             },
           },

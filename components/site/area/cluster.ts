@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PUBLIC_FACTORY } from "../../boot/assets";
 import { contract, host, name, registry, version } from "../fields";
+import { mirrors, registries } from "./registries";
 
 /** One key of an encrypted volume. */
 export const volumeKey = z
@@ -80,6 +81,16 @@ export const talos = z.strictObject({
     .default(PUBLIC_FACTORY)
     .describe(
       "Image Factory or registry that serves installer images. A change takes effect at the next install or upgrade.",
+    ),
+  mirrors: mirrors
+    .optional()
+    .describe(
+      "Where the machines fetch images instead, by the registry that their names begin with, as docker.io; * stands for every registry without an entry. Also for pods. In place, nothing restarts. Default: from the registries themselves.",
+    ),
+  registries: registries
+    .optional()
+    .describe(
+      "Certificates of registries and mirrors, by host and port. A change reboots the nodes, from Talos 1.14 on it restarts their container runtime. Default: the public authorities are believed.",
     ),
   onDestroy: z
     .enum(["keep", "reset"])

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidr, host, ipAddress, name, proxyUrl, range } from "../fields";
+import { cidr, complain, host, ipAddress, name, proxyUrl, range } from "../fields";
 
 const claim = z
   .strictObject({
@@ -75,6 +75,10 @@ export const network = z.strictObject({
         .array(z.string().min(1))
         .default([])
         .describe("Hosts, suffixes and CIDRs that are reached directly, beside the site's own networks."),
+    })
+    .superRefine(({ http, https }, ctx) => {
+      if (http !== undefined || https !== undefined) return;
+      complain(ctx, "names no proxy", "write http, https or both, or leave network.proxy out");
     })
     .optional()
     .describe("HTTP proxy of every machine. A change reboots every node."),

@@ -5,8 +5,9 @@ import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
-import { checkControlPlanes, checkIdentities } from "./machines";
-import { checkAddresses, checkLoopback, checkNetworks } from "./network";
+import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
+import { checkMirrors } from "./mirrors";
+import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
 import { checkPools } from "./pools";
 import { checkProvider } from "./provider";
 import { checkTalos } from "./talos";
@@ -24,11 +25,14 @@ const RULES = [
   checkNetworks,
   checkAddresses,
   checkLoopback,
+  checkNameservers,
   checkIdentities,
   checkControlPlanes,
+  checkTaints,
   checkPools,
   checkProvider,
   checkTalos,
+  checkMirrors,
   checkBackup,
   checkBoot,
   checkDeclaredHardware,

@@ -1,7 +1,7 @@
 import type { Problem } from "../../problem";
 import { controlPlaneProblems } from "../../talos/quorum";
 import { name } from "../fields";
-import type { Draft, DraftMachine } from "./draft";
+import { type Draft, type DraftMachine, list, record } from "./draft";
 
 /** What identifies a machine is sound, and no other machine has it. */
 export function checkIdentities({ machines }: Draft): Problem[] {
@@ -41,6 +41,25 @@ function duplicates(
       return [];
     }
     return [{ path, reason: `${what} ${value} is already used by ${holder}`, fix: "every machine needs its own" }];
+  });
+}
+
+/** A node has one taint of a key: Talos keeps them by key, and of two the last would win without a word. */
+export function checkTaints({ machines }: Draft): Problem[] {
+  return machines.flatMap(({ key: machine, raw }) => {
+    const holders = new Map<string, string>();
+    return list(raw.taints).flatMap((taint, index): Problem[] => {
+      const { key } = record(taint);
+      if (typeof key !== "string") return [];
+      const path = `machines.${machine}.taints[${index}]`;
+      const holder = holders.get(key);
+      if (holder === undefined) {
+        holders.set(key, path);
+        return [];
+      }
+      const fix = "keep one of the two, or give one another key: Talos holds one taint of a key, whatever its effect";
+      return [{ path, reason: `${key} is already the key of ${holder}`, fix }];
+    });
   });
 }
 

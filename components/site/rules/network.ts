@@ -6,10 +6,11 @@ import {
   formatAddress,
   formatCidr,
   overlaps,
+  parseAddress,
   usable,
 } from "../../address/cidr";
 import type { Problem } from "../../problem";
-import type { Draft, Located } from "./draft";
+import { type Draft, type Located, list, record } from "./draft";
 
 /** Networks of machines, pods and services lie apart and are large enough. */
 export function checkNetworks({ networks, cidr, gateway }: Draft): Problem[] {
@@ -82,33 +83,89 @@ const LOOPBACK: readonly AddressRange[] = [
   { family: 6, first: 1n, last: 1n },
 ];
 
+/** Addresses that are no machine's: "this one", groups of machines, and what has no owner at all. */
+const NOBODYS: readonly AddressRange[] = [
+  { family: 4, first: 0n, last: (1n << 24n) - 1n },
+  { family: 4, first: 224n << 24n, last: (1n << 32n) - 1n },
+  { family: 6, first: 0n, last: 0n },
+  { family: 6, first: 0xffn << 120n, last: (1n << 128n) - 1n },
+];
+
+const OWN_NETWORK = "use an address of the machines' real network; loopback is for provider: lab";
+
 /** Loopback addresses belong to simulated machines, and simulated machines have no others. */
-export function checkLoopback({ provider, cidr, gateway, vip, nameservers, machines }: Draft): Problem[] {
+export function checkLoopback(draft: Draft): Problem[] {
+  const { provider, cidr, gateway, vip, nameservers, machines } = draft;
   const network = cidr && { path: cidr.path, range: cidr.value, text: formatCidr(cidr.value) };
-  const addresses = [gateway, vip, ...nameservers, ...machines.map((machine) => machine.address)]
-    .filter((address) => address !== undefined)
-    .map(({ path, value }) => ({
-      path,
-      range: { family: value.family, first: value.value, last: value.value },
-      text: formatAddress(value),
-    }));
+  const hosts = namedHosts(draft);
+  const addresses = [
+    ...[gateway, vip, ...nameservers, ...machines.map((machine) => machine.address)].filter(
+      (address) => address !== undefined,
+    ),
+    ...hosts.flatMap(({ path, value }) => {
+      const address = parseAddress(value, path).value;
+      return address === undefined ? [] : [{ path, value: address }];
+    }),
+  ].map(({ path, value }) => ({
+    path,
+    range: { family: value.family, first: value.value, last: value.value },
+    text: formatAddress(value),
+  }));
+  const problems: Problem[] = addresses
+    .filter(({ range }) => NOBODYS.some((nobodys) => contains(nobodys, range)))
+    .map(({ path, text }) => ({ path, reason: `${text} is no machine's address`, fix: "write the address of one" }));
   const all = network ? [network, ...addresses] : addresses;
   if (provider !== "lab") {
-    return all
-      .filter(({ range }) => LOOPBACK.some((loopback) => overlaps(loopback, range)))
-      .map(({ path, text }) => ({
+    const names = hosts.filter(({ value }) => /^(.*\.)?localhost$/.test(value));
+    return [
+      ...problems,
+      ...names.map(({ path, value }) => ({
         path,
-        reason: `${text} is a loopback address`,
-        fix: "use an address of the machines' real network; loopback is for provider: lab",
-      }));
+        reason: `${value} is each machine itself`,
+        fix: OWN_NETWORK,
+      })),
+      ...all
+        .filter(({ range }) => LOOPBACK.some((loopback) => overlaps(loopback, range)))
+        .map(({ path, text }) => ({ path, reason: `${text} is a loopback address`, fix: OWN_NETWORK })),
+    ];
   }
-  return network && !LOOPBACK.some((loopback) => contains(loopback, network.range))
-    ? [
-        {
-          path: network.path,
-          reason: `${network.text} is not a loopback network`,
-          fix: "simulated machines live on 127.x.y.0/24; for real machines write provider: metal",
-        },
-      ]
-    : [];
+  if (network === undefined || LOOPBACK.some((loopback) => contains(loopback, network.range))) return problems;
+  return [
+    ...problems,
+    {
+      path: network.path,
+      reason: `${network.text} is not a loopback network`,
+      fix: "simulated machines live on 127.x.y.0/24; for real machines write provider: metal",
+    },
+  ];
+}
+
+/** What machines call by a name or an address: the API, time servers, proxies. */
+function namedHosts({ network }: Draft): Located<string>[] {
+  const proxies = Object.entries(record(network.proxy)).flatMap(([key, url]) =>
+    typeof url === "string" && URL.canParse(url)
+      ? // An IPv6 address stands in brackets there.
+        [{ path: `network.proxy.${key}`, value: new URL(url).hostname.replace(/^\[|\]$/g, "") }]
+      : [],
+  );
+  return [
+    { path: "network.endpoint", value: network.endpoint },
+    ...list(network.ntp).map((value, index) => ({ path: `network.ntp[${index}]`, value })),
+    ...proxies,
+  ].flatMap(({ path, value }) => (typeof value === "string" ? [{ path, value }] : []));
+}
+
+/** The VIP stands for the Kubernetes API, and for nothing before there is a cluster. */
+export function checkNameservers({ nameservers, vip, gateway }: Draft): Problem[] {
+  if (vip === undefined) return [];
+  const text = formatAddress(vip.value);
+  // That the two are one is a problem of its own: either may be the slip.
+  if (gateway !== undefined && formatAddress(gateway.value) === text) return [];
+  return nameservers
+    .filter(({ value }) => formatAddress(value) === text)
+    .map(({ path }) => ({
+      path,
+      reason: `${text} is ${vip.path}, which no machine holds before the cluster runs`,
+      fix: "name a DNS server outside of the cluster",
+    }));
 }

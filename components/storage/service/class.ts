@@ -15,6 +15,11 @@ export function lostWithMachine(service: string): string {
   return `${service}: a volume lies on one machine's system disk and is lost with it`;
 }
 
+/** What a part needs whose claims name this class, or none. */
+export function neededClass(name: string | undefined): string {
+  return name === undefined ? "storage" : `storage-class:${name}`;
+}
+
 /** The capability is met by the default class alone: a claim that names no class has to find exactly one. */
 export function provided(name: string, isDefault: boolean): readonly string[] {
   return isDefault ? ["storage", `storage-class:${name}`] : [`storage-class:${name}`];

@@ -70,6 +70,7 @@ export function longhornService(settings: LonghornSettings): PlatformService {
       ...(backupTarget === undefined
         ? ["longhorn: no backupTarget; copies on other machines are no backup, and an upgrade cannot be taken back"]
         : []),
+      "longhorn: it refuses to be taken out until its deleting-confirmation-flag is set (docs/platform.md, Storage on Talos)",
     ],
   };
 }
@@ -113,9 +114,10 @@ function longhornValues({
   );
 }
 
-/** A migration of the volumes cannot be taken back: where Longhorn runs, another version waits for a backup. */
+/** A migration of the volumes cannot be taken back: where another version runs, this one waits for a backup. */
 function backedUp(): Guard {
-  const name = `before-${chartPin("longhorn").version.replace(/\./g, "-")}`;
+  const { version } = chartPin("longhorn");
+  const name = `before-${version.replace(/\./g, "-")}`;
   const check: GateCheck = {
     apiVersion: "longhorn.io/v1beta2",
     kind: "SystemBackup",
@@ -123,7 +125,15 @@ function backedUp(): Guard {
     name,
     field: "status.state",
     equals: "Ready",
-    onlyWith: { apiVersion: "apps/v1", kind: "DaemonSet", namespace: NAMESPACE, name: "longhorn-manager" },
+    onlyWith: {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      namespace: NAMESPACE,
+      name: "longhorn-manager",
+      // What runs already is not upgraded: neither a refresh nor another kubeconfig asks for a backup.
+      unlessLabels: { "helm.sh/chart": `longhorn-${version}` },
+    },
   };
-  return { objects: {}, done: { [`SystemBackup ${name} of Longhorn is taken`]: check } };
+  const how = "made in Longhorn's UI, or as docs/platform.md shows";
+  return { objects: {}, done: { [`SystemBackup ${name} of Longhorn is taken, ${how}`]: check } };
 }

@@ -1,4 +1,5 @@
 import type { DiskModel, InterfaceModel, NodeModel, VlanModel } from "./model";
+import { registryFields } from "./registries";
 import type { Has } from "./render";
 import { kubeletExtraConfig, selfTaints } from "./taints";
 import type { ConfigDocument } from "./yaml";
@@ -16,7 +17,9 @@ function etcd({ type, etcdSubnets }: NodeModel): ConfigDocument {
 function machine(model: NodeModel, has: Has): ConfigDocument {
   return {
     certSANs: model.certSANs,
-    ...(has("1.12") ? {} : { network: network(model), time: { servers: model.ntp } }),
+    ...(has("1.12")
+      ? {}
+      : { network: network(model), registries: registryFields(model), time: { servers: model.ntp } }),
     ...(has("1.13") ? {} : { env: model.environment }),
     ...(has("1.14")
       ? {}

@@ -63,6 +63,10 @@ export interface NodeModel {
   readonly kernelModules?: readonly string[];
   /** Folders below /var/mnt, by name, that volumes of pods may lie in; the kubelet sees them. @default - none */
   readonly directories?: readonly string[];
+  /** Where the images of a registry are fetched instead, by registry; `*` stands for every other one. @default - nowhere */
+  readonly mirrors?: Readonly<Record<string, MirrorModel>>;
+  /** PEM of the authorities that registries and mirrors show certificates of, by host and port. @default - public ones */
+  readonly authorities?: Readonly<Record<string, string>>;
   /** Disk encryption of the system volumes. @default - not encrypted */
   readonly encryption?: { readonly state?: VolumeKeys; readonly ephemeral?: VolumeKeys };
 }
@@ -98,6 +102,16 @@ export interface VipModel {
   readonly address: string;
   /** Name of the interface, or of a VLAN on one (`net0.20`), that carries it. */
   readonly link: string;
+}
+
+/** Mirrors of one registry. */
+export interface MirrorModel {
+  /** URLs, in the order they are asked. */
+  readonly endpoints: readonly string[];
+  /** Whether the paths of the URLs are the whole way to the images: `/v2` is not added. @default false */
+  readonly overridePath?: boolean;
+  /** Whether the registry itself is never asked. @default false: it is, after the last mirror */
+  readonly skipFallback?: boolean;
 }
 
 /** What the machine installs, and onto which disk. Changing any of it does nothing to an installed machine. */

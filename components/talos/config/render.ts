@@ -6,6 +6,7 @@ import { kubernetesDocuments } from "./kubernetes";
 import { legacyFields } from "./legacy";
 import type { NodeModel } from "./model";
 import { networkDocuments } from "./network";
+import { registryDocuments } from "./registries";
 import { systemDocuments } from "./system";
 import { type ConfigDocument, prune, renderDocument, valueAt } from "./yaml";
 
@@ -51,7 +52,7 @@ function holdsPassphrase(document: ConfigDocument): boolean {
 export function nodeDocuments(model: NodeModel, contract: Contract): readonly ConfigDocument[] {
   const has = (minor: string) => compareMinors(contract.slice(1), minor) >= 0;
   const documents = [
-    ...(has("1.12") ? networkDocuments(model) : []),
+    ...(has("1.12") ? [...networkDocuments(model), ...registryDocuments(model)] : []),
     ...systemDocuments(model, has),
     ...(has("1.14") ? kubernetesDocuments(model) : []),
   ];

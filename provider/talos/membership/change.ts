@@ -22,7 +22,30 @@ export function leavingNodes(prior: Prior, declared: { readonly [key: string]: u
   return Object.fromEntries(
     Object.entries(known)
       .filter(([key]) => declared[key] === undefined)
-      .map(([key, { type, address, hostname }]) => [key, { type, address, hostname }]),
+      .map(([key, node]) => [key, leavingNode(node)]),
+  );
+}
+
+/** What has to be known of a node that leaves: also where it is called, because the inputs tell it no longer. */
+export function leavingNode({ type, address, reach, hostname }: LeavingNode): LeavingNode {
+  return { type, address, ...(reach !== undefined && { reach }), hostname };
+}
+
+/**
+ * Where the machines were called that others take the place of. One that is called elsewhere than its successor may run
+ * on beside it, with the same address of its own; a run that failed has stored the successor's already.
+ */
+export function replacedMachines(
+  prior: Prior,
+  declared: ClusterReleaseInputs["nodes"],
+  renewed: readonly string[],
+): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    renewed.flatMap((key) => {
+      const known = [...(prior.outputs.replaced?.[key] ?? []), prior.inputs.nodes[key]?.reach];
+      const before = known.filter((at) => at !== undefined && at !== declared[key]?.reach) as string[];
+      return before.length === 0 ? [] : [[key, [...new Set(before)]]];
+    }),
   );
 }
 

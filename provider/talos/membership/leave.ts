@@ -56,7 +56,8 @@ async function controlPlaneLeaves(
 
 async function wipeIfAlive(cluster: Cluster, key: string, node: LeavingNode): Promise<string> {
   try {
-    await wipe(cluster, key, node, true);
+    // The declared nodes are called where they can be reached; this one is no longer among them.
+    await wipe(cluster, key, { address: node.reach ?? node.address }, true);
     return "wiped, it is declared no longer";
   } catch (error) {
     if (!(error instanceof TalosError && error.kind === "unreachable")) throw error;

@@ -5,7 +5,7 @@
 import type { ClusterReleaseInputs } from "../../../components/talos/ClusterRelease";
 import type { Cluster } from "../cluster";
 import type { Progress } from "../progress";
-import { leavingNodes, renewedKeys } from "./change";
+import { leavingNodes, renewedKeys, replacedMachines } from "./change";
 import { leave } from "./leave";
 import { renew } from "./renew";
 
@@ -19,6 +19,7 @@ export async function changeMembers(
   const prior = { inputs: old ?? cluster.inputs, outputs };
   progress.leaving = leavingNodes(prior, nodes);
   const renewed = renewedKeys(prior, nodes);
+  progress.replaced = replacedMachines(prior, nodes, renewed);
   for (const key of Object.keys(progress.running)) {
     const address = nodes[key]?.address;
     if (address !== undefined) cluster.installed.add(address);

@@ -11,6 +11,8 @@ import { generationOf } from "./generation";
 
 /** Word in `allow` that permits to wipe a machine that still runs. */
 const REINSTALL = "reinstall";
+/** Looks in a row that must find nothing before a machine counts as dead. */
+const LOOKS = 3;
 
 /** One node after the other. What was installed is left to the survey, which takes note of it as of any new node. */
 export async function renew(cluster: Cluster, keys: readonly string[], progress: Progress): Promise<void> {
@@ -24,6 +26,7 @@ export async function renew(cluster: Cluster, keys: readonly string[], progress:
       throw new Error(`${key} is not installed anew: ${sentence(error)}; run the update again to go on`);
     }
     delete progress.running[key];
+    delete progress.replaced[key];
   }
 }
 
@@ -35,6 +38,8 @@ async function renewNode(cluster: Cluster, key: string, progress: Progress): Pro
   const leaving = Object.values(progress.leaving).map((each) => each.address);
   const found = await standing(cluster, key);
   if (found !== "renewed") {
+    const beside = await besides(cluster, key, progress.replaced[key] ?? []);
+    if (found === "runs" || beside.length > 0) mayBeWiped(cluster);
     const through = cluster.controlPlanes
       .filter((other) => other !== key)
       .map((other) => cluster.node(other).address)[0];
@@ -43,6 +48,8 @@ async function renewNode(cluster: Cluster, key: string, progress: Progress): Pro
       await etcdGate(cluster, `without ${key}`, { without: key, leaving });
     }
     if (found === "runs") await wipe(cluster, key, node, true);
+    // Called elsewhere than its successor, and at the same address in the site's network: only one of them may have it.
+    for (const at of beside) await wipe(cluster, key, { address: at }, true);
     // Its successor has the same address: etcd takes no second member of it, and its Node would carry old taints.
     if (type === "controlplane" && through !== undefined) await dropMember(cluster, through, address, key);
     await forgetNode(cluster, hostname);
@@ -71,9 +78,9 @@ const ONLY_COPY =
 
 /** What stands at the node's address: an empty machine, the one that was before, or one that is installed already. */
 async function standing(cluster: Cluster, key: string): Promise<"empty" | "runs" | "renewed"> {
-  const { talos, signal, inputs } = cluster;
+  const { talos, signal } = cluster;
   const { address, generation = 1 } = cluster.node(key);
-  const found = await cluster.wait(`${key} waits in maintenance mode`, cluster.readySeconds, async () => {
+  return cluster.wait(`${key} waits in maintenance mode`, cluster.readySeconds, async () => {
     try {
       const runs = generationOf(await talos.configuration(address, signal));
       return { done: runs >= generation ? ("renewed" as const) : ("runs" as const) };
@@ -85,12 +92,38 @@ async function standing(cluster: Cluster, key: string): Promise<"empty" | "runs"
       throw error;
     }
   });
-  if (found === "runs" && inputs.allow?.includes(REINSTALL) !== true) {
-    throw new Error(
-      `it still runs, and what is on its disks would be lost: allow ${REINSTALL} (talos.allow) for this one update, or set its generation back`,
-    );
+}
+
+function mayBeWiped({ inputs }: Cluster): void {
+  if (inputs.allow?.includes(REINSTALL) === true) return;
+  throw new Error(
+    `it still runs, and what is on its disks would be lost: allow ${REINSTALL} (talos.allow) for this one update, or set its generation back if no other machine was rented for it`,
+  );
+}
+
+/** Of the machines that stood there before and are called elsewhere than the new one, those that still run. */
+async function besides(cluster: Cluster, key: string, addresses: readonly string[]): Promise<readonly string[]> {
+  const { talos, signal, context } = cluster;
+  const running: string[] = [];
+  for (const at of addresses) {
+    let looks = 0;
+    const runs = await cluster.wait(`${key} as it was, at ${at}`, cluster.readySeconds, async () => {
+      try {
+        await talos.configuration(at, signal);
+        return { done: true };
+      } catch (error) {
+        if (error instanceof TalosError && error.kind === "maintenance") return { done: false };
+        signal.throwIfAborted();
+        if (++looks < LOOKS) return { missing: sentence(error) };
+        context.log.warn(
+          `${key} as it was (${at}) does not answer and was not wiped: switch it off if it runs, two machines would have one address`,
+        );
+        return { done: false };
+      }
+    });
+    if (runs) running.push(at);
   }
-  return found;
+  return running;
 }
 
 async function install(cluster: Cluster, key: string): Promise<void> {

@@ -45,7 +45,7 @@ function start(operation: string, install: object = {}): Running {
     dir: project.dir,
     env: project.env,
     connection,
-    install: { url, disk: { serial: "S1" }, ...install },
+    install: { url, disk: { serial: "S1" }, machine: "101", ...install },
   };
   const host = spawn(process.execPath, [path.join(__dirname, "fixture", "host.cjs"), JSON.stringify(job)], {
     env: { ...process.env, ...project.env },
@@ -81,9 +81,15 @@ test("is written once: a run that was killed is made good, another image changes
   expect(Object.keys(again.result ?? {})).toEqual(["same"]);
   expect([images.ranges.length, await machine.restarts(1)]).toEqual([asked, 1]);
 
+  // One that the vendor made anew under the same key is empty: it is written like the first.
+  const lost = await start("up", { machine: "102" }).ended;
+  if (lost.result === undefined) throw new Error(lost.output);
+  expect(lost.result).toMatchObject({ replace: 1 });
+  expect(await machine.restarts(2)).toBe(2);
+
   // The same machine under a higher generation is another one: its configured disk may be written.
   machine.label("sda", "STATE");
-  const next = await start("up", { generation: 2 }).ended;
+  const next = await start("up", { machine: "102", generation: 2 }).ended;
   expect(next.result).toMatchObject({ create: 1, delete: 1 });
   expect(machine.bytes("sda").subarray(0, raw.length).equals(raw)).toBe(true);
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { InterfaceModel, NodeModel, VolumeKeys } from "../../../components/talos/config/model";
 import type { Contract } from "../../../components/talos/releases";
+import { ROOM_CA } from "./models";
 
 const word = fc.stringMatching(/^[a-z][a-z0-9]{0,7}$/);
 const octet = fc.integer({ min: 1, max: 254 });
@@ -29,6 +30,15 @@ const keys: fc.Arbitrary<VolumeKeys> = fc.constantFrom<VolumeKeys>(
   [{ kind: "tpm" }, { kind: "nodeId" }],
   [{ kind: "nodeId" }, { kind: "kms", endpoint: "https://kms.lab" }],
 );
+
+const mirror = fc.record({
+  endpoints: fc.array(
+    address.map((host) => `https://${host}:5000`),
+    { minLength: 1, maxLength: 2 },
+  ),
+  overridePath: fc.boolean(),
+  skipFallback: fc.boolean(),
+});
 
 /** Any node that a contract can express. */
 export function nodeModel(contract: Contract): fc.Arbitrary<NodeModel> {
@@ -59,6 +69,8 @@ export function nodeModel(contract: Contract): fc.Arbitrary<NodeModel> {
     kubeProxy: optional(fc.boolean()),
     allowSchedulingOnControlPlanes: optional(fc.boolean()),
     sysctls: optional(map),
+    mirrors: optional(fc.dictionary(word, mirror, { maxKeys: 2 })),
+    authorities: optional(fc.dictionary(word, fc.constant(ROOM_CA), { maxKeys: 1 })),
     encryption: optional(fc.record({ state: keys, ephemeral: keys })),
   }).map((model) => {
     const [first] = model.interfaces ?? [];

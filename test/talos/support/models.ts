@@ -1,5 +1,18 @@
 import type { NodeModel } from "../../../components/talos/config/model";
 
+/** Certificate of an authority that signs for the registry of a room. */
+export const ROOM_CA = `-----BEGIN CERTIFICATE-----
+MIIBUTCCAQOgAwIBAgIUX9nICbozn1XrrlEhKZmr4TCOSFAwBQYDK2VwMB0xGzAZ
+BgNVBAMMEnJlZ2lzdHJ5IG9mIGEgcm9vbTAgFw0yNjExMjEyMTE4MjRaGA8yMTI2
+MTAyODIxMTgyNFowHTEbMBkGA1UEAwwScmVnaXN0cnkgb2YgYSByb29tMCowBQYD
+K2VwAyEAcPZ5yRvWdszyM0gffVxDLg2SxoYHd8+RMQKtib9EHU2jUzBRMB0GA1Ud
+DgQWBBRG/iOpTEkj00jhiAwXOotakoMb0zAfBgNVHSMEGDAWgBRG/iOpTEkj00jh
+iAwXOotakoMb0zAPBgNVHRMBAf8EBTADAQH/MAUGAytlcANBADRtE8vn/PfwqXXW
+JdHyEvuNvDgV+eqS1HrA5nvwEULBuSAEWxsxPd+Yo49J/Qw4xmXRerAX2760VEHB
+yuByrgI=
+-----END CERTIFICATE-----
+`;
+
 /** Nodes of different shape; what a contract cannot hold is left out per contract by the test. */
 export const MODELS: Readonly<Record<string, NodeModel>> = {
   minimal: { type: "worker", hostname: "worker-1" },
@@ -77,6 +90,19 @@ export const MODELS: Readonly<Record<string, NodeModel>> = {
     interfaces: [{ name: "eth0", vlans: [{ id: 30, addresses: ["10.0.30.12/24", "fd00:30::12/64"], mtu: 1450 }] }],
     vip: { address: "10.0.30.10", link: "eth0.30" },
     install: { disk: { path: "/dev/nvme0n1" } },
+  },
+  mirrored: {
+    type: "controlplane",
+    hostname: "cp-4",
+    mirrors: {
+      "*": { endpoints: ["https://10.0.3.5:5000"] },
+      "docker.io": {
+        endpoints: ["https://10.0.3.5:5000/v2/docker-hub", "https://10.0.3.6:5000/v2/docker-hub"],
+        overridePath: true,
+        skipFallback: true,
+      },
+    },
+    authorities: { "10.0.3.5:5000": ROOM_CA, "10.0.3.6:5000": ROOM_CA },
   },
   "disk-by-kind": {
     type: "worker",

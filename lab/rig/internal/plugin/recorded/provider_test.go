@@ -73,7 +73,7 @@ func TestAChangeReplacesOnlyWhereTheVendorSaysSo(t *testing.T) {
 
 func TestWhatOnlyTheVendorKnowsIsUnknownUntilItIsMade(t *testing.T) {
 	create := func(preview bool) (string, values.Map) {
-		request := &pulumirpc.CreateRequest{Urn: cloud, Properties: values.ToStruct(values.Map{"serverType": "cx32"}), Preview: preview}
+		request := &pulumirpc.CreateRequest{Urn: cloud, Properties: values.ToStruct(values.Map{"serverType": "cx33"}), Preview: preview}
 		answer, err := New("hcloud").Create(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func TestWhatOnlyTheVendorKnowsIsUnknownUntilItIsMade(t *testing.T) {
 		t.Errorf("a preview knows the address: %v", planned)
 	}
 	id, made := create(false)
-	if id == "" || made["ipv4Address"] != "127.0.0.1" || made["serverType"] != "cx32" {
+	if id == "" || made["ipv4Address"] != "127.0.0.1" || made["serverType"] != "cx33" {
 		t.Errorf("made %q: %v", id, made)
 	}
 }
