@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { releaseDescription } from "../functions";
 import { type ChartMirror, chartPin, chartSource } from "../release/versions";
+import { archiveDigest } from "./bundle";
 import { releaseHooks, releaseOwner } from "./release";
 import type { ChartSpec } from "./service";
 import { sortedKeys, withValue } from "./values";
@@ -41,7 +42,10 @@ export class Chart extends pulumi.ComponentResource {
     const { chart, repository } = chartSource(spec.name, pin, mirror);
     const values = pin.crds.mode === "template-flag" ? withValue(spec.values, pin.crds.flag, false) : spec.values;
     const seconds = spec.seconds ?? 300;
-    const hooks = releaseHooks({ namespace: spec.namespace, name: spec.name, seconds, kubeconfig }, this);
+    const digest = archiveDigest(spec.name, pin, mirror);
+    const archive = digest === undefined ? undefined : { chart, repository, version: pin.version, digest };
+    const turn = { namespace: spec.namespace, name: spec.name, seconds, kubeconfig };
+    const hooks = releaseHooks(archive === undefined ? turn : { ...turn, archive }, this);
     const release = new k8s.helm.v3.Release(
       `${name}-release`,
       {

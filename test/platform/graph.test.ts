@@ -130,6 +130,23 @@ test("a changed object of a part with a chart has its exit gate look again, and 
   expect(await trigger("vault:2")).not.toBe(await trigger("vault:1"));
 });
 
+test("what the API never changes of a storage class replaces it, and a claim that is given up stays", async () => {
+  const resources = await graph({
+    openebs: {},
+    vault: { members: 1, storageClass: "openebs-hostpath" },
+  });
+  expect(byName(resources, "p-openebs-class")).toMatchObject({
+    replaceOnChanges: ["reclaimPolicy", "volumeBindingMode"],
+    deleteBeforeReplace: true,
+  });
+  const claim = byName(resources, "p-vault-snapshot-volume");
+  expect(claim).toMatchObject({ retainOnDelete: true, replaceOnChanges: [] });
+  expect(claim.inputs.metadata).toMatchObject({ name: "vault-snapshots-openebs-hostpath" });
+  expect(JSON.stringify(inputs(resources, "p-vault-snapshot"))).toContain(
+    '"claimName":"vault-snapshots-openebs-hostpath"',
+  );
+});
+
 test("PowerDNS finds its files changed before it starts again", async () => {
   const powerdns = {
     address: "10.0.3.5",

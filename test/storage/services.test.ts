@@ -118,6 +118,21 @@ describe("Proxmox CSI", () => {
     expect(service.chart?.values).toMatchObject({ existingConfigSecret: "proxmox-csi-config" });
   });
 
+  test("its classes are not the chart's, which could never change them", () => {
+    const { chart, objects } = proxmoxCsiService({ ...settings, classes: { fast: { storage: "local-zfs" } } });
+    expect(chart?.values).not.toHaveProperty("storageClass");
+    expect(objects?.["class-fast"]).toEqual({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: "fast", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+      provisioner: "csi.proxmox.sinextra.dev",
+      parameters: { "csi.storage.k8s.io/fstype": "ext4", storage: "local-zfs" },
+      reclaimPolicy: "Delete",
+      volumeBindingMode: "WaitForFirstConsumer",
+      allowVolumeExpansion: true,
+    });
+  });
+
   test("exactly one class is the default, unless none shall be", () => {
     expect(defaultClass({ b: { storage: "x" }, a: { storage: "y" } })).toBe("a");
     expect(defaultClass({ b: { storage: "x", isDefault: true }, a: { storage: "y" } })).toBe("b");

@@ -182,3 +182,32 @@ export function givenAddressProblems(given: readonly GivenAddress[], pools: Meta
     ];
   });
 }
+
+/**
+ * Addresses that are given to one Service and are the first that MetalLB has for another, which names none: whichever
+ * comes first has it, and the other waits for ever.
+ */
+export function firstAddressProblems(
+  given: readonly GivenAddress[],
+  { path, pool }: { readonly path: string; readonly pool?: string | undefined },
+  pools: MetalLbSettings["pools"],
+): Problem[] {
+  const open = Object.entries(pools).filter(([name, { autoAssign = true }]) =>
+    pool === undefined ? autoAssign : name === pool,
+  );
+  return given.flatMap((each): Problem[] => {
+    const own = parseRange(each.address, "").value;
+    const first = open.find(([, { range }]) => {
+      const value = parseRange(range, "").value;
+      return own !== undefined && value?.family === own.family && value.first === own.first;
+    });
+    if (first === undefined) return [];
+    return [
+      {
+        path: each.path,
+        reason: `${each.address} is the first address of pool ${first[0]}, and ${path} takes the first that is free`,
+        fix: `choose another one, or give ${path} an address, too`,
+      },
+    ];
+  });
+}

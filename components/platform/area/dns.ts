@@ -33,8 +33,10 @@ const powerdns = z.strictObject({
     .array(ipAddress)
     .default([])
     .describe("Servers that copy every zone, by the addresses that they come from. In place."),
-  sizeGiB: z.int().min(1).default(1).describe("Size of the volume with the records, in GiB. It never shrinks."),
-  storageClass: name.optional().describe("Storage class of the volume. Default: the default class. Replaces it."),
+  sizeGiB: z.int().min(1).default(1).describe("Size of the volume with the records, in GiB. Counts for a new volume."),
+  storageClass: name
+    .optional()
+    .describe("Storage class of the volume. Default: the default class. Counts for a new volume."),
 });
 
 const issuer = z.strictObject({
