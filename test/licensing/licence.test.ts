@@ -160,6 +160,14 @@ test("use beyond the licence is told by how much, all of it", async () => {
   });
 });
 
+test("sites are compared as all else, for whoever can count them", async () => {
+  const text = await licence({ tier: "platform" });
+  expect(verifyLicence(text, at(SPRING, { use: { ...USE, nodes: 1, sites: 2 } }))).toMatchObject({
+    state: "over-limit",
+    excess: ["2 sites, 1 more than the 1 of the licence"],
+  });
+});
+
 test("growth is what is added, and nothing else", () => {
   expect(growth(USE, { ...USE, nodes: 6, features: ["multi-node", "netbox"] })).toEqual([
     "nodes: 5 → 6",
