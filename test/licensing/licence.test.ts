@@ -1,6 +1,8 @@
 import { createHook } from "node:async_hooks";
 import { createHmac } from "node:crypto";
-import { createServer } from "node:net";
+import dgram from "node:dgram";
+import dns from "node:dns";
+import { connect, createServer, Server, Socket } from "node:net";
 import fc from "fast-check";
 import { calculateJwkThumbprint, compactVerify } from "jose";
 import { canonicalJson } from "../../components/licensing/canonical";
@@ -372,34 +374,70 @@ test("a feature of a later plinth does no harm", async () => {
 });
 
 describe("verification", () => {
-  const NETWORK = /TCP|UDP|PIPE|ADDRINFO|NAMEINFO|QUERY|HTTP|TLS/;
-
-  async function handles(act: () => Promise<unknown>): Promise<string[]> {
+  /** What `act` asks of the network, also what it does not wait for. */
+  async function asked(act: () => unknown): Promise<string[]> {
     const seen: string[] = [];
-    const hook = createHook({ init: (_, type) => void (NETWORK.test(type) && seen.push(type)) }).enable();
+    const poison = (what: string) => (): never => {
+      seen.push(what);
+      throw new Error(`no ${what} here`);
+    };
+    jest.spyOn(globalThis, "fetch").mockImplementation(async () => poison("fetch")());
+    jest.spyOn(Socket.prototype, "connect").mockImplementation(poison("connection"));
+    jest.spyOn(Server.prototype, "listen").mockImplementation(poison("server"));
+    jest.spyOn(dns, "lookup").mockImplementation(poison("name") as never);
+    jest.spyOn(dns.promises, "lookup").mockImplementation(poison("name"));
+    jest.spyOn(dgram, "createSocket").mockImplementation(poison("datagram"));
+    const hook = createHook({
+      init: (_, type) => void (/TCP|UDP|PIPE|ADDRINFO|NAMEINFO|QUERY|HTTP|TLS/.test(type) && seen.push(type)),
+    }).enable();
     try {
       await act();
+      for (let turn = 0; turn < 5; turn++) await new Promise((done) => setTimeout(done, 5));
     } finally {
       hook.disable();
+      jest.restoreAllMocks();
     }
     return seen;
   }
 
   test("opens no socket", async () => {
     const list = await revocations([]);
+    const texts = [await licence(), await licence({}, pair()), "x.y.z"];
     expect(
-      await handles(async () => {
-        for (const text of [await licence(), await licence({}, pair()), "x.y.z"])
-          verifyLicence(text, at(SPRING, { revocations: list, use: USE }));
+      await asked(() => {
+        for (const text of texts) verifyLicence(text, at(SPRING, { revocations: list, use: USE }));
       }),
     ).toEqual([]);
-    const control = await handles(
+  });
+
+  test.each<[string, () => unknown]>([
+    [
+      "a request that nobody waits for",
       () =>
-        new Promise<void>((done) => {
-          const server = createServer().listen(0, "127.0.0.1", () => server.close(() => done()));
-        }),
-    );
-    expect(control.length).toBeGreaterThan(0);
+        void Promise.resolve()
+          .then(() => fetch("http://127.0.0.1:9/"))
+          .catch(() => 0),
+    ],
+    ["a later one", () => void setTimeout(() => fetch("http://127.0.0.1:9/").catch(() => 0), 1)],
+    ["a connection", () => void connect(9, "127.0.0.1")],
+    ["a server", () => void createServer().listen(0)],
+    [
+      "a name",
+      () =>
+        void Promise.resolve()
+          .then(() => dns.promises.lookup("example.org"))
+          .catch(() => 0),
+    ],
+    ["a datagram", () => void dgram.createSocket("udp4")],
+  ])("and that test would see %s", async (_, act) => {
+    const quiet = () => {
+      try {
+        act();
+      } catch {
+        // Poisoned.
+      }
+    };
+    expect(await asked(quiet)).not.toEqual([]);
   });
 
   test("does a thousand a second on one core", async () => {
