@@ -9,7 +9,7 @@ import { canonicalJson } from "../../components/licensing/canonical";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { sign } from "../../components/licensing/signed";
 import { growth, NOTHING, type Use } from "../../components/licensing/use";
-import { type Circumstances, LICENCE, type Mark, verifyLicence } from "../../components/licensing/verdict";
+import { type Circumstances, LICENCE, type Mark, REVOCATIONS, verifyLicence } from "../../components/licensing/verdict";
 import { claims, licence, pair, revocations, ring, vendor } from "./support";
 
 // Thousands of verifications, and this computer may be busy.
@@ -349,6 +349,48 @@ describe("bad input gets a verdict with a reason", () => {
   test.each(cases)("%s", async (_, text, state, reason) => {
     const verdict = verifyLicence(await text(), at(SPRING));
     expect(verdict).toMatchObject({ state, entitled: false, reason: expect.stringMatching(reason) });
+    expect(verdict.fix).not.toBe("");
+  });
+
+  test("issued in a far future, which would be the time from then on", async () => {
+    const far = await licence({ issued: "9990-01-01T00:00:00Z", notAfter: "9999-01-01T00:00:00Z" });
+    const verdict = verifyLicence(far, at(SPRING));
+    expect(verdict).toMatchObject({ state: "malformed", entitled: false });
+    expect(verdict.reason).toMatch(/it was issued at 9990-01-01T00:00:00Z, more than a hundred years from now/);
+    expect(verdict.mark).toBeUndefined();
+    // A computer whose clock has no battery.
+    const released = new Date("2026-01-01T00:00:00Z");
+    expect(verifyLicence(await licence(), at("1970-01-01T00:00:00Z", { released })).state).toBe("valid");
+  });
+
+  const lists: [string, () => string | Promise<string>, string, RegExp][] = [
+    ["empty", () => "", "malformed", /it is empty/],
+    ["truncated", async () => (await revocations([])).slice(0, -10), "malformed", /of 64 bytes/],
+    ["huge", () => "A".repeat(50_000_000), "malformed", /50000000 characters, and none has more than 4194304/],
+    ["of a key that signs nothing here", () => revocations([], 1, pair()), "unknown-key", /not trusted here/],
+    ["a key twice", () => list('{"v":1,"v":1}'), "malformed", /a key stands twice/],
+    ["a licence", () => licence(), "malformed", /is a plinth-licence\+jws, not a plinth-revocations\+jws/],
+    [
+      "algorithm none",
+      () => `${head({ alg: "none", typ: REVOCATIONS })}.e30.${base64("x".repeat(64))}`,
+      "malformed",
+      /signed with none/,
+    ],
+    [
+      "a date that is none",
+      () => sign({ v: 1, sequence: 1, issued: "soon", revoked: [] }, REVOCATIONS, vendor),
+      "malformed",
+      /issued: is not a moment/,
+    ],
+    ["a later form", () => sign({ v: 2 }, REVOCATIONS, vendor), "unsupported", /of form 2/],
+  ];
+  const list = (payload: string) => raw(payload, { alg: "EdDSA", kid: keyId(vendor.x), typ: REVOCATIONS });
+
+  test.each(lists)("a revocation list: %s", async (_, text, state, reason) => {
+    const verdict = verifyLicence(await licence(), at(SPRING, { revocations: await text() }));
+    expect(verdict).toMatchObject({ state, entitled: false });
+    expect(verdict.reason).toMatch(/^the revocation list is not accepted: /);
+    expect(verdict.reason).toMatch(reason);
     expect(verdict.fix).not.toBe("");
   });
 
