@@ -1,5 +1,7 @@
 /** What a program asks plinth's provider beside its resources: tokens, and what is said with them. */
 
+import type { BundledChart } from "./kubernetes/CrdBundle";
+
 /** Function of plinth's provider that compares its own version with the program's. */
 export const CHECK_VERSION = "plinth:index:checkVersion";
 
@@ -26,6 +28,8 @@ export interface ReleaseTurn {
   readonly seconds: number;
   /** URN of the release, for messages. */
   readonly urn: string;
+  /** The archive that Helm is about to fetch, where its digest is known: another one is refused. @default - any is taken */
+  readonly archive?: Pick<BundledChart, "chart" | "repository" | "version" | "digest"> | undefined;
 }
 
 /** What the history of a release says of a revision that a stack has installed; a release of somebody else says less. */

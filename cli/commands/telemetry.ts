@@ -6,7 +6,7 @@ import { parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { reportOf } from "../../components/telemetry/report";
 import { stateDirectory } from "../../provider/state";
-import { installationId, put, send, waiting } from "../telemetry/spool";
+import { installationId, put, queue, send, spoolFolder } from "../telemetry/spool";
 
 /** `plinth telemetry …`: off unless a site file says otherwise, and nothing but these commands ever sends. */
 export function registerTelemetry(program: Command): void {
@@ -14,20 +14,22 @@ export function registerTelemetry(program: Command): void {
   const folder = join(stateDirectory(), "telemetry");
   const report = (file: string) => {
     const plan = planSite(parseSite(readSiteFile(file), file));
-    return { plan, now: reportOf(plan, installationId(folder), new Date()) };
+    // By the name that no other site of one domain has.
+    const site = `${plan.name}.${plan.domain}`;
+    return { plan, now: reportOf(plan, installationId(folder, site), new Date()) };
   };
 
   telemetry
     .command("show")
-    .description("print what would be sent, to the last byte; sends nothing")
+    .description("print every report that would be sent, to the last byte; sends nothing")
     .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
     .action((file: string) => {
       const { plan, now } = report(file);
       const { url } = plan.telemetry ?? {};
-      console.log(JSON.stringify(now, undefined, 2));
-      console.log(
-        url === undefined ? "off: the site file names no telemetry.url" : `to ${url}; ${waiting(folder).length} wait`,
-      );
+      const reports = url === undefined ? [now] : queue(spoolFolder(folder, url), now);
+      for (const each of reports) console.log(JSON.stringify(each));
+      const count = `${reports.length} report${reports.length === 1 ? "" : "s"}`;
+      console.log(url === undefined ? "off: the site file names no telemetry.url" : `${count} to ${url}`);
     });
 
   telemetry
@@ -40,8 +42,9 @@ export function registerTelemetry(program: Command): void {
         const fix = "write telemetry: {url: https://…} if that is wanted";
         throw new ProblemError("Nothing was sent:", [{ path: "telemetry", reason: "is off in this site file", fix }]);
       }
-      put(folder, now);
-      const sent = await send(folder, plan.telemetry.url);
+      const spool = spoolFolder(folder, plan.telemetry.url);
+      put(spool, now);
+      const sent = await send(spool, plan.telemetry.url);
       console.log(`${sent} report${sent === 1 ? "" : "s"} sent to ${plan.telemetry.url}`);
     });
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { keyRing } from "../../components/licensing/keys";
+import { RELEASED } from "../../components/licensing/released";
 import type { Feature } from "../../components/licensing/tiers";
 import type { Use } from "../../components/licensing/use";
 import { type Mark, type Verdict, verifyLicence } from "../../components/licensing/verdict";
@@ -58,6 +59,7 @@ export async function checkInside(api: Objects, folder: string, now: Date, signa
   const verdict = verifyLicence(readText(join(folder, "licence.jws")), {
     keys: keyRing(readKeys(join(folder, "keys.json"))),
     now,
+    released: new Date(RELEASED),
     use,
     devices: { uuids: nodes.map(({ status }) => status.nodeInfo.systemUUID), wwids },
     ...(existsSync(list) && { revocations: readText(list) }),
@@ -84,22 +86,37 @@ export async function checkInside(api: Objects, folder: string, now: Date, signa
 }
 
 function useOf(nodes: readonly z.output<typeof node>[]): Use {
-  const gpus = nodes.reduce((sum, { status }) => sum + gpusOf(status.capacity), 0);
+  const gpus = nodes.reduce((sum, { status, metadata }) => sum + gpusOf(status.capacity, metadata.labels), 0);
   const controlPlanes = nodes.filter(({ metadata }) => Object.hasOwn(metadata.labels, CONTROL_PLANE)).length;
   const features: Feature[] = [
     ...(nodes.length > 1 ? (["multi-node"] as const) : []),
     ...(controlPlanes >= 3 ? (["high-availability"] as const) : []),
     ...(gpus > 0 ? (["gpu"] as const) : []),
   ];
+  // A cluster knows of itself alone.
   return { sites: 1, nodes: nodes.length, gpus, features };
 }
 
-/** As every vendor's device plugin names them: nvidia.com/gpu, amd.com/gpu. */
-function gpusOf(capacity: Readonly<Record<string, string>>): number {
-  return Object.entries(capacity).reduce(
-    (sum, [name, amount]) => (/\/gpu$/.test(name) ? sum + Number(amount) : sum),
-    0,
-  );
+/** As device plugins name them: NVIDIA's, AMD's and others' …/gpu, Intel's by its drivers. */
+const GPU = /\/gpu$|^nvidia\.com\/gpu\.shared$|^gpu\.intel\.com\/(?:i915|xe)$/;
+const NVIDIA = /^nvidia\.com\/(?:gpu(?:\.shared)?|mig-.+)$/;
+/** NVIDIA's feature discovery says here how many there are, however many are handed out. */
+const NVIDIA_COUNT = "nvidia.com/gpu.count";
+
+/**
+ * GPUs of a node. One that is shared in time counts as often as it is handed out unless a label tells how many there
+ * are; parts of GPUs (MIG) count as one GPU of the node at least.
+ */
+function gpusOf(capacity: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): number {
+  const sum = (names: (name: string) => boolean) =>
+    Object.entries(capacity).reduce(
+      (total, [name, amount]) => (names(name) ? total + (Number(amount) || 0) : total),
+      0,
+    );
+  const [parts, whole] = [sum((name) => NVIDIA.test(name)), sum((name) => NVIDIA.test(name) && GPU.test(name))];
+  const told = Number(labels[NVIDIA_COUNT] ?? 0);
+  const nvidia = parts === 0 ? 0 : told > 0 ? told : Math.max(whole, 1);
+  return nvidia + sum((name) => GPU.test(name) && !NVIDIA.test(name));
 }
 
 function eventOf({ state, reason, fix, entitled }: Verdict, now: Date): KubernetesObject {

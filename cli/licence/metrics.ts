@@ -5,7 +5,8 @@ import { ProblemError } from "../../components/problem";
 /** How a licence stands, as Prometheus reads it: nothing in it names a customer or a machine. */
 export function metricsText(verdict: Verdict, use: Use, now: Date): string {
   const limits = verdict.licence && grant(verdict.licence)?.limits;
-  const counted = ["sites", "nodes", "gpus"] as const;
+  // Not sites: a cluster knows of itself alone, and 1 would be said of any number of them.
+  const counted = ["nodes", "gpus"] as const;
   const families: readonly [name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]][] =
     [
       ["plinth_licence_entitled", "Whether the site may grow.", [["", verdict.entitled ? 1 : 0]]],

@@ -1,5 +1,5 @@
 /** Reports that wait for a network, on this computer: a few, the oldest go first, and none that is not of the form. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../../components/problem";
@@ -9,11 +9,22 @@ import { type Report, reportSchema } from "../../components/telemetry/report";
 const MOST = 100;
 const SEND_MS = 30_000;
 
-/** The random id of this installation; made when it is asked for first. */
-export function installationId(folder: string): string {
-  const file = join(folder, "installation");
-  if (!existsSync(file)) write(folder, "installation", `${randomUUID()}\n`);
+/** Where reports to a URL wait: each receiver gets its own and no others. */
+export function spoolFolder(folder: string, url: string): string {
+  return join(folder, "to", short(url));
+}
+
+/** The random id of a site on this computer; made when it is asked for first. */
+export function installationId(folder: string, site: string): string {
+  const sites = join(folder, "sites");
+  const file = join(sites, short(site));
+  if (!existsSync(file)) write(sites, short(site), `${randomUUID()}\n`);
   return readFileSync(file, "utf8").trim();
+}
+
+/** Names a file by what may hold anything. */
+function short(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 /** Reports that wait, oldest first. A line that is no report, whoever wrote it, is left out. */
@@ -24,12 +35,17 @@ export function waiting(folder: string): readonly Report[] {
   return lines.flatMap((line) => reportSchema.safeParse(json(line)).data ?? []);
 }
 
-/** Puts a report in line, one a day and installation; the oldest make room. */
+/** What waits once a report is in line, oldest first: one a day and site; each site's oldest make room. */
+export function queue(folder: string, report: Report): readonly Report[] {
+  const own = (each: Report) => each.installation === report.installation;
+  const before = waiting(folder).filter((each) => !own(each) || each.day !== report.day);
+  const most = [...before.filter(own), report].slice(-MOST);
+  return [...before.filter((each) => !own(each) || most.includes(each)), report];
+}
+
+/** Puts a report in line. */
 export function put(folder: string, report: Report): void {
-  const others = waiting(folder).filter(
-    ({ day, installation }) => day !== report.day || installation !== report.installation,
-  );
-  keep(folder, [...others, report].slice(-MOST));
+  keep(folder, queue(folder, report));
 }
 
 /** Sends what waits, oldest first, and keeps what did not arrive. Returns how many did. @throws ProblemError */

@@ -10,7 +10,7 @@ export function bundledChart(
   mirror: ChartMirror,
 ): BundledChart | undefined {
   const applied = pin.crds.mode === "folder" || pin.crds.mode === "template-flag";
-  const digest = mirror.digests?.[archiveName(name, pin.version)] ?? pin.digest;
+  const digest = archiveDigest(name, pin, mirror);
   if (!applied && digest === undefined) return undefined;
   return {
     ...chartSource(name, pin, mirror),
@@ -20,6 +20,11 @@ export function bundledChart(
     ...(pin.crds.mode === "template-flag" && { flag: pin.crds.flag }),
     release: { name, namespace },
   };
+}
+
+/** The digest that a chart's archive must have, where it is known. */
+export function archiveDigest(name: string, pin: ChartPin, mirror: ChartMirror): string | undefined {
+  return mirror.digests?.[archiveName(name, pin.version)] ?? pin.digest;
 }
 
 /** What a {@link CrdBundle} is told about a plain file of CRDs. */

@@ -13,12 +13,24 @@ const CORE: Readonly<
   ServiceAccount: k8s.core.v1.ServiceAccount,
 };
 
+/** Fields that the API never changes in place, of kinds for which the engine's provider does not know it. */
+const FIXED: Readonly<Record<string, readonly string[]>> = { StorageClass: ["reclaimPolicy", "volumeBindingMode"] };
+
+/** What a kind asks of the engine: to be made anew where it cannot be changed, or to stay when it is given up. */
+function optionsOf(kind: string): pulumi.CustomResourceOptions {
+  const fixed = FIXED[kind];
+  if (fixed !== undefined) return { replaceOnChanges: [...fixed], deleteBeforeReplace: true };
+  // A claim holds data: whoever does not want them any more deletes it, or its namespace.
+  return kind === "PersistentVolumeClaim" ? { retainOnDelete: true } : {};
+}
+
 /** An object of any kind as a resource, its fields in order. */
 export function objectResource(
   name: string,
   { apiVersion, kind, metadata, ...fields }: ObjectSpec,
-  opts: pulumi.CustomResourceOptions,
+  given: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
+  const opts = { ...given, ...optionsOf(kind) };
   const content = { metadata: { ...metadata }, ...sortedKeys(fields) };
   if (apiVersion !== "v1") return new k8s.apiextensions.CustomResource(name, { apiVersion, kind, ...content }, opts);
   const Core = CORE[kind];

@@ -11,10 +11,13 @@ export function releaseOwner(): string {
 /**
  * What lets a run go on where a killed one stopped: Helm refuses to touch a release that it was killed at. Before it
  * begins, plinth's provider notes who works at it, and takes away what the record of a killed run says; afterwards it
- * takes the note away. A preview, and a program's own tests with mocks, have no use for it and no cost by it.
+ * takes the note away. An archive whose digest is known is looked at once more, each time that Helm is about to fetch it. A
+ * preview, and a program's own tests with mocks, have no use for it and no cost by it.
  */
 export function releaseHooks(
-  release: Pick<ReleaseTurn, "namespace" | "name" | "seconds"> & { readonly kubeconfig: pulumi.Input<string> },
+  release: Pick<ReleaseTurn, "namespace" | "name" | "seconds" | "archive"> & {
+    readonly kubeconfig: pulumi.Input<string>;
+  },
   parent: pulumi.Resource,
 ): pulumi.ResourceHookBinding | undefined {
   if (pulumi.runtime.isDryRun() || engine() === undefined) return undefined;

@@ -18,7 +18,7 @@ export type Feature = keyof typeof FEATURES;
 
 /** How much of each a site or a customer may use; `undefined` is no limit. */
 export interface Limits {
-  /** Sites of the customer. */
+  /** Sites of the customer: what was sold, which nobody can count offline. Devices bind a licence to a site. */
   readonly sites?: number;
   /** Machines of a site. */
   readonly nodes?: number;

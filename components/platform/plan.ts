@@ -1,5 +1,6 @@
 import { type Phase, planPhases } from "../kubernetes/phase";
 import type { PlatformService, Profile } from "../kubernetes/service";
+import { versions } from "../release/versions";
 import { stackSecrets } from "../secrets/stack";
 import { defaultIssuer, dnsServices } from "./area/dns";
 import { exposeServices } from "./area/expose";
@@ -35,7 +36,7 @@ export function platformServices(spec: PlatformSpec, site: PlatformSite): readon
 
 /** The plan of a checked section. */
 export function planPlatform(spec: PlatformSpec, site: PlatformSite): PlatformPlan {
-  const services = platformServices(spec, site);
+  const services = platformServices(spec, site).map((service) => toldOfMirror(service, spec));
   const base = builtIn(site);
   const { phases } = planPhases([...base, ...services]);
   if (phases === undefined) throw new Error("unreachable: a checked platform has an order");
@@ -46,6 +47,15 @@ export function planPlatform(spec: PlatformSpec, site: PlatformSite): PlatformPl
     phases,
     brings: base.length > 0 ? "network" : "nothing",
   };
+}
+
+/** A registry of charts holds no plain files: they come from where they always come from, which an air gap shuts off. */
+function toldOfMirror(service: PlatformService, { charts }: PlatformSpec): PlatformService {
+  const { name, manifests = [], warnings = [] } = service;
+  if (charts === undefined || manifests.length === 0) return service;
+  const files = manifests.map((each) => `${each} (${new URL(versions().manifests[each]?.url ?? "").host})`).join(", ");
+  const told = `${name}: ${files} is a plain file, which platform.charts.mirror does not hold; behind an air gap take every chart from a folder (PLINTH_CHARTS_DIR)`;
+  return { ...service, warnings: [...warnings, told] };
 }
 
 /** A secret of the stack's configuration that the platform cannot do without. */

@@ -1,7 +1,7 @@
 import { planPhases } from "../kubernetes/phase";
 import type { PlatformService } from "../kubernetes/service";
 import { unknownValues, type Values } from "../kubernetes/values";
-import { givenAddressProblems } from "../network/service/metallb";
+import { firstAddressProblems, givenAddressProblems } from "../network/service/metallb";
 import type { Problem } from "../problem";
 import { knownValues } from "../release/values";
 import type { Draft } from "../site/rules/draft";
@@ -35,7 +35,7 @@ export function checkPlatform(draft: Draft): Problem[] {
   return [
     ...networkProblems(spec, site, draft),
     ...secretsProblems(spec, site),
-    ...storageProblems(spec, draft),
+    ...storageProblems(spec, site, draft),
     ...dnsProblems(spec, site),
     ...addressProblems(spec),
     ...exposeProblems(spec, site, Object.keys(spec["cert-manager"]?.issuers ?? {})),
@@ -51,7 +51,14 @@ function addressProblems({ metallb, "ingress-nginx": ingress, powerdns }: Platfo
     { path: "platform.powerdns.address", address: powerdns?.address },
   ];
   const given = wanted.flatMap(({ path, address }) => (address === undefined ? [] : [{ path, address }]));
-  return metallb === undefined ? [] : givenAddressProblems(given, metallb.pools);
+  if (metallb === undefined) return [];
+  const unnamed = { path: "platform.ingress-nginx", pool: ingress?.pool };
+  return [
+    ...givenAddressProblems(given, metallb.pools),
+    ...(ingress !== undefined && ingress.address === undefined
+      ? firstAddressProblems(given, unnamed, metallb.pools)
+      : []),
+  ];
 }
 
 function valueProblems({ name, chart }: PlatformService, spec: PlatformSpec): Problem[] {

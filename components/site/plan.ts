@@ -15,6 +15,7 @@ import { nodeEncryption } from "./encryption";
 import { type HardwarePlan, planHardware } from "./hardware";
 import { type ImagePlan, planImage } from "./images";
 import { type AddressPlan, planPools } from "./pools";
+import { unreachedRegistries } from "./pulls";
 import type { AddressSpec, EncryptionSpec, MachineSpec, SiteSpec } from "./spec";
 import { planUpgrade, type UpgradePlan } from "./upgrade";
 
@@ -125,7 +126,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       const boot = planBoot(machine, spec, { schematic: schematic.id, version });
       const hardware = planHardware(machine, spec);
       return {
-        ...planNode(key, machine, spec.talos.encryption),
+        ...planNode(key, machine, spec),
         ...(own !== undefined && { image: own }),
         ...(boot !== undefined && { boot }),
         ...(hardware !== undefined && { hardware }),
@@ -136,7 +137,7 @@ export function planSite(spec: SiteSpec): SitePlan {
   const { platform: kind } = TRAITS[spec.provider];
   const endpoint = { ...planEndpoint(vip, nodes), ...(name !== undefined && { name }) };
   const platform = spec.platform && planPlatform(spec.platform, platformSite(spec, spec.platform.profile, nodes));
-  return {
+  const site = {
     name: spec.name,
     domain: spec.domain,
     provider: spec.provider,
@@ -164,11 +165,15 @@ export function planSite(spec: SiteSpec): SitePlan {
     ...(spec.licence !== undefined && { licence: spec.licence }),
     ...(spec.telemetry !== undefined && { telemetry: spec.telemetry }),
     nodes,
+  };
+  return {
+    ...site,
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
       ...warnings(nodes),
       ...keyWarnings(nodes),
       ...gpuWarnings(nodes, platform),
+      ...closedWarnings(site),
     ],
   };
 }
@@ -204,12 +209,14 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
   };
 }
 
-function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
+function planNode(key: string, machine: MachineSpec, { provider, proxmox, talos }: SiteSpec): NodePlan {
   const {
     role,
     hostname,
     address,
-    failureDomain,
+    vm,
+    // Virtual machines fall with their host.
+    failureDomain = provider === "proxmox" ? (vm?.host ?? proxmox?.host) : undefined,
     generation,
     adopted,
     gpus,
@@ -219,9 +226,8 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     allowHardware: ____,
     mac = "",
     size,
-    vm,
     rescue,
-    encryption = everywhere,
+    encryption = talos.encryption,
     ...rest
   } = machine;
   return {
@@ -275,6 +281,15 @@ function gpuWarnings(nodes: readonly NodePlan[], platform: PlatformPlan | undefi
   const keys = nodes.filter(({ gpus = 0 }) => gpus > 0).map(({ key }) => key);
   if (keys.length === 0 || platform !== undefined) return [];
   return [`${keys.join(", ")}: nothing hands the GPU to pods; a platform section brings NVIDIA's device plugin`];
+}
+
+/** A room without a way out, and images that are outside of it. */
+function closedWarnings(site: Parameters<typeof unreachedRegistries>[0]): string[] {
+  const registries = unreachedRegistries(site);
+  if (registries.length === 0) return [];
+  return [
+    `the machines have no gateway and no name server, so nothing is fetched from ${registries.join(", ")}: talos.mirrors names a registry that they reach, plinth images lists what it has to hold`,
+  ];
 }
 
 /** What the machines' disk keys ask of a person, each said once. */

@@ -156,7 +156,9 @@ async function open(drivers: PlatformDrivers, inputs: CrdBundleInputs, context: 
   const opened = await eachBounded(Object.entries(inputs.charts), LANES, async ([name, chart]) => {
     context.log.progress(`opening ${name} ${chart.version}`);
     const { digest, crds } = await drivers.charts.open({ ...chart, name, kubernetesVersion }, context.signal);
-    return { name, version: chart.version, digest, crds: readCrds(crds, name) };
+    const found = readCrds(crds, name);
+    if (found.length === 0 && chart.mode !== "none") throw noCrds(name, chart);
+    return { name, version: chart.version, digest, crds: found };
   });
   const holders = new Map<string, string>();
   for (const { name, crds } of opened) {
@@ -179,6 +181,14 @@ async function open(drivers: PlatformDrivers, inputs: CrdBundleInputs, context: 
     ),
     crds: opened.flatMap(({ name, crds }) => crds.map((crd) => ({ chart: name, crd }))),
   };
+}
+
+/** A controller without its CRDs would start, and fail at the first look at what it is there for. */
+function noCrds(name: string, { version, mode, flag }: CrdBundleInputs["charts"][string]): ChartError {
+  const where = { folder: "in crds/", "template-flag": `with ${flag}=true`, manifest: "in the file", none: "" }[mode];
+  return new ChartError(
+    `${name} ${version} was to bring CRDs ${where} and has none (an archive that was packed from its sources lacks what a release generates: take the published one)`,
+  );
 }
 
 async function reach(

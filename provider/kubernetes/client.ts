@@ -2,7 +2,7 @@
 import type * as k8s from "@kubernetes/client-node";
 import { z } from "zod";
 import { traced } from "../trace";
-import type { Kubernetes, KubernetesLease, KubernetesNode, KubernetesTaint, NodeMark } from "./kubernetes";
+import type { Kubernetes, KubernetesLease, KubernetesNode, KubernetesTaint, NodeMark, StaticPod } from "./kubernetes";
 
 const CALL_MS = 10_000;
 const NAMESPACE = "kube-system";
@@ -10,6 +10,8 @@ const NAMESPACE = "kube-system";
 const NOTE = "plinth.dev/taints";
 /** Annotation on a Node: plinth's {@link NodeMark} as JSON; empty when there is none. */
 const MARK = "plinth.dev/upgrade";
+/** Annotation of Talos on a static pod: the version of the configuration it was rendered from. */
+const CONFIG_VERSION = "talos.dev/config-version";
 
 /** The API of the kubeconfig's current context. */
 export function kubernetes(kubeconfig: string): Kubernetes {
@@ -25,6 +27,12 @@ export function kubernetes(kubeconfig: string): Kubernetes {
       const { core } = await connection();
       const { items } = await core.listNode();
       return items.map(seenNode);
+    },
+    async staticPod(name, signal) {
+      signal.throwIfAborted();
+      const { core } = await connection();
+      const found = await core.readNamespacedPod({ name, namespace: NAMESPACE }).catch(unless(404));
+      return found === undefined ? undefined : seenStaticPod(found);
     },
     async setTaints(name, seen, next) {
       const { core } = await connection();
@@ -197,6 +205,31 @@ function seenNode(node: k8s.V1Node): KubernetesNode {
     ...(mark !== undefined && { mark }),
     taints: (node.spec?.taints ?? []).map(seenTaint),
     noted: node.metadata?.annotations?.[NOTE]?.split(" ").filter((id) => id !== ""),
+  };
+}
+
+function seenStaticPod({ metadata, status }: k8s.V1Pod): StaticPod {
+  const config = metadata?.annotations?.[CONFIG_VERSION];
+  const conditionOf = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted);
+  // Ready is taken away by the node controller, too, while the Node has no network: of the containers the kubelet speaks.
+  const condition = conditionOf("ContainersReady") ?? conditionOf("Ready");
+  const container = status?.containerStatuses?.[0];
+  const [waiting, ended] = [
+    container?.state?.waiting,
+    container?.state?.terminated ?? container?.lastState?.terminated,
+  ];
+  const said = [
+    waiting?.message ?? waiting?.reason,
+    ended === undefined
+      ? undefined
+      : `it ended with code ${ended.exitCode}: ${ended.message ?? ended.reason ?? "no word"}`,
+    condition?.message,
+  ];
+  return {
+    ...(config !== undefined && { config }),
+    ready: condition?.status === "True",
+    said: said.filter((part) => part !== undefined && part !== "").join("; ") || "its kubelet does not say why",
+    restarts: container?.restartCount ?? 0,
   };
 }
 

@@ -32,6 +32,16 @@ export interface KubernetesPod {
   readonly uid: string;
 }
 
+/** A pod that a machine runs by itself, as Kubernetes shows it. */
+export interface StaticPod {
+  /** Version of the configuration that Talos has rendered it from. @default - it does not say */
+  readonly config?: string;
+  readonly ready: boolean;
+  /** Why it is not Ready, in the kubelet's words. */
+  readonly said: string;
+  readonly restarts: number;
+}
+
 export interface KubernetesNode extends NodeTaints {
   readonly name: string;
   readonly ready: boolean;
@@ -62,6 +72,8 @@ export interface KubernetesLease {
 /** Every call throws when the API does not answer within its bound. */
 export interface Kubernetes {
   nodes(signal: AbortSignal): Promise<readonly KubernetesNode[]>;
+  /** A machine's own pod in `kube-system`; `undefined` if there is none. */
+  staticPod(name: string, signal: AbortSignal): Promise<StaticPod | undefined>;
   /** Writes taints and note of a Node as it was seen; `false` if somebody else changed its taints since. */
   setTaints(name: string, seen: NodeTaints, next: NodeTaints): Promise<boolean>;
   /** Writes or takes away plinth's mark; with `unschedulable` cordons or uncordons the Node in the same write. */

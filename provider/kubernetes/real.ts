@@ -15,7 +15,6 @@ const drivers: PlatformDrivers = { objects, charts, pollMs: 1000 };
 export const crdBundleResource: AnyResource = crdBundle(drivers);
 export const gateResource: AnyResource = gate(drivers);
 export const settleReleaseFunction: AnyFunction = settleRelease({
-  objects,
-  pollMs: drivers.pollMs,
+  ...drivers,
   helmRuns: () => runsBeside("pulumi-resource-kubernetes"),
 });

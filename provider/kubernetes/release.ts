@@ -21,9 +21,11 @@ import { isPending, type RecordHead, type RecordText, recordText, releaseRecords
 const MARGIN = 60;
 /** Bound of everything but the wait for a Helm that is at work, in seconds. */
 const CALLS = 120;
+/** Bound of fetching an archive, in seconds. */
+const FETCH = 200;
 
 /** Drivers of a settlement, beside those of the platform. */
-export interface SettleDrivers extends Pick<PlatformDrivers, "objects" | "pollMs"> {
+export interface SettleDrivers extends Pick<PlatformDrivers, "objects" | "charts" | "pollMs"> {
   /** Whether an earlier engine's plugin that runs Helm is still alive on this host; `undefined` if that cannot be seen. */
   readonly helmRuns: () => boolean | undefined;
 }
@@ -39,11 +41,20 @@ export function settleRelease(drivers: SettleDrivers): ProviderFunction<ReleaseT
       owner: z.string().min(1),
       seconds: z.int().min(1),
       urn: z.string().min(1),
+      archive: z
+        .strictObject({
+          chart: z.string().min(1),
+          repository: z.string().min(1).optional(),
+          version: z.string().min(1),
+          digest: z.string().min(1).optional(),
+        })
+        .optional(),
     }),
     secrets: ["kubeconfig"],
-    seconds: ({ seconds }) => seconds + MARGIN + CALLS,
+    seconds: ({ seconds, archive }) => seconds + MARGIN + CALLS + (archive === undefined ? 0 : FETCH),
     about: ({ urn }) => urn,
     async call(turn, context) {
+      await checkArchive(drivers, turn, context);
       const settlement = new Settlement(drivers, turn, context);
       if (turn.moment === "install") await settlement.beforeInstall();
       else if (turn.moment === "upgrade") await settlement.beforeUpgrade();
@@ -51,6 +62,13 @@ export function settleRelease(drivers: SettleDrivers): ProviderFunction<ReleaseT
       return {};
     },
   };
+}
+
+/** Helm fetches by name and version alone: an archive that is not the pinned one is refused before it begins. */
+async function checkArchive({ charts }: SettleDrivers, turn: ReleaseTurn, context: Context): Promise<void> {
+  const { moment, archive, name, namespace } = turn;
+  if (archive?.digest === undefined || moment === "installed" || moment === "upgraded") return;
+  await charts.open({ ...archive, name, mode: "none", release: { name, namespace } }, context.signal);
 }
 
 /** Who works at a release, in a ConfigMap beside Helm's records, as long as it takes. */

@@ -2,6 +2,7 @@
 import type { ClusterReleaseInputs, NodeRelease } from "../../components/talos/ClusterRelease";
 import type { Act } from "../audit";
 import type { Drivers, Snapshots } from "../drivers";
+import type { Endpoint } from "../kubernetes/endpoint";
 import type { Kubernetes } from "../kubernetes/kubernetes";
 import type { Holding } from "../kubernetes/lease";
 import type { Context } from "../resource";
@@ -18,6 +19,7 @@ export class Cluster {
   readonly installed = new Set<string>();
   readonly talos: Talos;
   readonly kubernetes: Kubernetes;
+  readonly endpoint: Endpoint;
   readonly snapshots: Snapshots;
 
   constructor(
@@ -32,6 +34,7 @@ export class Cluster {
     );
     this.talos = reaching(drivers.talos(inputs.clientConfiguration, context.redact), new Map(reach));
     this.kubernetes = drivers.kubernetes(inputs.kubeconfig);
+    this.endpoint = drivers.endpoint;
     this.snapshots = drivers.snapshots;
   }
 

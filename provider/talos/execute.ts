@@ -8,8 +8,8 @@ import { findTalosRelease } from "../../components/talos/releases";
 import { sentence } from "../host/failure";
 import type { KubernetesNode } from "../kubernetes/kubernetes";
 import { checkpoint, eachBounded } from "../wait";
+import { isAway, serverGate } from "./apiserver";
 import { type Cluster, PARALLEL } from "./cluster";
-
 import { etcdGate, handOnLeadership, isReady, readyGate } from "./gate";
 import { leaderOf, type Plan, patchesOf, pushOf, roleConfiguration } from "./plan";
 import type { Progress } from "./progress";
@@ -74,6 +74,8 @@ const actions = {
       const runs = fingerprint(await cluster.talos.configuration(address, cluster.signal));
       return runs === fingerprint(desired) ? { done: runs } : { missing: "it still runs another configuration" };
     });
+    // It may be Ready through the server of another machine, which the same change would reach next.
+    await serverGate(cluster, key);
     const node = await readyGate(cluster, key, {
       strict: errand.wasReady === true,
       ...(errand.reboots && errand.bootId !== undefined && { endedBoot: errand.bootId }),
@@ -217,7 +219,7 @@ export async function execute(found: Survey, plan: Plan, progress: Progress): Pr
         done.push(errand.key);
       },
     );
-    const due = errands.filter(differs);
+    const due = await deadFirst(errands.filter(differs));
     for (const [place, errand] of due.entries()) {
       checkpoint(errand.cluster.signal);
       errand.cluster.context.log.progress(`${errand.key} (${place + 1} of ${due.length})`);
@@ -238,6 +240,20 @@ export async function execute(found: Survey, plan: Plan, progress: Progress): Pr
       ].join("; "),
     ];
   }
+}
+
+/**
+ * A control plane whose own API server is down has none to lose, and may be what keeps the cluster's address from
+ * answering: it is mended before any other loses its own.
+ */
+async function deadFirst(due: readonly Errand[]): Promise<readonly Errand[]> {
+  const planes = due.filter(({ cluster, key }) => cluster.node(key).type === "controlplane");
+  if (planes.length < 2) return due;
+  const dead = new Set<Errand>();
+  await eachBounded(planes, PARALLEL, async (errand) => {
+    if (await isAway(errand.cluster, errand.key)) dead.add(errand);
+  });
+  return [...due.filter((errand) => dead.has(errand)), ...due.filter((errand) => !dead.has(errand))];
 }
 
 /** An error that says which node it is about. */
@@ -261,6 +277,8 @@ async function named<T>(key: string, work: () => Promise<T>): Promise<T> {
 
 /** Takes note of a node that runs what is declared, once it is Ready. */
 async function adopt(errand: Errand, progress: Progress): Promise<void> {
+  // A run that stopped here, or was killed, may have left it with a server that does not come up.
+  await serverGate(errand.cluster, errand.key);
   await taint(errand, await readyGate(errand.cluster, errand.key, { strict: false }));
   progress.running[errand.key] = await seen(errand);
   progress.note(errand.key, "adopt", "done", "it runs what is declared");
@@ -269,6 +287,10 @@ async function adopt(errand: Errand, progress: Progress): Promise<void> {
 async function configure(errand: Errand, progress: Progress): Promise<void> {
   const { cluster, key } = errand;
   errand.wasReady = await isReady(cluster, key);
+  // Until it is seen to run what is pushed now, nobody may take it for what it was: it is looked at by the next run too,
+  // also if that sets the change back.
+  const record = progress.running[key];
+  if (record !== undefined) progress.running[key] = { ...record, pushed: "" };
   for (const step of CONFIGURE[cluster.node(key).type]) {
     checkpoint(cluster.signal);
     try {

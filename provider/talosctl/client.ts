@@ -21,10 +21,14 @@ const KUBERNETES = 6 * 3600;
 /** A database of etcd's largest size, 8 GB, over a slow line. */
 const TRANSFER = 1800;
 
+const API_SERVER = "APIServerConfigs.kubernetes.talos.dev";
+
 /** What a person needs to hear beside the error's own words. */
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
   foreign: "the machine belongs to another cluster, or its secrets are not the ones in this stack",
   maintenance: "the machine is in maintenance mode: it has no configuration",
+  expired:
+    "a certificate is not valid at this time: compare the clocks of the machine and of this host; if they are right, the stack's own has ended (docs/certificates.md of plinth)",
   denied: "the client certificate is not allowed to do this",
 };
 
@@ -83,9 +87,10 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       });
     const what = args.slice(0, 2).join(" ");
     let output = await attempt();
-    if (output.code !== 0 && parse.classify(output.stderr) === "foreign") {
-      // A machine without configuration shows a certificate of its own making, like a machine of another cluster. One
-      // that takes its configuration between the two looks is neither: only a second refusal is believed.
+    if (output.code !== 0 && ["foreign", "expired"].includes(parse.classify(output.stderr))) {
+      // A machine without configuration shows a certificate of its own making, like a machine of another cluster, and
+      // dated by its own clock. One that takes its configuration between the two looks is neither: only a second refusal
+      // is believed.
       const unconfigured = await inMaintenance(node, options.signal ?? AbortSignal.timeout(PROBE * 1000));
       if (unconfigured) throw fail(node, what, "maintenance", output.stderr);
       output = await attempt();
@@ -116,6 +121,15 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
     async configuration(node, signal) {
       const output = await call(node, ["get", "machineconfig", "v1alpha1", "--output", "jsonpath={.spec}"], { signal });
       return parsed(node, "machineconfig", output.stdout.trim() === "" ? undefined : output.stdout, output);
+    },
+    async apiServerConfig(node, signal) {
+      try {
+        const output = await call(node, ["get", API_SERVER, "--output", "yaml"], { signal });
+        return parse.parseApiServerConfig(output.stdout);
+      } catch (error) {
+        if (error instanceof TalosError && error.kind === "unsupported") return {};
+        throw error;
+      }
     },
     async bootId(node, signal) {
       const output = await call(node, ["read", "/proc/sys/kernel/random/boot_id"], { signal });

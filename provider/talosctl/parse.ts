@@ -1,6 +1,6 @@
 /** Reads what talosctl prints. Pure. */
 import { documents } from "../talos/yaml";
-import type { EtcdMember, EtcdStatus, TalosFailure, TalosService } from "./talos";
+import type { ApiServerConfig, EtcdMember, EtcdStatus, TalosFailure, TalosService } from "./talos";
 
 /** Server's tag in the output of `version`. */
 export function parseVersion(text: string): string | undefined {
@@ -90,8 +90,26 @@ interface ExtensionStatus {
   readonly spec?: { readonly metadata?: { readonly name?: string; readonly version?: string } };
 }
 
+/**
+ * What the API server's pod is rendered from. From Talos 1.14 there are two of them, and the pod follows the one whose
+ * name says that it is final. It holds arguments and environment: nothing else of it may be passed on.
+ */
+export function parseApiServerConfig(yaml: string): ApiServerConfig | undefined {
+  const found = (documents(yaml) as readonly (RenderedConfig | null)[]).filter((each) => each?.metadata !== undefined);
+  const config = found.find((each) => each?.metadata?.id?.startsWith("final-")) ?? found[0];
+  if (config?.metadata?.version === undefined) return undefined;
+  const port = config.spec?.localPort;
+  return { version: String(config.metadata.version), ...(typeof port === "number" && { port }) };
+}
+
+interface RenderedConfig {
+  readonly metadata?: { readonly id?: string; readonly version?: string | number };
+  readonly spec?: { readonly localPort?: unknown };
+}
+
 /** Texts of gRPC codes and of TLS, most specific first. */
 const FAILURES: readonly (readonly [RegExp, TalosFailure])[] = [
+  [/tls: expired certificate|certificate has expired or is not yet valid/i, "expired"],
   [/signed by unknown authority|certificate required|unknown certificate authority|bad certificate/i, "foreign"],
   [/tls: failed to verify certificate|certificate is (?:not )?valid|x509:/i, "foreign"],
   [/code = PermissionDenied|not authorized/i, "denied"],

@@ -10,6 +10,8 @@ export type TalosFailure =
   | "wiped"
   /** Its certificate is of another CA: the machine belongs to another cluster. */
   | "foreign"
+  /** A certificate, the client's or its own, is not valid at this time: it has ended, or a clock is wrong. */
+  | "expired"
   /** The client certificate is not allowed to do that. */
   | "denied"
   /** It cannot do that yet. */
@@ -69,6 +71,14 @@ export interface TalosService {
   readonly healthy: boolean | undefined;
 }
 
+/** What a control plane's API server is made of, as Talos sees it. */
+export interface ApiServerConfig {
+  /** A new one after each change; its pod carries it. @default - this Talos does not tell */
+  readonly version?: string;
+  /** Where it listens. @default - this Talos does not tell */
+  readonly port?: number;
+}
+
 /** The Talos API of one cluster. `signal` ends a call that only reads; a call that changes something runs to its bound. */
 export interface Talos {
   /** Talos version that runs, as `v1.13.0`. */
@@ -77,6 +87,8 @@ export interface Talos {
   schematic(node: string, signal: AbortSignal): Promise<string | undefined>;
   /** Machine configuration that runs: YAML documents, with secrets. */
   configuration(node: string, signal: AbortSignal): Promise<string>;
+  /** What a control plane has rendered its API server from; `undefined` before it has. */
+  apiServerConfig(node: string, signal: AbortSignal): Promise<ApiServerConfig | undefined>;
   /** A new one after each boot. */
   bootId(node: string, signal: AbortSignal): Promise<string>;
   /** What the machine is doing in Talos' words, as `running`, `rebooting` or `resetting`. */

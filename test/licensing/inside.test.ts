@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { registerLicence } from "../../cli/commands/licence";
 import { checkInside } from "../../cli/licence/inside";
 import { metricsText, pushMetrics } from "../../cli/licence/metrics";
+import { RELEASED } from "../../components/licensing/released";
 import { LICENCE_STATES } from "../../components/licensing/verdict";
 import type { KubernetesObject, Objects } from "../../provider/kubernetes/ports";
 import { ROOT } from "../support/site";
@@ -117,6 +118,7 @@ test("metrics say how it stands, and no name of anybody", async () => {
   expect(metrics).toContain("plinth_licence_days_left 42\n");
   expect(metrics).toContain('plinth_licence_used{what="nodes"} 3\n');
   expect(metrics).toContain('plinth_licence_limit{what="nodes"} 5\n');
+  expect(metrics).not.toContain('{what="sites"}');
   expect(metrics).not.toMatch(/acme|cp-1|uuid/i);
   expect(metrics.match(/^plinth_licence_verdict/gm)).toHaveLength(LICENCE_STATES.length);
 });
@@ -159,18 +161,94 @@ test("metrics go to a Pushgateway; one that refuses is told of", async () => {
   }
 });
 
+test.each<[string, Record<string, string>, Record<string, string>, number]>([
+  ["AMD's and another's", { "amd.com/gpu": "2", "habana.example/gpu": "1" }, {}, 3],
+  [
+    "Intel's, by either driver, and not its monitor",
+    { "gpu.intel.com/i915": "2", "gpu.intel.com/xe": "1", "gpu.intel.com/i915_monitoring": "1" },
+    {},
+    3,
+  ],
+  ["shared ones, where nothing tells how many there are", { "nvidia.com/gpu.shared": "8" }, {}, 8],
+  ["shared ones, where a label does", { "nvidia.com/gpu": "8" }, { "nvidia.com/gpu.count": "2" }, 2],
+  ["parts", { "nvidia.com/mig-1g.5gb": "7", "nvidia.com/gpu": "0" }, {}, 1],
+  ["parts, where a label tells of what", { "nvidia.com/mig-1g.5gb": "14" }, { "nvidia.com/gpu.count": "2" }, 2],
+  ["a label of a card that is gone", { "nvidia.com/gpu": "0" }, { "nvidia.com/gpu.count": "2" }, 0],
+  ["what is no number", { "amd.com/gpu": "many" }, {}, 0],
+])("GPUs: %s", async (_, capacity, labels, gpus) => {
+  put("licence.jws", await licence());
+  const each = node("gpu-1");
+  Object.assign((each.status as { capacity: object }).capacity, capacity);
+  Object.assign(each.metadata.labels ?? {}, labels);
+  cluster.nodes = [each];
+  expect((await check()).use.gpus).toBe(gpus);
+});
+
+test("a clock before plinth was made does not bring an ended licence back, inside and at a desk", async () => {
+  const issued = { issued: "2026-01-01T00:00:00Z", notBefore: "2026-01-01T00:00:00Z" };
+  put("licence.jws", await licence({ ...issued, notAfter: "2026-10-01T00:00:00Z", graceDays: 0 }));
+  expect((await check("2026-05-01T00:00:00Z")).verdict).toMatchObject({
+    state: "expired",
+    warnings: [expect.stringContaining(`this plinth was released at ${RELEASED}`)],
+  });
+  const said: string[] = [];
+  jest.spyOn(console, "log").mockImplementation((text) => void said.push(String(text)));
+  jest.useFakeTimers({ now: new Date("2026-05-01T00:00:00Z"), doNotFake: ["setTimeout", "nextTick"] });
+  try {
+    const program = new Command();
+    registerLicence(program);
+    const at = (name: string) => path.join(folder, name);
+    await program.parseAsync(["licence", "verify", at("licence.jws"), "--keys", at("keys.json")], { from: "user" });
+    expect(said.join("\n")).toMatch(/^expired: .*ended at 2026-10-01T00:00:00Z/);
+  } finally {
+    jest.useRealTimers();
+    jest.restoreAllMocks();
+    process.exitCode = undefined;
+  }
+});
+
+test("each alert rule fires when it should, and not before", async () => {
+  put("licence.jws", await licence());
+  const hour = 3_600_000;
+  const found = async (time: string) => (await check(time)).metrics;
+  const firing = (metrics: string, time: string) => alerts(metrics, new Date(time));
+  const good = await found("2026-11-20T00:00:00Z");
+  expect(firing(good, "2026-11-20T12:00:00Z")).toEqual([]);
+  expect(firing(good, "2026-11-24T00:00:00Z")).toEqual(["LicenceNotChecked"]);
+  expect(firing("", "2026-11-20T12:00:00Z")).toEqual(["LicenceNotChecked"]);
+  const soon = "2026-12-20T00:00:00Z";
+  expect(firing(await found(soon), soon)).toEqual(["LicenceEndsSoon"]);
+  const ended = new Date(Date.parse("2027-01-15T00:00:00Z") + hour).toISOString();
+  expect(firing(await found(ended), ended)).toEqual(["LicenceNotGood"]);
+});
+
+/** Rules that would fire, by as much of PromQL as they are written in; any other is an error. */
+function alerts(metrics: string, now: Date): readonly string[] {
+  const value = (name = "") => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(metrics)?.[1] ?? Number.NaN);
+  const holds = (term: string): boolean => {
+    const [, absent] = /^absent\((\w+)\)$/.exec(term) ?? [];
+    if (absent !== undefined) return Number.isNaN(value(absent));
+    const [, age, name, sign, ...factors] = /^(time\(\) - )?(\w+) (==|<|>) (\d+)(?: \* (\d+))?$/.exec(term) ?? [];
+    if (name === undefined) throw new Error(`${term} is more than this test knows`);
+    const left = age === undefined ? value(name) : now.getTime() / 1000 - value(name);
+    const right = factors.reduce((product, factor) => product * Number(factor ?? 1), 1);
+    return sign === "==" ? left === right : sign === "<" ? left < right : left > right;
+  };
+  return rules()
+    .filter(({ expr }) => expr.split(" or ").some(holds))
+    .map(({ alert }) => alert);
+}
+
+const rules = (): readonly { alert: string; expr: string }[] =>
+  parse(readFileSync(path.join(ROOT, "docs/licence-alerts.yaml"), "utf8")).groups.flatMap(
+    ({ rules: some }: { rules: readonly object[] }) => some,
+  );
+
 test("the alert rules ask for metrics that there are", async () => {
   put("licence.jws", await licence());
   const { verdict, use } = await check();
   const told = metricsText(verdict, use, new Date());
-  const rules = parse(readFileSync(path.join(ROOT, "docs/licence-alerts.yaml"), "utf8")).groups.flatMap(
-    ({ rules: some }: { rules: { alert: string; expr: string }[] }) => some,
-  );
-  expect(rules.map(({ alert }: { alert: string }) => alert)).toEqual([
-    "LicenceNotGood",
-    "LicenceEndsSoon",
-    "LicenceNotChecked",
-  ]);
-  for (const { expr } of rules)
+  expect(rules().map(({ alert }) => alert)).toEqual(["LicenceNotGood", "LicenceEndsSoon", "LicenceNotChecked"]);
+  for (const { expr } of rules())
     for (const name of expr.match(/plinth_\w+/g) ?? [expr]) expect(told).toContain(`# TYPE ${name} gauge\n`);
 });

@@ -75,6 +75,16 @@ describe("the platform of a site file", () => {
     expect(secrets).toEqual([{ secret: "users", path: "platform.expose.git", users: ["expose-git"] }]);
   });
 
+  test("says which file a mirror of charts does not hold", () => {
+    const mirrored = { charts: { mirror: "oci://registry.local/charts" }, cilium: { gateway: true } };
+    expect(plan(mirrored).warnings).toContainEqual(
+      expect.stringMatching(/^cilium: gateway-api \(github\.com\) is a plain file, which platform\.charts\.mirror/),
+    );
+    const told = (platform: object) => plan(platform).warnings.filter((each) => each.includes("plain file"));
+    expect(told({ ...mirrored, cilium: {} })).toEqual([]);
+    expect(told({ cilium: { gateway: true } })).toEqual([]);
+  });
+
   test("without a section there is none, and kube-proxy stays", () => {
     const bare = planSite(parseSite(siteFile("home")));
     expect(bare.platform).toBeUndefined();
@@ -302,6 +312,47 @@ describe("a platform that cannot be is refused with every problem at once", () =
     expect(problems({ ...everything, "ingress-nginx": { address: everything.powerdns.address } })).toEqual([
       "platform.powerdns.address: 10.0.3.5 is already platform.ingress-nginx.address (choose another one)",
     ]);
+  });
+
+  test("an address that MetalLB would give to the ingress before it is asked for", () => {
+    const first = (ingress: object, pools: object = metallb.pools) =>
+      problems({
+        ...everything,
+        metallb: { pools },
+        "ingress-nginx": ingress,
+        powerdns: { ...everything.powerdns, address: "10.0.3.4" },
+      });
+    const refused = [
+      "platform.powerdns.address: 10.0.3.4 is the first address of pool lan, and platform.ingress-nginx takes the first that is free (choose another one, or give platform.ingress-nginx an address, too)",
+    ];
+    expect(first({})).toEqual(refused);
+    expect(first({ pool: "lan" })).toEqual(refused);
+    expect(first({ address: "10.0.3.6" })).toEqual([]);
+    const closed = { dns: { range: "10.0.3.4-10.0.3.5", autoAssign: false }, lan: { range: "10.0.3.6-10.0.3.20" } };
+    expect(first({}, closed)).toEqual([]);
+    expect(first({ pool: "dns" }, closed)[0]).toMatch(/first address of pool dns/);
+  });
+
+  test("copies of objects on more machines than pods run on", () => {
+    const production = { profile: "production", "local-path": {}, seaweedfs: {} };
+    expect(problems(production)).toEqual([
+      "platform.seaweedfs: has 3 parts, each on a machine of its own, and ordinary pods run on 2 machines (add workers, let ordinary pods onto the control planes with kubernetes.scheduleOnControlPlanes, or write fewer replicas in its values)",
+    ]);
+    expect(
+      problems(production, (site) => {
+        site.kubernetes.scheduleOnControlPlanes = true;
+      }),
+    ).toEqual([]);
+    const fewer = { values: { master: { replicas: 1 }, volume: { replicas: 2 } } };
+    expect(problems({ ...production, seaweedfs: fewer })).toEqual([]);
+    expect(problems({ ...production, profile: "standard" })).toEqual([]);
+  });
+
+  test("names that external-dns reads from nothing", () => {
+    const sources = (...list: string[]) => problems({ ...everything, "external-dns": { sources: list } });
+    expect(sources("ingres")[0]).toMatch(/^platform\.external-dns\.sources\[0\]: /);
+    expect(sources()[0]).toMatch(/^platform\.external-dns\.sources: /);
+    expect(sources("service", "gateway-httproute")).toEqual([]);
   });
 
   test("a misspelt value, a misspelt key", () => {

@@ -103,6 +103,20 @@ describe("CrdBundle", () => {
     expect(fake.recorder.changes).toEqual([]);
   });
 
+  test("a chart that was to bring CRDs and has none changes nothing", async () => {
+    const fake = platform();
+    fake.shelf.set("widgets", documents({ ...crd("Ignored"), kind: "ConfigMap" }));
+    await expect(start(fake)).rejects.toThrow(
+      /^widgets 1\.0\.0 was to bring CRDs with crds\.enabled=true and has none \(/,
+    );
+    fake.shelf.set("gadgets", "");
+    fake.shelf.set("widgets", documents(crd("Widget")));
+    await expect(start(fake)).rejects.toThrow(/^gadgets 1\.0\.0 was to bring CRDs in crds\/ and has none/);
+    expect(fake.recorder.changes).toEqual([]);
+    const checked = { ...inputs, charts: { gadgets: { ...folder, mode: "none" as const } } };
+    expect((await crdBundle(fake.drivers).create(checked, listen().context)).failures).toBeUndefined();
+  });
+
   test("two charts that bring one CRD are refused by name", async () => {
     const fake = platform();
     fake.shelf.set("gadgets", documents(crd("Widget")));

@@ -4,6 +4,7 @@ import { parse, stringify } from "yaml";
 import type { Drivers } from "../../provider/drivers";
 import type { Endpoint } from "../../provider/kubernetes/endpoint";
 import type { Kubernetes, KubernetesLease, NodeMark, NodeTaints } from "../../provider/kubernetes/kubernetes";
+import { fingerprint } from "../../provider/talos/yaml";
 import { type EtcdStatus, type Talos, TalosError } from "../../provider/talosctl/talos";
 import { Recorder } from "./faults";
 import { type Image, Upgrades } from "./upgrades";
@@ -35,6 +36,8 @@ export interface FakeNode {
   cuts?: number;
   /** How many machines have stood at its address. @default 1 */
   machines?: number;
+  /** Configuration that its API server was started with; it follows the machine's one look later. */
+  served?: string | undefined;
 }
 
 type Tree = { [key: string]: unknown };
@@ -76,6 +79,14 @@ export class FakeCluster {
   ghost = false;
   /** CA of the machines' certificates. */
   ca = "-----BEGIN CERTIFICATE-----";
+  /** Text in a machine configuration that no API server starts with. */
+  badArgument = "no-such-flag";
+  /** Addresses whose API server nobody can see from here. */
+  readonly firewalled = new Set<string>();
+  /** URLs at which an API server was looked for, in order. */
+  readonly looked: string[] = [];
+  /** Where API servers listen. */
+  apiPort: number | undefined;
   /** Nobody without credentials sees the machines. */
   hidden = false;
   /** Another cluster's API answers at the endpoint. */
@@ -190,8 +201,13 @@ export class FakeCluster {
     };
   }
 
+  /** Whether its own API server cannot run. */
+  isBroken(node: FakeNode): boolean {
+    return node.down === true || node.configuration?.includes(this.badArgument) === true;
+  }
+
   snapshot(): unknown {
-    return [...this.nodes.values()].map(({ boots: _, reported: __, ...node }) => node);
+    return [...this.nodes.values()].map(({ boots: _, reported: __, served: ___, ...node }) => node);
   }
 
   reach(address: string): FakeNode {
@@ -214,6 +230,10 @@ export class FakeCluster {
       schematic: async (address) => cluster.reach(address).schematic,
       configuration: async (address) => cluster.reach(address).configuration ?? "",
       bootId: async (address) => `boot-${cluster.reach(address).boots}`,
+      apiServerConfig: async (address) => {
+        const version = fingerprint(cluster.reach(address).configuration ?? "");
+        return { version, ...(cluster.apiPort !== undefined && { port: cluster.apiPort }) };
+      },
       stage: async (address) => {
         cluster.reach(address);
         return "running";
@@ -359,6 +379,15 @@ export class FakeCluster {
             })
         );
       },
+      async staticPod(name) {
+        up();
+        const node = [...cluster.nodes.values()].find((each) => name === `kube-apiserver-${each.hostname}`);
+        if (node === undefined || !node.etcd) return undefined;
+        const served = node.served ?? node.configuration;
+        node.served = node.configuration;
+        const ready = !cluster.isBroken(node);
+        return { config: fingerprint(served ?? ""), ready, said: "unknown flag: --no-such-flag", restarts: 0 };
+      },
       async setTaints(name, seen, next) {
         up();
         cluster.onTaints();
@@ -389,7 +418,15 @@ export class FakeCluster {
 
   private endpoint(): Endpoint {
     return {
-      look: async () => {
+      look: async (url) => {
+        const { hostname: host, port } = new URL(url);
+        const node = this.nodes.get(host);
+        if (node !== undefined) {
+          this.looked.push(url);
+          if (this.firewalled.has(host)) return { state: "away", said: "no answer", silent: true };
+          const up = node.etcd && !this.isBroken(node) && Number(port) === (this.apiPort ?? 6443);
+          return up ? { state: "ready", said: "" } : { state: "away", said: `connect ECONNREFUSED ${host}:${port}` };
+        }
         if (this.stranger) return { state: "foreign", said: "its certificate is not of this cluster" };
         return this.members.length > 0 ? { state: "ready", said: "" } : { state: "away", said: "connection refused" };
       },

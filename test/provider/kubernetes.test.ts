@@ -63,3 +63,37 @@ it("leaves taints alone that somebody else has changed since", async () => {
   expect(await kubernetes(kubeconfig).setTaints("w-1", bare, bare)).toBe(false);
   expect(asked.at(-1)?.body).toContainEqual({ op: "test", path: "/spec/taints", value: null });
 });
+
+it("says what a machine's own pod was made from, and why it is not Ready", async () => {
+  const condition = { type: "Ready", status: "False", message: "containers with unready status: [kube-apiserver]" };
+  const container = {
+    restartCount: 4,
+    state: { waiting: { reason: "CrashLoopBackOff" } },
+    lastState: { terminated: { exitCode: 1, message: "unknown flag: --x" } },
+  };
+  answer = {
+    code: 200,
+    body: {
+      metadata: { annotations: { "talos.dev/config-version": "7" } },
+      status: { conditions: [condition], containerStatuses: [container] },
+    },
+  };
+  expect(await kubernetes(kubeconfig).staticPod("kube-apiserver-cp-1", idle)).toEqual({
+    config: "7",
+    ready: false,
+    said: `CrashLoopBackOff; it ended with code 1: unknown flag: --x; ${condition.message}`,
+    restarts: 4,
+  });
+  // A Node that had no network at first has its pods marked, and its own kubelet knows better.
+  const marked = [
+    { type: "ContainersReady", status: "True" },
+    { type: "Ready", status: "False" },
+  ];
+  answer = {
+    code: 200,
+    body: { metadata: {}, status: { conditions: marked, containerStatuses: [{ restartCount: 0 }] } },
+  };
+  expect(await kubernetes(kubeconfig).staticPod("kube-apiserver-cp-1", idle)).toMatchObject({ ready: true });
+  answer = { code: 404, body: { kind: "Status", message: "not found" } };
+  expect(await kubernetes(kubeconfig).staticPod("kube-apiserver-cp-1", idle)).toBeUndefined();
+});

@@ -390,7 +390,9 @@ describe("a wiped machine that nobody declared to be another one", () => {
     const seen = (await resource.read("demo", state, heard.context)) ?? state;
     expect(seen.outputs.running["w-1"]?.generation).toBe(2);
     expect(await resource.diff(seen, second, heard.context)).toEqual([]);
-    expect(await refusal(resource, seen as never, three, heard)).toContain("generation 2 is installed, 1 was before it");
+    expect(await refusal(resource, seen as never, three, heard)).toContain(
+      "generation 2 is installed, 1 was before it",
+    );
     cluster.replace("w-1");
     const gone = (await resource.read("demo", seen, heard.context)) ?? seen;
     expect(await refusal(resource, gone as never, second, heard)).toContain("raise its generation to 3");

@@ -24,7 +24,10 @@ export function site(patch: object = {}): ClusterReleaseInputs {
   return {
     clusterName: "demo",
     clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: SECRET },
-    kubeconfig: `users: ${SECRET}`,
+    kubeconfig: JSON.stringify({
+      clusters: [{ cluster: { "certificate-authority-data": "LS0t" } }],
+      users: SECRET,
+    }),
     configuration: { controlplane, worker },
     nodes: {
       "cp-1": node("cp-1", 11, "controlplane", patch),

@@ -1,5 +1,6 @@
 /** What is done beside Helm so that a release at which a run was killed is taken up again. */
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
@@ -94,6 +95,31 @@ describe("a release that nobody was killed at", () => {
     expect(helm.records).toEqual(["1 superseded", "2 deployed"]);
     expect(notes()).toEqual([]);
     expect(heard.lines).toEqual([]);
+  });
+});
+
+describe("an archive whose digest is known", () => {
+  const archive = { chart: "oci://r.example.org/cert-manager", version: "v1.21.2", digest: `sha256:${"0".repeat(64)}` };
+
+  test("is looked at before every install and upgrade, and another one leaves everything as it is", async () => {
+    const { platform, helm, settle, notes } = start();
+    platform.shelf.set("cert-manager", "");
+    await expect(settle("install", { archive })).rejects.toThrow(/archive of cert-manager is sha256/);
+    expect(notes()).toEqual([]);
+    helm.install();
+    const before = platform.snapshot();
+    await expect(settle("upgrade", { archive })).rejects.toThrow(/archive of cert-manager is sha256/);
+    expect(platform.snapshot()).toEqual(before);
+    // Afterwards there is nothing left to refuse.
+    await settle("upgraded", { archive });
+  });
+
+  test("lets Helm begin where it is the pinned one", async () => {
+    const { platform, settle, notes } = start();
+    platform.shelf.set("cert-manager", "");
+    const digest = `sha256:${createHash("sha256").update("cert-manager v1.21.2").digest("hex")}`;
+    await settle("install", { archive: { ...archive, digest } });
+    expect(notes()).toHaveLength(1);
   });
 });
 

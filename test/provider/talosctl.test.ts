@@ -98,6 +98,13 @@ describe("a call", () => {
 
   const rpc = (text: string) => `error: rpc error: code = ${text}`;
   test.each<[string, TalosFailure]>([
+    [rpc('Unavailable desc = "error reading server preface: remote error: tls: expired certificate"'), "expired"],
+    [
+      rpc(
+        'Unavailable desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2027-11-21T10:00:00Z is after 2026-11-21T10:00:00Z"',
+      ),
+      "expired",
+    ],
     [
       rpc(
         'Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.0.0.1:50000: connect: connection refused"',
@@ -255,6 +262,13 @@ describe("reading talosctl's output", () => {
     const extensions =
       "spec:\n  metadata:\n    name: zfs\n    version: 2.3\n---\nspec:\n  metadata:\n    name: schematic\n    version: abc123\n";
     expect(parse.parseSchematic(extensions)).toBe("abc123");
+    const server = (id: string, version: number) =>
+      `node: 10.0.0.11\nmetadata:\n    id: ${id}\n    version: ${version}\nspec:\n    localPort: 7443\n    args:\n        - secret\n`;
+    expect(parse.parseApiServerConfig(server("kube-apiserver", 3))).toEqual({ version: "3", port: 7443 });
+    expect(
+      parse.parseApiServerConfig(`${server("kube-apiserver", 3)}---\n${server("final-kube-apiserver", 5)}`),
+    ).toEqual({ version: "5", port: 7443 });
+    expect(parse.parseApiServerConfig("")).toBeUndefined();
   });
 });
 

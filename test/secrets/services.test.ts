@@ -59,10 +59,16 @@ describe("Vault", () => {
         "-",
       ),
     );
-    expect(Object.values(guard?.done ?? {})).toEqual([
-      expect.objectContaining({ kind: "Job", name: job?.metadata.name, condition: "Complete" }),
-    ]);
+    expect(Object.values(guard?.done ?? {})[0]).toMatchObject({
+      ...{ kind: "Job", name: job?.metadata.name, condition: "Complete" },
+    });
     expect(JSON.stringify(job)).toContain("vault operator raft snapshot save");
+  });
+
+  test("never loses a member: those that go would still be counted", () => {
+    const [, members] = Object.values(vaultService({ members: 1 }).guard?.done ?? {});
+    const set = { kind: "StatefulSet", name: "vault" };
+    expect(members).toMatchObject({ ...set, field: "spec.replicas", atMost: 1, onlyWith: set });
   });
 
   test("is waited for until every member is unsealed", () => {
@@ -85,6 +91,15 @@ describe("Vault", () => {
     expect(vaultService({ backup: true }).warnings).toEqual([]);
     expect(vaultService({}).secrets?.unseal).toMatchObject({ text: { stack: "vault-unseal-keys" }, optional: true });
   });
+});
+
+test("every namespace reads from Vault, or those that are named and those of generated passwords", () => {
+  const store = (settings: object) => specOf(externalSecretsService({ vault: true, ...settings }), "store");
+  expect(store({})).not.toHaveProperty("conditions");
+  const generated = { git: { namespaces: ["git"] } };
+  expect(store({ namespaces: ["shop"], generated }).conditions).toEqual([
+    { namespaces: ["external-secrets", "git", "shop"] },
+  ]);
 });
 
 describe("generated passwords", () => {

@@ -116,6 +116,22 @@ describe("Proxmox CSI", () => {
     });
     expect(pieces.filter((piece) => typeof piece !== "string")).toEqual([{ stack: "proxmox-csi" }]);
     expect(service.chart?.values).toMatchObject({ existingConfigSecret: "proxmox-csi-config" });
+    expect(service.chart?.podAnnotations).toBe("podAnnotations");
+  });
+
+  test("its classes are not the chart's, which could never change them", () => {
+    const { chart, objects } = proxmoxCsiService({ ...settings, classes: { fast: { storage: "local-zfs" } } });
+    expect(chart?.values).not.toHaveProperty("storageClass");
+    expect(objects?.["class-fast"]).toEqual({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: "fast", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+      provisioner: "csi.proxmox.sinextra.dev",
+      parameters: { "csi.storage.k8s.io/fstype": "ext4", storage: "local-zfs" },
+      reclaimPolicy: "Delete",
+      volumeBindingMode: "WaitForFirstConsumer",
+      allowVolumeExpansion: true,
+    });
   });
 
   test("exactly one class is the default, unless none shall be", () => {

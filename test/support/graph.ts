@@ -16,6 +16,7 @@ export interface Registered {
   readonly dependsOn: readonly string[];
   readonly protect: boolean;
   readonly retainOnDelete: boolean;
+  readonly replaceOnChanges: readonly string[];
   readonly deleteBeforeReplace: boolean;
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
@@ -37,6 +38,7 @@ interface RegisterRequest {
   getDependenciesList(): string[];
   getProtect(): boolean;
   getRetainondelete(): boolean;
+  getReplaceonchangesList(): string[];
   getDeletebeforereplace(): boolean;
   getDeletedwith(): string;
   getIgnorechangesList(): string[];
@@ -76,6 +78,7 @@ export async function recordGraph<T>(
         dependsOn: request.getDependenciesList().map(nameOf).sort(),
         protect: request.getProtect(),
         retainOnDelete: request.getRetainondelete(),
+        replaceOnChanges: request.getReplaceonchangesList(),
         deleteBeforeReplace: request.getDeletebeforereplace(),
         deletedWith: nameOf(request.getDeletedwith()),
         ignoreChanges: request.getIgnorechangesList(),

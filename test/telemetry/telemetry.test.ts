@@ -1,11 +1,11 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { registerTelemetry } from "../../cli/commands/telemetry";
-import { installationId, put, send, waiting } from "../../cli/telemetry/spool";
+import { installationId, put, send, spoolFolder, waiting } from "../../cli/telemetry/spool";
 import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { type Report, reportOf, reportSchema } from "../../components/telemetry/report";
@@ -13,6 +13,8 @@ import { siteFile } from "../support/site";
 
 const ID = "6f1c6c0e-8f0b-4a53-9c55-0d3b3a1f7e11";
 const MARK = "canary";
+const URL_A = "https://telemetry.example.org/";
+const URL_B = "https://telemetry.example.net/";
 
 let folder: string;
 beforeEach(() => {
@@ -80,6 +82,16 @@ test("without a network reports wait, one a day, and the oldest go", () => {
   expect([days[0], days.at(-1)]).toEqual([day(31), day(130)]);
 });
 
+test("one site's reports do not make room for another's", () => {
+  const day = (number: number) => new Date(Date.UTC(2026, 0, number)).toISOString().slice(0, 10);
+  const other = { ...report(siteFile(), day(1)), installation: ID.replace("6f", "7f") };
+  put(folder, other);
+  for (let number = 1; number <= 101; number++) put(folder, report(siteFile(), day(number)));
+  const reports = waiting(folder);
+  expect(reports).toHaveLength(101);
+  expect([reports[0], reports[1]?.day]).toEqual([other, day(2)]);
+});
+
 test("a line that somebody else put in line is not sent", () => {
   put(folder, report());
   appendFileSync(path.join(folder, "spool.jsonl"), `${JSON.stringify({ ...report(), name: MARK })}\n{torn\n`);
@@ -115,10 +127,11 @@ test("what arrived is not sent again, and what did not waits", async () => {
   }
 });
 
-test("the installation is a number by chance, and stays", () => {
-  const id = installationId(folder);
-  expect(installationId(folder)).toBe(id);
-  expect(installationId(`${folder}/another`)).not.toBe(id);
+test("the installation is a number by chance, one a site, and stays", () => {
+  const id = installationId(folder, "home");
+  expect(installationId(folder, "home")).toBe(id);
+  expect(installationId(`${folder}/another`, "home")).not.toBe(id);
+  expect(installationId(folder, "edge")).not.toBe(id);
 });
 
 describe("the commands", () => {
@@ -146,21 +159,46 @@ describe("the commands", () => {
     expect(said[1]).toBe("off: the site file names no telemetry.url");
     await expect(plinth("send", siteFile())).rejects.toThrow(/telemetry: is off in this site file/);
     expect(sent).not.toHaveBeenCalled();
-    expect(existsSync(path.join(folder, "state/telemetry/spool.jsonl"))).toBe(false);
+    expect(existsSync(path.join(folder, "state/telemetry/to"))).toBe(false);
   });
 
   test("what is shown is what is sent", async () => {
-    const bodies: unknown[] = [];
+    const bodies: string[] = [];
+    let status = 503;
     jest.spyOn(globalThis, "fetch").mockImplementation(async (_url, init) => {
-      bodies.push(JSON.parse(String(init?.body)));
-      return new Response(null, { status: 204 });
+      if (status === 204) bodies.push(String(init?.body));
+      return new Response(null, { status });
     });
-    const site = { ...siteFile(), telemetry: { url: "https://telemetry.example.org/" } };
+    const site = { ...siteFile(), telemetry: { url: URL_A } };
+    const day = jest.spyOn(Date.prototype, "toISOString").mockReturnValue("2026-11-20T10:00:00.000Z");
+    await expect(plinth("send", site)).rejects.toThrow(/0 of 1 reports were sent/);
+    day.mockRestore();
+    said = [];
     await plinth("show", site);
+    status = 204;
     await plinth("send", site);
-    expect(bodies).toEqual([JSON.parse(said[0] ?? "")]);
-    expect(said.at(-1)).toBe("1 report sent to https://telemetry.example.org/");
-    expect(readFileSync(path.join(folder, "state/telemetry/spool.jsonl"), "utf8")).toBe("");
+    expect(bodies).toHaveLength(2);
+    expect(said.slice(0, 3)).toEqual([...bodies, `2 reports to ${URL_A}`]);
+    expect(said.at(-1)).toBe(`2 reports sent to ${URL_A}`);
+    expect(waiting(spoolFolder(path.join(folder, "state/telemetry"), URL_A))).toEqual([]);
+  });
+
+  test("one vendor gets nothing of another's, and two sites are two", async () => {
+    const sent: [url: string, installation: string][] = [];
+    let status = 503;
+    jest.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
+      if (status === 204) sent.push([String(url), JSON.parse(String(init?.body)).installation]);
+      return new Response(null, { status });
+    });
+    const site = (name: string, url: string) => ({ ...siteFile(), name, telemetry: { url } });
+    const sites = [site("one", URL_A), site("two", URL_A), site("three", URL_B)];
+    for (const each of sites) await expect(plinth("send", each)).rejects.toThrow(/reports were sent/);
+    status = 204;
+    await plinth("send", site("three", URL_B));
+    expect(sent.map(([url]) => url)).toEqual([URL_B]);
+    await plinth("send", site("two", URL_A));
+    expect(sent.map(([url]) => url)).toEqual([URL_B, URL_A, URL_A]);
+    expect(new Set(sent.map(([, installation]) => installation)).size).toBe(3);
   });
 });
 

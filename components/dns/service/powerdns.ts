@@ -12,9 +12,9 @@ export interface PowerDnsSettings {
   readonly address: string;
   /** Addresses of servers that copy every zone and answer for it, too. In place. @default [] */
   readonly secondaries?: readonly string[];
-  /** Size of the volume with the records, in GiB. It never shrinks. @default 1 */
+  /** Size of the volume with the records, in GiB. Counts for a new volume: the claim `data-powerdns-0` keeps what it has. @default 1 */
   readonly sizeGiB?: number;
-  /** Storage class of the volume. Replaces it. @default - the default class */
+  /** Storage class of the volume. Counts for a new volume: the claim `data-powerdns-0` stays. @default - the default class */
   readonly storageClass?: string;
 }
 

@@ -1,5 +1,5 @@
 import { type AddressRange, contains, formatCidr, overlaps, parseCidr, parseRange } from "../../address/cidr";
-import { deploymentAvailable, type ObjectSpec, type PlatformService, type Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type ObjectSpec, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import type { Problem } from "../../problem";
 
@@ -23,8 +23,6 @@ export interface BgpPeer {
 
 /** Settings of MetalLB. */
 export interface MetalLbSettings {
-  /** Size of it. @default "standard" */
-  readonly profile?: Profile;
   /** Pools by name; a Service chooses one by the annotation `metallb.io/address-pool`. In place. */
   readonly pools: { readonly [name: string]: LoadBalancerPool };
   /** Own AS number; needed as soon as a pool has mode bgp. In place. @default - none */
@@ -179,6 +177,35 @@ export function givenAddressProblems(given: readonly GivenAddress[], pools: Meta
             },
           ]),
       ...(holder === undefined ? [] : [{ path, reason: `${address} is already ${holder}`, fix: "choose another one" }]),
+    ];
+  });
+}
+
+/**
+ * Addresses that are given to one Service and are the first that MetalLB has for another, which names none: whichever
+ * comes first has it, and the other waits for ever.
+ */
+export function firstAddressProblems(
+  given: readonly GivenAddress[],
+  { path, pool }: { readonly path: string; readonly pool?: string | undefined },
+  pools: MetalLbSettings["pools"],
+): Problem[] {
+  const open = Object.entries(pools).filter(([name, { autoAssign = true }]) =>
+    pool === undefined ? autoAssign : name === pool,
+  );
+  return given.flatMap((each): Problem[] => {
+    const own = parseRange(each.address, "").value;
+    const first = open.find(([, { range }]) => {
+      const value = parseRange(range, "").value;
+      return own !== undefined && value?.family === own.family && value.first === own.first;
+    });
+    if (first === undefined) return [];
+    return [
+      {
+        path: each.path,
+        reason: `${each.address} is the first address of pool ${first[0]}, and ${path} takes the first that is free`,
+        fix: `choose another one, or give ${path} an address, too`,
+      },
     ];
   });
 }

@@ -16,8 +16,10 @@ const vault = z.strictObject({
     .union([z.literal(1), z.literal(3), z.literal(5)])
     .optional()
     .describe("Members, each on a machine of its own. Default: 1 in minimal, else 3. More in place, fewer never."),
-  sizeGiB: z.int().min(1).default(2).describe("Size of each of its volumes, in GiB. They never shrink."),
-  storageClass: name.optional().describe("Storage class of its volumes. Default: the default class. Replaces them."),
+  sizeGiB: z.int().min(1).default(2).describe("Size of each of its volumes, in GiB. Counts when Vault is first made."),
+  storageClass: name
+    .optional()
+    .describe("Storage class of its volumes. Default: the default class. Counts when Vault is first made."),
   values,
 });
 
@@ -39,6 +41,10 @@ const generated = z.strictObject({
 });
 
 const externalSecrets = z.strictObject({
+  namespaces: z
+    .array(name)
+    .optional()
+    .describe("Namespaces that may read from Vault, beside those of generated. Default: every namespace. In place."),
   generated: z
     .record(name, generated)
     .default({})
@@ -68,7 +74,7 @@ export function secretsServices(section: Section, { profile, backup }: PlatformS
   return [
     ...(sealed ? [sealedSecretsService(sealed)] : []),
     ...(vault ? [vaultService({ profile, backup, ...given(vault) })] : []),
-    ...(external ? [externalSecretsService({ profile, vault: vault !== undefined, ...external })] : []),
+    ...(external ? [externalSecretsService({ profile, vault: vault !== undefined, ...given(external) })] : []),
     ...(reloader ? [reloaderService({ profile, ...reloader })] : []),
   ];
 }

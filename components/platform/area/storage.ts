@@ -7,7 +7,7 @@ import { localPathService } from "../../storage/service/localpath";
 import { LONGHORN_EXTENSIONS, longhornService } from "../../storage/service/longhorn";
 import { openEbsService } from "../../storage/service/openebs";
 import { proxmoxCsiService } from "../../storage/service/proxmoxcsi";
-import { seaweedFsService } from "../../storage/service/seaweedfs";
+import { seaweedFsMachines, seaweedFsService } from "../../storage/service/seaweedfs";
 import type { PlatformSite } from "../site";
 import { stackSecret, values } from "./fields";
 import { folderProblems } from "./folders";
@@ -33,7 +33,9 @@ const longhorn = z.strictObject({
   v2: z
     .boolean()
     .default(false)
-    .describe("The second data engine, which keeps one core of every storage machine busy at 100 %. In place."),
+    .describe(
+      "The second data engine, which keeps one core of every storage machine busy at 100 % and needs huge pages and kernel modules, which plinth does not set. In place.",
+    ),
   backup: z
     .strictObject({
       target: z
@@ -47,13 +49,22 @@ const longhorn = z.strictObject({
   values,
 });
 
-const reclaim = z.enum(["Delete", "Retain"]).default("Delete").describe("What happens to a volume whose claim goes.");
+const reclaim = z
+  .enum(["Delete", "Retain"])
+  .default("Delete")
+  .describe("What happens to a volume whose claim goes. Replaces the class; volumes keep theirs.");
 
 const openebs = z.strictObject({ machines, default: isDefault, reclaim, values });
 
 const proxmoxClass = z.strictObject({
-  storage: z.string().min(1).describe("Storage of Proxmox that holds its volumes, as local-zfs."),
-  filesystem: z.enum(["ext4", "xfs"]).default("ext4").describe("File system of its volumes."),
+  storage: z
+    .string()
+    .min(1)
+    .describe("Storage of Proxmox that holds its volumes, as local-zfs. Replaces the class; volumes keep theirs."),
+  filesystem: z
+    .enum(["ext4", "xfs"])
+    .default("ext4")
+    .describe("File system of its volumes. Replaces the class; volumes keep theirs."),
   reclaim,
   default: z.boolean().optional().describe("Whether it is taken by claims that name no class. In place."),
 });
@@ -141,12 +152,27 @@ function lenders(keys: readonly string[] | undefined, { hosts, workloads }: Plat
 }
 
 /** What is wrong between the area's fields and those of the machines. */
-export function storageProblems(section: Section, draft: Draft): Problem[] {
+export function storageProblems(section: Section, site: PlatformSite, draft: Draft): Problem[] {
   return [
+    ...copyProblems(section, site),
     ...machineProblems(section, draft),
     ...folderProblems(section),
     ...extensionProblems(section, draft),
     ...topologyProblems(section, draft),
+  ];
+}
+
+/** Copies of an object store are worth nothing on one machine, and its chart starts none there. */
+function copyProblems({ seaweedfs }: Section, { profile, workloads }: PlatformSite): Problem[] {
+  const parts = seaweedfs === undefined ? 0 : seaweedFsMachines({ profile, ...seaweedfs });
+  if (parts <= Math.max(1, workloads.length)) return [];
+  const machines = `${workloads.length} ${workloads.length === 1 ? "machine" : "machines"}`;
+  return [
+    {
+      path: "platform.seaweedfs",
+      reason: `has ${parts} parts, each on a machine of its own, and ordinary pods run on ${machines}`,
+      fix: "add workers, let ordinary pods onto the control planes with kubernetes.scheduleOnControlPlanes, or write fewer replicas in its values",
+    },
   ];
 }
 

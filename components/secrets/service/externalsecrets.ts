@@ -15,6 +15,8 @@ export interface ExternalSecretsSettings {
   readonly profile?: Profile;
   /** Whether there is a Vault, which it then reads and writes as the ClusterSecretStore `vault`. @default false */
   readonly vault?: boolean;
+  /** Namespaces that may read from Vault, beside those of generated passwords. In place. @default - every namespace */
+  readonly namespaces?: readonly string[];
   /** Passwords that are made once and live in Vault, by name; they need `vault`. In place. @default {} */
   readonly generated?: { readonly [name: string]: GeneratedSecret };
   /** Values of the chart over these settings. A key that the chart does not know is refused. @default {} */
@@ -63,7 +65,7 @@ export function externalSecretsService(settings: ExternalSecretsSettings): Platf
       },
     },
     objects: {
-      ...(vault && store()),
+      ...(vault && store(settings)),
       ...Object.assign({}, ...Object.entries(generated).map(([name, secret]) => generatedObjects(name, secret))),
     },
     exit: {
@@ -93,13 +95,19 @@ function inVault(name: string, secret: GeneratedSecret): Checks {
   };
 }
 
-function store(): Objects {
+function store({ namespaces, generated = {} }: ExternalSecretsSettings): Objects {
+  const readers = [
+    NAMESPACE,
+    ...Object.values(generated).flatMap((secret) => secret.namespaces),
+    ...(namespaces ?? []),
+  ];
   return {
     store: {
       apiVersion: GROUP,
       kind: "ClusterSecretStore",
       metadata: { name: "vault" },
       spec: {
+        ...(namespaces !== undefined && { conditions: [{ namespaces: [...new Set(readers)].sort() }] }),
         provider: {
           vault: {
             server: VAULT.url,

@@ -1,3 +1,4 @@
+import type { GateCheck } from "../../kubernetes/Gate";
 import type { Guard, ObjectSpec, PlatformService, Profile } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { chartPin, imageReference, versions } from "../../release/versions";
@@ -12,9 +13,9 @@ export interface VaultSettings {
    * become more; fewer never, as those that go would still be counted. @default - what `profile` says
    */
   readonly members?: number;
-  /** Size of each volume, in GiB. Vault's volumes never shrink. @default 2 */
+  /** Size of each volume, in GiB. Counts when Vault is first made: its volumes stay as they are. @default 2 */
   readonly sizeGiB?: number;
-  /** Storage class of the volumes. Replaces the volumes. @default - the default class */
+  /** Storage class of the volumes. Counts when Vault is first made: its volumes stay where they are. @default - the default class */
   readonly storageClass?: string;
   /** Whether etcd's snapshots are kept outside of the cluster, and the unseal keys with them. @default false */
   readonly backup?: boolean;
@@ -54,7 +55,7 @@ export function vaultService(settings: VaultSettings): PlatformService {
     secrets: {
       unseal: { namespace: NAMESPACE, name: UNSEAL_KEYS, text: { stack: UNSEAL_KEYS }, optional: true },
     },
-    guard: snapshot(settings),
+    guard: guarded(settings),
     chart: {
       name: "vault-operator",
       namespace: NAMESPACE,
@@ -220,12 +221,22 @@ function role(name: string, account: string, namespace: string) {
   };
 }
 
+/** Before anything of Vault changes: a snapshot, and no member less than there are. */
+function guarded(settings: VaultSettings): Guard {
+  const { objects, done } = snapshot(settings);
+  const set = { apiVersion: "apps/v1", kind: "StatefulSet", namespace: NAMESPACE, name: "vault" };
+  const members: GateCheck = { ...set, field: "spec.replicas", atMost: vaultMembers(settings), onlyWith: set };
+  return { objects, done: { ...done, "Vault keeps every member that it has (vault.members)": members } };
+}
+
 /** Before the operator or Vault itself changes, a snapshot of what Vault holds; there is none to take at first. */
 function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
   const name = `vault-snapshot-${versions().images.vault?.version}-${chartPin("vault-operator").version}`.replace(
     /[^a-z0-9-]/g,
     "-",
   );
+  // Another class is another claim: what lies in the one before stays.
+  const claim = storageClass === undefined ? SNAPSHOTS : `${SNAPSHOTS}-${storageClass}`;
   return {
     objects: {
       "snapshot-account": {
@@ -237,7 +248,7 @@ function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
         apiVersion: "v1",
         kind: "PersistentVolumeClaim",
         metadata: {
-          name: SNAPSHOTS,
+          name: claim,
           namespace: NAMESPACE,
           // Many classes bind a volume only once a pod wants it.
           annotations: { "pulumi.com/skipAwait": "true" },
@@ -276,7 +287,7 @@ function snapshot({ sizeGiB = 2, storageClass }: VaultSettings): Guard {
               ],
               volumes: [
                 { name: "ca", secret: { secretName: VAULT.tls, optional: true } },
-                { name: "snapshots", persistentVolumeClaim: { claimName: SNAPSHOTS } },
+                { name: "snapshots", persistentVolumeClaim: { claimName: claim } },
               ],
             },
           },

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { deploymentAvailable, type PlatformService } from "../../kubernetes/service";
+import { deploymentAvailable, type ObjectSpec, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import { classExists, provided } from "./class";
 
@@ -11,7 +11,7 @@ export interface ProxmoxCsiSettings {
   readonly region: string;
   /** Id of an API token, as kubernetes-csi@pve!csi. In place. */
   readonly tokenId: string;
-  /** Secret of the stack's configuration that holds the token. In place. @default "proxmox-csi" */
+  /** Secret of the stack's configuration that holds the token. In place; another token restarts the driver. @default "proxmox-csi" */
   readonly token?: string;
   /** Whether a certificate that nobody signed is taken. In place. @default false */
   readonly insecure?: boolean;
@@ -25,9 +25,9 @@ export interface ProxmoxCsiSettings {
 export interface ProxmoxClass {
   /** Storage of Proxmox, as local-zfs. Replaces the class; volumes keep theirs. */
   readonly storage: string;
-  /** File system of its volumes. @default "ext4" */
+  /** File system of its volumes. Replaces the class; volumes keep theirs. @default "ext4" */
   readonly filesystem?: "ext4" | "xfs";
-  /** What happens to a volume whose claim goes. @default "Delete" */
+  /** What happens to a volume whose claim goes. Replaces the class; volumes keep theirs. @default "Delete" */
   readonly reclaim?: "Delete" | "Retain";
   /** Whether it is taken by claims that name none. In place. @default - the first by name is, unless another says so */
   readonly isDefault?: boolean;
@@ -54,17 +54,21 @@ export function proxmoxCsiService(settings: ProxmoxCsiSettings): PlatformService
     chart: {
       name: "proxmox-csi-plugin",
       namespace: NAMESPACE,
+      podAnnotations: "podAnnotations",
       values: mergeValues(
         {
           existingConfigSecret: CONFIG,
           nodeSelector: { [CONTROL_PLANE]: "" },
           tolerations: [{ key: CONTROL_PLANE, effect: "NoSchedule" }],
           node: { tolerations: [{ operator: "Exists" }] },
-          storageClass: names.map((name) => storageClass(name, classes[name], name === standard)),
         },
         values,
       ),
     },
+    // Not among the chart's own: Helm could not change them, and every upgrade that tried would go back.
+    objects: Object.fromEntries(
+      names.map((name) => [`class-${name}`, storageClass(name, classes[name], name === standard)]),
+    ),
     exit: {
       "Proxmox CSI makes volumes": deploymentAvailable(NAMESPACE, "proxmox-csi-plugin-controller"),
       ...Object.fromEntries(names.map((name) => [`storage class ${name} is there`, classExists(name)])),
@@ -84,13 +88,16 @@ function storageClass(
   name: string,
   { storage, filesystem = "ext4", reclaim = "Delete" }: ProxmoxClass = { storage: "" },
   isDefault: boolean,
-) {
+): ObjectSpec {
   return {
-    name,
-    storage,
-    fstype: filesystem,
+    apiVersion: "storage.k8s.io/v1",
+    kind: "StorageClass",
+    metadata: { name, annotations: { "storageclass.kubernetes.io/is-default-class": String(isDefault) } },
+    provisioner: "csi.proxmox.sinextra.dev",
+    parameters: { "csi.storage.k8s.io/fstype": filesystem, storage },
     reclaimPolicy: reclaim,
-    annotations: { "storageclass.kubernetes.io/is-default-class": String(isDefault) },
+    volumeBindingMode: "WaitForFirstConsumer",
+    allowVolumeExpansion: true,
   };
 }
 

@@ -60,6 +60,12 @@ export function seaweedFsService({
   };
 }
 
+/** How many of its parts want a machine of their own: the chart lets no two masters, and no two volume servers, share one. */
+export function seaweedFsMachines(settings: SeaweedFsSettings): number {
+  const { master, volume } = seaweedFsService(settings).chart?.values ?? {};
+  return Math.max(...[master, volume].map((part) => Number((part as Values | undefined)?.replicas ?? 1)));
+}
+
 function onePod(sizeGiB: number): Values {
   return {
     master: { enabled: false },

@@ -2,6 +2,7 @@
 import { dump } from "js-yaml";
 import type { ReleaseStep } from "../../../components/talos/ClusterRelease";
 import { WaitTimeout } from "../../wait";
+import { serverGate } from "../apiserver";
 import { Diagnosed } from "../diagnosed";
 import { etcdGate, handOnLeadership } from "../gate";
 import { leaderOf } from "../plan";
@@ -82,6 +83,7 @@ export const actions = {
       if (error instanceof WaitTimeout && last !== undefined) throw new Diagnosed(last);
       throw error;
     }
+    await serves(visit);
     return `runs Talos ${hop.to}, verified`;
   },
 
@@ -104,6 +106,17 @@ export const actions = {
     return `an installation would use ${image}`;
   },
 } satisfies { readonly [name in ReleaseStep["action"]]?: Action };
+
+/** A control plane is back when its own API server is: the next one takes its own away. */
+async function serves({ cluster, key }: Visit): Promise<void> {
+  try {
+    await serverGate(cluster, key);
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    const todo = "mend that, or set back what was changed, then run again";
+    throw new Diagnosed({ diagnosis: "api-down", what: `its own API server is not up: ${error.last}`, todo });
+  }
+}
 
 /** Installers of both forms name their image. */
 function installPatch(configuration: string, image: string): string {
