@@ -118,7 +118,7 @@ function problemsOf(issue: z.core.$ZodIssue, raw: unknown, prefix: readonly Prop
   function own(message: string): Words | undefined {
     if (/^(Invalid|Too small|Too big)\b/.test(message)) return undefined;
     if (/^(write|name|give|take) /.test(message)) return { reason: `${show(value)} does not fit here`, fix: message };
-    return { reason: typeof value === "object" ? message : `${show(value)}: ${message}`, fix: purpose(full) };
+    return { reason: `${show(value)}: ${message}`, fix: purpose(full) };
   }
 }
 
