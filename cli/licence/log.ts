@@ -19,6 +19,13 @@ const line = z.discriminatedUnion("act", [
   }),
   z.strictObject({ ...stamp, act: z.literal("revoke"), key: z.string(), sha256: z.string(), list: revocationClaims }),
   z.strictObject({ ...stamp, act: z.enum(["key", "retire"]), key: z.string() }),
+  // Files of a release repository by their SHA-256; which keys signed them, they say themselves.
+  z.strictObject({
+    ...stamp,
+    act: z.literal("sign"),
+    files: z.record(z.string(), z.string()),
+    release: z.strictObject({ channel: z.string(), version: z.string() }).exactOptional(),
+  }),
 ]);
 
 /** One act of the vendor. */
