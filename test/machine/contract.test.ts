@@ -352,9 +352,13 @@ test("a machine at Latitude.sh has its own address on the VLAN, the VIP there, a
 test("machines at Latitude.sh fail with their rack, unless the site file knows better; that etcd stands in one is said", async () => {
   const warned = jest.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
   try {
-    const domains = async (edit?: (site: SiteFile) => void) => {
+    const domains = async (edit: (site: SiteFile) => void = () => undefined) => {
       warned.mockClear();
-      const { resources } = await graph(siteAt("latitude", edit));
+      const silent = siteAt("latitude", (site) => {
+        for (const machine of Object.values<{ failureDomain?: string }>(site.machines)) delete machine.failureDomain;
+        edit(site);
+      });
+      const { resources } = await graph(silent);
       const nodes = find(resources, RELEASE, "release").inputs.nodes as Record<string, { failureDomain?: string }>;
       const told = warned.mock.calls.map(([message]) => message).filter((text) => text.includes("failure domain"));
       return { domains: Object.values(nodes).map(({ failureDomain }) => failureDomain), told };
