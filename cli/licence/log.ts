@@ -16,6 +16,8 @@ const line = z.discriminatedUnion("act", [
     key: z.string(),
     sha256: z.string(),
     licence: licenceClaims,
+    /** What was handed out, to be handed out again. Absent in what an earlier plinth issued. */
+    text: z.string().exactOptional(),
   }),
   z.strictObject({ ...stamp, act: z.literal("revoke"), key: z.string(), sha256: z.string(), list: revocationClaims }),
   z.strictObject({ ...stamp, act: z.enum(["key", "retire"]), key: z.string() }),

@@ -12,6 +12,7 @@ import { type Context, propertyPath, type Resource } from "../resource";
 import { reaching } from "../talosctl/reach";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { type Look, WaitTimeout, waitFor } from "../wait";
+import { endedProblems } from "./certificates";
 import { NO_LEADER } from "./gate";
 import { reachOf, refuseClaimed, refuseSecond } from "./guard";
 import { address, clientConfiguration } from "./inputs";
@@ -65,7 +66,7 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
     secrets: ["clientConfiguration"],
     limits: { create: 3600, read: 300, update: 3600, delete: 60 },
 
-    check: (inputs) => problems(inputs),
+    check: (inputs) => [...endedProblems(inputs), ...problems(inputs)],
     diff(prior, inputs) {
       const unfinished = prior.outputs.etcdMembers.length === 0;
       if (!unfinished) refuseMove(prior.inputs, inputs);
@@ -216,7 +217,7 @@ function waiter(drivers: Drivers, context: Context): Waiter {
         try {
           return await look();
         } catch (error) {
-          const passing = ["unreachable", "not-ready", "maintenance", "denied"];
+          const passing = ["unreachable", "not-ready", "maintenance", "denied", "expired"];
           if (error instanceof TalosError && passing.includes(error.kind)) return { missing: error.message };
           throw error;
         }

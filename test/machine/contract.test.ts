@@ -9,6 +9,7 @@ import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
+import { siteSteps } from "../../components/site/steps";
 import { type Registered, recordGraph } from "../support/graph";
 import { ROOT } from "../support/site";
 import { answered, PRIVATE, siteAt } from "./sites";
@@ -260,6 +261,7 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
   test("have an architecture that can be had", () => {
     const arm = siteAt(provider, (site) => {
       site.machines["worker-1"].arch = "arm64";
+      if (provider === "hetzner") site.machines["worker-1"].size = "cax21";
     });
     expect(checkSite(arm).problems.some(({ path }) => path === "machines.worker-1.arch")).toBe(
       !traits.architectures.includes("arm64"),
@@ -475,4 +477,35 @@ test("Hetzner's load balancer joins the network after the machines: it takes any
   const { resources } = await graph(siteAt("hetzner"));
   const { dependsOn } = find(resources, "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork", "api-network");
   expect(dependsOn.filter((name) => name.endsWith("-link"))).toHaveLength(5);
+});
+
+test("a server type at Hetzner Cloud has the processor that its image is for", () => {
+  const told = (machine: object, size = "cx33") =>
+    checkSite(
+      siteAt("hetzner", (site) => {
+        site.hetzner.size = size;
+        Object.assign(site.machines["worker-1"], machine);
+      }),
+    ).problems.map(formatProblem);
+  expect(told({ arch: "arm64" })).toEqual([
+    "machines.worker-1.arch: cx33 is amd64, and an image for arm64 does not start there (write arch: amd64, or another size)",
+  ]);
+  expect(told({ arch: "arm64", size: "cax21" })).toEqual([]);
+  expect(told({ size: "cax21" })).toEqual([
+    "machines.worker-1.arch: cax21 is arm64, and an image for amd64 does not start there (write arch: arm64, or another size)",
+  ]);
+  expect(told({}, "cax21")).toHaveLength(5);
+});
+
+test("a plan says of each vendor whether a preview asks it", () => {
+  const gates = (provider: ProviderName) =>
+    Object.fromEntries(siteSteps(planSite(parseSite(siteAt(provider)))).map(({ name, gate }) => [name, gate]));
+  expect(gates("latitude")).toMatchObject({
+    credentials: "Latitude.sh takes the stack's credentials",
+    plan: expect.stringContaining("the nearest alternatives are told"),
+  });
+  expect(gates("hetzner")).toMatchObject({
+    credentials: "Hetzner Cloud takes the stack's credentials, with the first order",
+    plan: "Hetzner Cloud takes the first order: a preview does not ask it what can be had",
+  });
 });

@@ -34,6 +34,9 @@ function gpuProblems({ machines, talos }: Draft): Problem[] {
   return [{ path: "talos.schematic", reason, fix: "write what the image is made of in talos.extensions instead" }];
 }
 
+/** Hetzner Cloud's server types with Arm processors. */
+const HETZNER_ARM = /^cax/;
+
 /** Vultr's plans with a GPU. */
 const VULTR_GPU = /^vcg-/;
 
@@ -140,6 +143,15 @@ function machineProblems(
   const arch = raw.arch ?? "amd64";
   if (typeof arch === "string" && ["amd64", "arm64"].includes(arch) && !architectures.some((each) => each === arch)) {
     add("arch", `${arch} cannot be had at ${title}`, `write ${architectures.join(" or ")}`);
+  }
+  const type = provider === "hetzner" ? (raw.size ?? field(site.hetzner, "size")) : undefined;
+  if (typeof type === "string" && HETZNER_ARM.test(type) !== (arch === "arm64")) {
+    const own = HETZNER_ARM.test(type) ? "arm64" : "amd64";
+    add(
+      "arch",
+      `${type} is ${own}, and an image for ${arch} does not start there`,
+      `write arch: ${own}, or another size`,
+    );
   }
   if (raw.size !== undefined && !billed) add("size", `nothing is rented with provider: ${provider}`, "remove it");
   if (raw.vm !== undefined && provider !== "proxmox") {
