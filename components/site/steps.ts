@@ -53,7 +53,7 @@ function stepsBefore(plan: SitePlan, licensed: boolean): Draft[] {
       name: "credentials",
       needs: [],
       provides: ["account"],
-      gate: `${title} takes the stack's credentials`,
+      gate: `${title} takes the stack's credentials${asked ? "" : ", with the first order"}`,
     }),
     ...when(licensed, {
       name: "licence",

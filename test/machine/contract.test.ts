@@ -9,6 +9,7 @@ import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
+import { siteSteps } from "../../components/site/steps";
 import { type Registered, recordGraph } from "../support/graph";
 import { ROOT } from "../support/site";
 import { answered, PRIVATE, siteAt } from "./sites";
@@ -467,4 +468,17 @@ test("a server type at Hetzner Cloud has the processor that its image is for", (
     "machines.worker-1.arch: cax21 is arm64, and an image for amd64 does not start there (write arch: arm64, or another size)",
   ]);
   expect(told({}, "cax21")).toHaveLength(5);
+});
+
+test("a plan says of each vendor whether a preview asks it", () => {
+  const gates = (provider: ProviderName) =>
+    Object.fromEntries(siteSteps(planSite(parseSite(siteAt(provider)))).map(({ name, gate }) => [name, gate]));
+  expect(gates("latitude")).toMatchObject({
+    credentials: "Latitude.sh takes the stack's credentials",
+    plan: expect.stringContaining("the nearest alternatives are told"),
+  });
+  expect(gates("hetzner")).toMatchObject({
+    credentials: "Hetzner Cloud takes the stack's credentials, with the first order",
+    plan: "Hetzner Cloud takes the first order: a preview does not ask it what can be had",
+  });
 });
