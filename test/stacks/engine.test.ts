@@ -241,7 +241,7 @@ test("hetzner: Talos is written from the rescue system to every server once, wit
     }
   } finally {
     await Promise.all([ssh.close(), images.close()]);
-    machine.remove();
+    await machine.remove();
   }
 });
 

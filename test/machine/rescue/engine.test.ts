@@ -35,7 +35,7 @@ afterAll(async () => {
   await Promise.all([ssh.close(), images.close()]);
   ticker.close();
   project.remove();
-  machine.remove();
+  await machine.remove();
 });
 
 function start(operation: string, install: object = {}): Running {

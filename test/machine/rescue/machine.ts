@@ -1,6 +1,7 @@
 /** A machine in a rescue system, as far as a shell script sees it: files are its disks, and nothing is restarted. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -84,8 +85,8 @@ export class RescueMachine {
   }
 
   /** Takes the folder away; a restart that the script left behind may still write into it. */
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
+  remove(): Promise<void> {
+    return rm(this.folder, { recursive: true, force: true, maxRetries: 20 });
   }
 
   private tool(name: string, text: string): void {

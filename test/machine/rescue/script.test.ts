@@ -21,7 +21,7 @@ async function stand(disks: readonly FakeDisk[] = [{ name: "sda", serial: "S1" }
 }
 afterEach(async () => {
   await server.close();
-  machine.remove();
+  await machine.remove();
 });
 
 const script = (more: Partial<DiskImage> = {}) => rescueScript({ url, disk: { serial: "S1" }, ...more });
