@@ -13,6 +13,8 @@ async function program() {
   return {
     endpoint: site.endpoint,
     nodes: site.nodes,
+    reach: site.reach,
+    enrolments: site.enrolments,
     kubeconfig: site.kubeconfig,
     talosconfig: site.talosconfig,
   };

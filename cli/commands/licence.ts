@@ -13,7 +13,7 @@ import { withVendor } from "../licence/lock";
 import { record } from "../licence/log";
 import { pushMetrics } from "../licence/metrics";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
-import { type Draft, issue, moment, renew, revoke } from "../licence/vendor";
+import { type Changes, type Draft, issue, moment, renew, reprint, revoke } from "../licence/vendor";
 
 /** What keeps this from asking the cluster it runs in. */
 function notInside(): readonly Problem[] {
@@ -73,30 +73,20 @@ export function registerLicence(program: Command): void {
       for (const key of publicKeys(options.vendor)) console.log(`- ${JSON.stringify(key)} # ${keyId(key.x)}`);
     });
 
-  signing(licence.command("issue"))
+  terms(signing(licence.command("issue")), true)
     .description("sign a licence and print it")
+    .option("--from <date>", "first moment (default: now)")
     .requiredOption("--id <name>", "its name, which renewals keep")
     .requiredOption("--customer <name>", "who it is for")
-    .requiredOption("--tier <tier>", Object.keys(TIERS).join(", "))
-    .requiredOption("--until <date>", "last moment, as 2027-01-31 or 2027-01-31T12:00:00Z")
-    .option("--from <date>", "first moment (default: now)")
-    .option("--feature <name>", `beside the tier's: ${Object.keys(FEATURES).join(", ")}`, many, [])
-    .option("--sites <n>", "sites that are sold: stated, and counted by nobody")
-    .option("--nodes <n>", "limit of machines of a site")
-    .option("--gpus <n>", "limit of GPUs of a site")
-    .option("--grace <days>", "days after the end in which all goes on", "14")
-    .option("--uuid <uuid>", "SMBIOS UUID of a machine it is for", many, [])
-    .option("--wwid <wwid>", "WWID of a disk it is for", many, [])
     .action(async (options: Options & Draft) => {
       console.log(await issue(options.vendor, options, sealFrom(options), clock(options)));
     });
 
-  signing(licence.command("renew"))
-    .description("sign a licence again with a later end and print it")
+  terms(signing(licence.command("renew")), false)
+    .description("sign a licence again with a later end or other terms and print it; what is not named stays as it was")
     .argument("<id>", "its name")
-    .requiredOption("--until <date>", "last moment, as 2028-01-31")
-    .action(async (id: string, options: Options & { readonly until: string }) => {
-      console.log(await renew(options.vendor, id, options.until, sealFrom(options), clock(options)));
+    .action(async (id: string, options: Options & Changes) => {
+      console.log(await renew(options.vendor, id, options, sealFrom(options), clock(options)));
     });
 
   signing(licence.command("revoke"))
@@ -110,8 +100,13 @@ export function registerLicence(program: Command): void {
   licence
     .command("show")
     .description("print what a licence or a revocation list says; whether it is to be believed, verify tells")
-    .argument("<file>", "- for standard input")
-    .action((file: string) => {
+    .option("--vendor <folder>", "print the licence of this name again, as it was issued last from this folder")
+    .argument("<file or name>", "- for standard input")
+    .action((file: string, { vendor: folder }: { readonly vendor?: string }) => {
+      if (folder !== undefined) {
+        console.log(reprint(folder, file));
+        return;
+      }
       const body = readText(file).split(".")[1] ?? "";
       try {
         console.log(JSON.stringify(JSON.parse(Buffer.from(body, "base64url").toString()), undefined, 2));
@@ -178,6 +173,25 @@ interface Check {
 
 function vendor(command: Command): Command {
   return command.option("--vendor <folder>", "the vendor's keys and log", "vendor");
+}
+
+/** What is sold. */
+function terms(command: Command, first: boolean): Command {
+  const must = (flags: string, text: string) =>
+    first ? command.requiredOption(flags, text) : command.option(flags, text);
+  must("--tier <tier>", Object.keys(TIERS).join(", "));
+  must("--until <date>", "last moment, as 2027-01-31 or 2027-01-31T12:00:00Z");
+  const days = "days after the end in which all goes on";
+  if (first) command.option("--grace <days>", days, "14");
+  else command.option("--grace <days>", days);
+  const whole = first ? "" : "; all of them, in place of those before";
+  return command
+    .option("--feature <name>", `beside the tier's: ${Object.keys(FEATURES).join(", ")}${whole}`, many, [])
+    .option("--sites <n>", "sites that are sold: stated, and counted by nobody")
+    .option("--nodes <n>", "limit of machines of a site")
+    .option("--gpus <n>", "limit of GPUs of a site")
+    .option("--uuid <uuid>", `SMBIOS UUID of a machine it is for${whole}, and the disks'`, many, [])
+    .option("--wwid <wwid>", `WWID of a disk it is for${whole}, and the machines'`, many, []);
 }
 
 function signing(command: Command): Command {

@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { type Judged, judgeOffers, type Wish } from "../../components/machine/latitude/plans";
 import { ProblemError } from "../../components/problem";
 import { auditFile, fileAudit } from "../../provider/audit";
-import { POWER, type Power } from "../../provider/latitude/api";
+import { providerConfig } from "../../provider/host/config";
+import { POWER, type Power, type Server } from "../../provider/latitude/api";
 import { asProblem } from "../../provider/latitude/check";
 import { realLatitudeDrivers } from "../../provider/latitude/drivers";
+import { noteName } from "../../provider/latitude/order";
 import { confirm } from "../confirm";
 import { table } from "../table";
 
@@ -46,13 +49,7 @@ export function registerMachines(program: Command): void {
     .addArgument(new Argument("<what>", "what to do").choices(POWER))
     .action(
       async (hostname: string, what: Power, { project, yes }: { readonly project: string; readonly yes?: true }) => {
-        const found = await asked((api, signal) => api.servers(project, hostname, signal));
-        const [server] = found;
-        if (server === undefined || found.length > 1) {
-          const reason = `${found.length === 0 ? "no server" : `${found.length} servers`} of ${project} is called so`;
-          const fix = "plinth machines bill lists them";
-          throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix }]);
-        }
+        const server = await theOne(project, hostname);
         if (what !== "on" && what !== "normal" && yes !== true) await confirm(hostname);
         const audit = fileAudit(auditFile(), "plinth machines power", (text) => text);
         await audit({
@@ -64,6 +61,27 @@ export function registerMachines(program: Command): void {
         console.log(`${hostname}: ${what} is begun.`);
       },
     );
+  machines
+    .command("adopt")
+    .description("take a server that was ordered elsewhere for this site's: the next update goes on with it")
+    .addOption(vendor())
+    .requiredOption("--project <project>", "as the site file writes it")
+    .option("--yes", "do not ask")
+    .argument("<server>", "its name, as <site>-<machine>")
+    .action(async (hostname: string, { project, yes }: { readonly project: string; readonly yes?: true }) => {
+      const server = await theOne(project, hostname);
+      // It becomes the site's, and is given back with it.
+      if (yes !== true) await confirm(hostname);
+      const audit = fileAudit(auditFile(), "plinth machines adopt", (text) => text);
+      const name = noteName({ project, hostname });
+      await audit({
+        act: "order",
+        target: name,
+        detail: `takes the server ${server.id} for one that was ordered here`,
+      });
+      await realLatitudeDrivers.notes.write(name, { at: Date.now(), id: server.id });
+      console.log(`${hostname} (${server.id}) is this site's: the next update from this host goes on with it.`);
+    });
   machines
     .command("bill")
     .description("servers of a project that exist, and what it has used in this billing period")
@@ -115,12 +133,58 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError("write a whole number");
 }
 
+/** The one server of exactly that name. */
+async function theOne(project: string, hostname: string): Promise<Server> {
+  const found = await asked((api, signal) => api.servers(project, hostname, signal));
+  const [server] = found;
+  if (server !== undefined && found.length === 1) return server;
+  const reason = `${found.length === 0 ? "no server" : `${found.length} servers`} of ${project} is called so`;
+  throw new ProblemError("Nothing was changed.", [{ path: hostname, reason, fix: "plinth machines bill lists them" }]);
+}
+
+type Config = Parameters<typeof realLatitudeDrivers.latitude>[0]["config"];
+
+/** Asked once: a stack's secrets take a moment to open. */
+let account: Promise<Config> | undefined;
+
+/** The account that the environment tells, else that of the selected stack, as an update of it would use it. */
+async function configured(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
+  if (env.PLINTH_RECORDED || env.LATITUDESH_BEARER) return {};
+  const found = await stackValue("plinth:latitude");
+  const { latitude } = "value" in found ? (providerConfig.safeParse({ latitude: found.value }).data ?? {}) : {};
+  if (latitude?.token !== undefined) return { latitude };
+  const why = "missing" in found ? found.missing : "plinth:latitude has no token";
+  throw new ProblemError("Latitude.sh cannot be asked:", [
+    {
+      path: "latitude.token",
+      reason: `neither LATITUDESH_BEARER nor the selected stack tells one (${why})`,
+      fix: "set LATITUDESH_BEARER, or run this in the project's folder with a stack selected, after pulumi config set --secret --path plinth:latitude.token",
+    },
+  ]);
+}
+
+/** A value of the selected stack's configuration, opened. */
+function stackValue(key: string): Promise<{ readonly value: string } | { readonly missing: string }> {
+  return new Promise((resolve) => {
+    execFile("pulumi", ["config", "get", key, "--non-interactive"], { timeout: 60_000 }, (error, stdout, stderr) => {
+      if (error === null) return resolve({ value: stdout.trim() });
+      const said = stderr
+        .trim()
+        .split("\n")[0]
+        ?.replace(/^error: /, "");
+      resolve({ missing: error.code === "ENOENT" ? "there is no pulumi on the PATH" : said || error.message });
+    });
+  });
+}
+
 type Api = ReturnType<typeof realLatitudeDrivers.latitude>;
 
 /** One question to the API; what is the user's to mend is told as a problem. */
 async function asked<T>(question: (api: Api, signal: AbortSignal) => Promise<T>): Promise<T> {
+  account ??= configured();
+  const config = await account;
   const signal = AbortSignal.timeout(120_000);
-  const api = realLatitudeDrivers.latitude({ config: {}, signal });
+  const api = realLatitudeDrivers.latitude({ config, signal });
   try {
     return await question(api, signal);
   } catch (error) {

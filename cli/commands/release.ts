@@ -1,30 +1,21 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { compare, valid } from "semver";
-import { packageRoot } from "../../components/discovery";
 import { canonicalJson } from "../../components/licensing/canonical";
-import { ProblemError } from "../../components/problem";
+import { formatProblem, type Problem, refuse } from "../../components/problem";
 import { withRelease } from "../../components/release/apply";
-import { CHANNELS, type Channel, type Manifest, parseManifest } from "../../components/release/manifest";
-import { versions } from "../../components/release/versions";
+import { CHANNELS, type Channel, parseManifest } from "../../components/release/manifest";
 import { version as plinthVersion } from "../../package.json";
 import { stateDirectory } from "../../provider/state";
-import { adoptVaultKey, makeKey } from "../licence/keys";
+import { adoptVaultKey, makeKey, publicKeys } from "../licence/keys";
+import { withVendor } from "../licence/lock";
+import { record } from "../licence/log";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
+import { brings, type Draft, manifestOf, notYet, withoutDigest } from "../release/build";
 import { newestRelease } from "../release/client";
-import { ROLES, sha256 } from "../release/metadata";
+import { ROLES } from "../release/metadata";
 import { publishRepository } from "../release/publish";
 import { roleFolder, signRepository } from "../release/repository";
-
-interface Build {
-  readonly channel: Channel;
-  readonly release: string;
-  readonly from: string;
-  readonly notes: string;
-  readonly talos?: string;
-  readonly kubernetes?: string;
-}
 
 interface Keys {
   readonly vendor: string;
@@ -51,31 +42,42 @@ export function registerRelease(program: Command): void {
 
   release
     .command("keys")
-    .description("make a key for every role of the channels")
+    .description("make the first key of every role of the channels")
     .option("--vendor <folder>", "the vendor's keys, a folder a role", "vendor")
     .option("--recipient <age1…>", "seal to this age public key (default: PLINTH_LICENCE_PASSPHRASE)", many, [])
     .option("--vault <prefix>", "take the keys <prefix>-<role> of Vault's transit engine instead; Vault signs")
     .action(async (options: Keys) => {
-      for (const role of ROLES) {
-        const folder = roleFolder(options.vendor, role);
-        const id =
-          options.vault === undefined
-            ? await makeKey(folder, sealFrom(options))
-            : await adoptVaultKey(folder, `${options.vault}-${role}`);
-        console.log(`${role}: ${id} in ${folder}`);
-      }
+      const { vendor, vault } = options;
+      mkdirSync(vendor, { recursive: true, mode: 0o700 });
+      await withVendor(vendor, "make the keys of releases", async () => {
+        // Those of a run that was killed are not made twice.
+        const missing = ROLES.filter((role) => publicKeys(roleFolder(vendor, role)).length === 0);
+        if (missing.length === 0) refuse("No key was made:", thereAlready(vendor));
+        for (const role of missing) {
+          const folder = roleFolder(vendor, role);
+          const made =
+            vault === undefined ? makeKey(folder, sealFrom(options)) : adoptVaultKey(folder, `${vault}-${role}`);
+          const key = await made;
+          record(folder, { act: "key", key });
+          console.log(`${role}: ${key} in ${folder}`);
+        }
+      });
     });
 
   release
     .command("build")
     .description("print what a release of this plinth brings")
     .addOption(channel())
-    .option("--release <version>", "its version", plinthVersion)
+    .option("--release <version>", "its version, which has to be this plinth's", plinthVersion)
     .requiredOption("--from <version>", "the oldest plinth that can go to it in one step")
     .requiredOption("--notes <file>", "what changes, for people")
     .option("--talos <version>", "Talos version that sites are set to")
     .option("--kubernetes <version>", "Kubernetes version that sites are set to")
-    .action((options: Build) => console.log(canonicalJson(manifestOf(options))));
+    .action((options: Draft) => {
+      const manifest = manifestOf({ ...options, notes: readText(options.notes) });
+      console.log(canonicalJson(manifest));
+      for (const what of withoutDigest(manifest)) console.error(what);
+    });
 
   withIdentity(release.command("sign"))
     .description("put a release into a repository and sign it; without one, sign again what is there")
@@ -102,6 +104,7 @@ export function registerRelease(program: Command): void {
     .action(async (file: string | undefined, options: Take) => {
       const manifest = await newestRelease(options, options.channel);
       console.log(`${manifest.channel}: ${manifest.version}\n${manifest.notes}`);
+      for (const line of [...notYet(manifest).map(formatProblem), ...brings(manifest)]) console.log(line);
       if (file !== undefined) console.log(told(withRelease(stackText(file), file, manifest).edits));
     });
 
@@ -110,12 +113,7 @@ export function registerRelease(program: Command): void {
     .argument("<file>", "stack file, as stacks/Pulumi.home.yaml")
     .action(async (file: string, options: Take) => {
       const manifest = await newestRelease(options, options.channel);
-      if (compare(plinthVersion, manifest.from) < 0) {
-        const reason = `${manifest.version} can be reached from plinth ${manifest.from}, and this is ${plinthVersion}`;
-        throw new ProblemError(`${file} was not changed:`, [
-          { path: "plinth", reason, fix: `update plinth to ${manifest.from} first` },
-        ]);
-      }
+      refuse(`${file} was not changed:`, notYet(manifest));
       const { text, edits } = withRelease(stackText(file), file, manifest);
       if (edits.length > 0) {
         writeFileSync(`${file}.plinth-new`, text);
@@ -125,34 +123,12 @@ export function registerRelease(program: Command): void {
     });
 }
 
-function manifestOf({ channel, release, from, notes, talos, kubernetes }: Build): Manifest {
-  for (const [path, text] of Object.entries({ "--release": release, "--from": from })) {
-    if (valid(text) === text) continue;
-    throw new ProblemError("Nothing was built:", [{ path, reason: `${text} is no version`, fix: "write it as 0.2.0" }]);
-  }
-  const { charts, manifests, images } = versions();
-  const manifest = {
-    v: 1,
-    channel,
-    version: release,
-    from,
-    notes: readText(notes),
-    pins: { ...(talos !== undefined && { talos }), ...(kubernetes !== undefined && { kubernetes }) },
-    versions: sha256(readFileSync(join(packageRoot, "components", "release", "versions.yaml"))),
-    charts: Object.fromEntries(
-      [...Object.entries(charts), ...Object.entries(manifests)].map(([name, { version, digest }]) => [
-        name,
-        digest === undefined ? version : `${version}@${digest}`,
-      ]),
-    ),
-    images: [
-      ...new Set([
-        ...Object.values(charts).flatMap((chart) => chart.images),
-        ...Object.values(images).map(({ repository, version }) => `${repository}:${version}`),
-      ]),
-    ].sort(),
-  };
-  return parseManifest(JSON.stringify(manifest), "release");
+function thereAlready(vendor: string): readonly Problem[] {
+  return ROLES.map((role) => {
+    const folder = roleFolder(vendor, role);
+    const fix = `a key beside it, to take its place: plinth licence keys new --vendor ${folder}`;
+    return { path: folder, reason: "has a key", fix };
+  });
 }
 
 function told(edits: readonly { path: string; before: string; after: string }[]): string {

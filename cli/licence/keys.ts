@@ -68,7 +68,10 @@ export async function adoptVaultKey(folder: string, name: string): Promise<strin
   return id;
 }
 
-/** From this moment on nothing that the key signs is accepted; what it signed before stays good. */
+/**
+ * From this moment on nothing that the key signs is accepted; what it signed before stays good. A key that is retired
+ * already stays so from the earlier moment.
+ */
 export function retireKey(folder: string, id: string, until: string): void {
   const keys = publicKeys(folder);
   const ids = keys.map(({ x }) => keyId(x));
@@ -78,7 +81,7 @@ export function retireKey(folder: string, id: string, until: string): void {
   }
   writeKeys(
     folder,
-    keys.map((key, place) => (ids[place] === id ? { ...key, until } : key)),
+    keys.map((key, place) => (ids[place] === id ? { until, ...key } : key)),
   );
 }
 

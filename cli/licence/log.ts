@@ -16,9 +16,18 @@ const line = z.discriminatedUnion("act", [
     key: z.string(),
     sha256: z.string(),
     licence: licenceClaims,
+    /** What was handed out, to be handed out again. Absent in what an earlier plinth issued. */
+    text: z.string().exactOptional(),
   }),
   z.strictObject({ ...stamp, act: z.literal("revoke"), key: z.string(), sha256: z.string(), list: revocationClaims }),
   z.strictObject({ ...stamp, act: z.enum(["key", "retire"]), key: z.string() }),
+  // Files of a release repository by their SHA-256; which keys signed them, they say themselves.
+  z.strictObject({
+    ...stamp,
+    act: z.literal("sign"),
+    files: z.record(z.string(), z.string()),
+    release: z.strictObject({ channel: z.string(), version: z.string() }).exactOptional(),
+  }),
 ]);
 
 /** One act of the vendor. */

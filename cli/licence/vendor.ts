@@ -1,6 +1,7 @@
 /** What a vendor does: check, record, sign. Only what is recorded is handed out. */
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { canonicalJson } from "../../components/licensing/canonical";
 import { type Licence, licenceClaims, type Revocations, revocationClaims } from "../../components/licensing/claims";
 import { sign } from "../../components/licensing/signed";
 import { FEATURES, TIERS } from "../../components/licensing/tiers";
@@ -12,13 +13,10 @@ import { type Seal, signingKey } from "./keys";
 import { withVendor } from "./lock";
 import { type Entry, latest, readLog, record, sha256 } from "./log";
 
-/** A licence as the command line describes it. */
-export interface Draft {
-  readonly id: string;
-  readonly customer: string;
+/** What is sold, as the command line says it. */
+interface Order {
   readonly tier: string;
   readonly until: string;
-  readonly from?: string;
   readonly feature: readonly string[];
   readonly sites?: string;
   readonly nodes?: string;
@@ -28,6 +26,16 @@ export interface Draft {
   readonly wwid: readonly string[];
 }
 
+/** A licence as the command line describes it. */
+export interface Draft extends Order {
+  readonly id: string;
+  readonly customer: string;
+  readonly from?: string;
+}
+
+/** What a renewal changes; all else stays as it was. Empty lists change nothing. */
+export type Changes = Partial<Order>;
+
 /** Signs a new licence. */
 export function issue(folder: string, draft: Draft, seal: Seal, clock: Clock): Promise<string> {
   return withVendor(folder, `issue ${draft.id}`, () => issued(folder, draft, seal, clock));
@@ -36,8 +44,6 @@ export function issue(folder: string, draft: Draft, seal: Seal, clock: Clock): P
 async function issued(folder: string, draft: Draft, seal: Seal, clock: Clock): Promise<string> {
   const entries = readLog(folder);
   const today = second(sure(folder, entries, clock));
-  const numbers = { sites: draft.sites, nodes: draft.nodes, gpus: draft.gpus };
-  const limits = Object.entries(numbers).flatMap(([what, text]) => (text === undefined ? [] : [[what, Number(text)]]));
   const { uuid: uuids, wwid: wwids } = draft;
   const claims = {
     v: 1,
@@ -46,7 +52,7 @@ async function issued(folder: string, draft: Draft, seal: Seal, clock: Clock): P
     customer: draft.customer,
     tier: draft.tier,
     features: draft.feature,
-    limits: Object.fromEntries(limits),
+    limits: limitsOf(draft),
     issued: today,
     notBefore: draft.from === undefined ? today : moment(draft.from, "--from"),
     notAfter: moment(draft.until, "--until"),
@@ -61,20 +67,59 @@ async function issued(folder: string, draft: Draft, seal: Seal, clock: Clock): P
   return handOut(folder, "issue", checkedClaims(claims, problems), seal);
 }
 
-/** Signs a licence again, with the next sequence and a later end. */
-export function renew(folder: string, id: string, until: string, seal: Seal, clock: Clock): Promise<string> {
-  return withVendor(folder, `renew ${id}`, () => renewed(folder, id, until, seal, clock));
+/** Signs a licence again, with the next sequence, a later end or other terms. */
+export function renew(folder: string, id: string, changes: Changes, seal: Seal, clock: Clock): Promise<string> {
+  return withVendor(folder, `renew ${id}`, () => renewed(folder, id, changes, seal, clock));
 }
 
-async function renewed(folder: string, id: string, until: string, seal: Seal, clock: Clock): Promise<string> {
+async function renewed(folder: string, id: string, changes: Changes, seal: Seal, clock: Clock): Promise<string> {
   const entries = readLog(folder);
   const before = known(entries, id);
   const now = sure(folder, entries, clock);
-  const claims = { ...before, sequence: before.sequence + 1, issued: second(now), notAfter: moment(until, "--until") };
-  const later = Date.parse(claims.notAfter) > Date.parse(before.notAfter);
-  const fix = "name a later end; to end a licence early, revoke it";
-  const reason = `${claims.notAfter} is not after its end, ${before.notAfter}`;
-  return handOut(folder, "renew", checkedClaims(claims, later ? [] : [{ path: "--until", reason, fix }]), seal);
+  const { tier = before.tier, until, feature = [], grace, uuid = [], wwid = [] } = changes;
+  const terms = {
+    ...before,
+    tier,
+    features: feature.length > 0 ? feature : before.features,
+    limits: { ...before.limits, ...limitsOf(changes) },
+    ...(until !== undefined && { notAfter: moment(until, "--until") }),
+    ...(grace !== undefined && { graceDays: Number(grace) }),
+    ...(uuid.length + wwid.length > 0 && { devices: { uuids: uuid, wwids: wwid } }),
+  };
+  const problems = unknownNames({ tier, feature });
+  if (until === undefined && Date.parse(before.notAfter) <= now.getTime()) {
+    const reason = `is not given, and its end, ${before.notAfter}, has passed`;
+    problems.push({ path: "--until", reason, fix: "name a later end" });
+    refuse("Nothing was issued:", problems);
+  }
+  if (Date.parse(terms.notAfter) < Date.parse(before.notAfter)) {
+    const fix = "name a later end; to end a licence early, revoke it";
+    problems.push({ path: "--until", reason: `${terms.notAfter} is before its end, ${before.notAfter}`, fix });
+  } else if (canonicalJson(terms) === canonicalJson(before)) {
+    const fix = `name a later end or other terms; plinth licence show ${id} --vendor … prints it again`;
+    problems.push({ path: "--until", reason: `${terms.notAfter} is its end already, and nothing else changes`, fix });
+  }
+  const claims = { ...terms, sequence: before.sequence + 1, issued: second(now) };
+  return handOut(folder, "renew", checkedClaims(claims, problems), seal);
+}
+
+/** The text of a licence as it was issued last, for a customer who lost it. @throws ProblemError */
+export function reprint(folder: string, id: string): string {
+  const entries = readLog(folder);
+  const { sequence } = known(entries, id);
+  const text = entries
+    .flatMap((entry) => ("licence" in entry ? [entry] : []))
+    .find(({ licence }) => licence.id === id && licence.sequence === sequence)?.text;
+  if (text !== undefined) return text;
+  const fix = `plinth licence renew ${id} with a later end`;
+  throw new ProblemError("There is nothing to show:", [
+    { path: id, reason: "was issued by a plinth that kept no text of it", fix },
+  ]);
+}
+
+function limitsOf({ sites, nodes, gpus }: Pick<Order, "sites" | "nodes" | "gpus">): Record<string, number> {
+  const given = Object.entries({ sites, nodes, gpus });
+  return Object.fromEntries(given.flatMap(([what, text]) => (text === undefined ? [] : [[what, Number(text)]])));
 }
 
 /** Signs the revocation list with this licence, as it was issued last, on it. */
@@ -117,7 +162,7 @@ export function moment(text: string, path: string): string {
 async function handOut(folder: string, act: "issue" | "renew", licence: Licence, seal: Seal): Promise<string> {
   const signer = await signingKey(folder, seal);
   const text = await sign(licence, LICENCE, signer);
-  record(folder, { act, key: signer.id, sha256: sha256(text), licence });
+  record(folder, { act, key: signer.id, sha256: sha256(text), licence, text });
   return text;
 }
 
@@ -129,7 +174,7 @@ function checkedClaims(claims: unknown, problems: readonly Problem[]): Licence {
 }
 
 /** A later plinth may know more tiers, but one vendor's typing error is one customer's refusal. */
-function unknownNames({ tier, feature }: Draft): Problem[] {
+function unknownNames({ tier, feature }: Pick<Order, "tier" | "feature">): Problem[] {
   const check = (path: string, name: string, names: readonly string[]): Problem[] =>
     names.includes(name)
       ? []

@@ -6,6 +6,8 @@ import { canonicalJson } from "../../components/licensing/canonical";
 import { ProblemError } from "../../components/problem";
 import type { Manifest } from "../../components/release/manifest";
 import { currentKeys, type Seal, signingKeys } from "../licence/keys";
+import { withVendor } from "../licence/lock";
+import { record } from "../licence/log";
 import { writeWhole } from "./files";
 import { metaFile, ROLES, type Role, type Signed, SPEC_VERSION, sha256, signedBytes, tufKey } from "./metadata";
 import { signedRoot } from "./root";
@@ -28,9 +30,21 @@ export function roleFolder(vendor: string, role: Role): string {
 /**
  * Signs that this is the newest state, and what else has to be: a release when there is one, a root when keys came or
  * went, and what is half-way to its end. No other key is opened, so that the others can stay in a safe. Returns, in
- * words, what is past half-way and could not be signed with what is given.
+ * words, what is past half-way and could not be signed with what is given. It is recorded in the vendor's folder, which
+ * nobody else changes meanwhile.
  */
-export async function signRepository(
+export function signRepository(
+  folder: string,
+  vendor: string,
+  seal: Seal,
+  now: Date,
+  release?: Manifest,
+): Promise<readonly string[]> {
+  const doing = release === undefined ? "sign a repository" : `sign the release ${release.version}`;
+  return withVendor(vendor, doing, () => signedBy(folder, vendor, seal, now, release));
+}
+
+async function signedBy(
   folder: string,
   vendor: string,
   seal: Seal,
@@ -106,6 +120,12 @@ export async function signRepository(
     new Timestamp({ ...common("timestamp"), snapshotMeta: metaFile(snapshot.version, snapshot.bytes) }),
   );
 
+  // What cannot be recorded must not be handed out.
+  record(vendor, {
+    act: "sign",
+    files: Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)])),
+    ...(release && { release: { channel: release.channel, version: release.version } }),
+  });
   for (const [name, bytes] of files) {
     const file = join(folder, name);
     mkdirSync(dirname(file), { recursive: true });

@@ -6,7 +6,7 @@ import { type ChartMirror, chartPin, chartSource } from "../release/versions";
 import { archiveDigest } from "./bundle";
 import { releaseHooks, releaseOwner } from "./release";
 import type { ChartSpec } from "./service";
-import { sortedKeys, withValue } from "./values";
+import { sortedKeys, type Values, withValue } from "./values";
 
 /** Inputs of {@link Chart}. */
 export interface ChartArgs {
@@ -14,6 +14,8 @@ export interface ChartArgs {
   readonly spec: ChartSpec;
   /** Admin kubeconfig (secret), to take up again what a killed run has left. A renewed one changes nothing. */
   readonly kubeconfig: pulumi.Input<string>;
+  /** Digest of the Secrets that its pods read when they start. Another one restarts them. @default - none */
+  readonly secrets?: pulumi.Input<string>;
   /** Where charts come from instead of their own repositories. @default - `PLINTH_CHARTS_DIR`, else the repository */
   readonly mirror?: ChartMirror;
 }
@@ -32,7 +34,7 @@ export class Chart extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { spec, kubeconfig, mirror = chartMirror() }: ChartArgs,
+    { spec, kubeconfig, secrets, mirror = chartMirror() }: ChartArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     const pin = chartPin(spec.name);
@@ -54,7 +56,7 @@ export class Chart extends pulumi.ComponentResource {
         version: pin.version,
         ...(repository !== undefined && { repositoryOpts: { repo: repository } }),
         namespace: spec.namespace,
-        values: sortedKeys(values) as Record<string, unknown>,
+        values: stamped(values, spec.podAnnotations, secrets),
         // Data that a failed upgrade has migrated already would be lost to the version that goes back.
         atomic: pin.irreversible !== true,
         cleanupOnFail: pin.irreversible !== true,
@@ -68,6 +70,18 @@ export class Chart extends pulumi.ComponentResource {
     this.revision = release.status.apply((status) => String(status?.revision ?? ""));
     this.registerOutputs({ revision: this.revision });
   }
+}
+
+/** Values with the digest of the Secrets among the annotations of the pods, in order. */
+function stamped(
+  values: Values,
+  path: string | undefined,
+  secrets: pulumi.Input<string> | undefined,
+): pulumi.Input<Record<string, unknown>> {
+  if (path === undefined || secrets === undefined) return sortedKeys(values);
+  return pulumi
+    .output(secrets)
+    .apply((digest) => sortedKeys(withValue(values, path, { "plinth.dev/secrets": digest })));
 }
 
 /** An air-gapped site names a folder of archives, and a file with the digests of those it has packed itself. */

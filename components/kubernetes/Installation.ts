@@ -69,8 +69,14 @@ export class Installation extends pulumi.ComponentResource {
     const guards = make(service.guard?.objects, after(...before));
     const done = look("guard", service.guard?.done, digestOf(service.guard?.objects ?? {}), after(...guards));
     const guarded = [...before, ...done];
+    const read = service.chart?.podAnnotations === undefined ? undefined : digestOfSecrets(service, keep);
     const chart =
-      service.chart && new Chart(`${name}-chart`, { spec: service.chart, kubeconfig, mirror }, after(...guarded));
+      service.chart &&
+      new Chart(
+        `${name}-chart`,
+        { spec: service.chart, kubeconfig, mirror, ...(read !== undefined && { secrets: read }) },
+        after(...guarded),
+      );
     const installed = chart === undefined ? guarded : [chart];
     const ready = look("ready", service.ready, chart?.revision ?? digestOf(service.objects ?? {}), after(...installed));
     const objects = make(service.objects, after(...installed, ...ready));
@@ -107,6 +113,12 @@ function secretResource(
     { metadata: { name: own, namespace, labels }, type, stringData },
     { ...opts, retainOnDelete: optional },
   );
+}
+
+/** It is no secret itself: what a part reads are tokens that machines have made, which nobody finds by trying. */
+function digestOfSecrets({ secrets = {} }: PlatformService, keep: Keep | undefined): pulumi.Output<string> | undefined {
+  const texts = Object.values(secrets).flatMap((secret) => keep?.texts(secret) ?? []);
+  return texts.length === 0 ? undefined : pulumi.unsecret(pulumi.all(texts).apply(digestOf));
 }
 
 function ownKeep(

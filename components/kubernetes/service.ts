@@ -90,6 +90,11 @@ export interface ChartSpec {
   readonly values: Values;
   /** Longest wait for its workloads, in seconds. @default 300 */
   readonly seconds?: number;
+  /**
+   * Value that holds annotations of its pods, as `operatorConfig.podAnnotations`: with it they start again when a Secret of
+   * the part changes, which they read once. @default - they read it anew by themselves
+   */
+  readonly podAnnotations?: string;
 }
 
 /** Work that has to be over before a chart or its objects change, as a backup of what they hold. */

@@ -19,7 +19,7 @@ const deviceList = z.array(z.string().min(1).max(128)).max(256);
 
 const DAY = 86_400_000;
 /** No licence is sold for longer; a date beyond is a slip of the pen that nobody would notice in time. */
-const LONGEST_DAYS = 36_525;
+export const LONGEST_DAYS = 36_525;
 
 /** What a licence says. `tier` and `features` may be of a later plinth than the one that reads it. */
 export const licenceClaims = z

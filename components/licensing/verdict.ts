@@ -1,6 +1,6 @@
 /** Whether a licence is good, and if not, why: pure, offline, on text that anybody may have written. */
 import type { z } from "zod";
-import { type Licence, licenceClaims, type Revocations, revocationClaims } from "./claims";
+import { type Licence, LONGEST_DAYS, licenceClaims, type Revocations, revocationClaims } from "./claims";
 import type { KeyRing } from "./keys";
 import { NotSigned, open } from "./signed";
 import { tier } from "./tiers";
@@ -93,6 +93,13 @@ export interface Verdict {
 export function verifyLicence(text: string, circumstances: Circumstances): Verdict {
   const read = readSigned(text, LICENCE, licenceClaims, 16_384, circumstances.keys);
   if ("state" in read) return { ...read, reason: `the licence is not accepted: ${read.reason}` };
+  const { issued } = read.value;
+  const soonest = Math.max(circumstances.now.getTime(), circumstances.released?.getTime() ?? 0);
+  // Believed, it would be the time from then on.
+  if (Date.parse(issued) - soonest > LONGEST_DAYS * DAY) {
+    const reason = `the licence is not accepted: it says that it was issued at ${issued}, more than a hundred years from now`;
+    return none("malformed", reason, "ask the vendor to issue it again, by a clock that is right");
+  }
   const list = readRevocations(circumstances);
   if (list !== undefined && "state" in list)
     return { ...list, licence: read.value, reason: `the revocation list is not accepted: ${list.reason}` };

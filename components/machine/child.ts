@@ -1,13 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/**
- * Name of what belongs to one machine of a key, at the engine and at a vendor: a later one is made beside the one that
- * stood there before, which is given back when everything else of the update has succeeded.
- */
-export function ofGeneration(name: string, generation = 1): string {
-  return generation === 1 ? name : `${name}-g${generation}`;
-}
-
 /** Options of a component's child that comes after some resources. */
 export type ChildOptions = (...resources: readonly pulumi.Resource[]) => {
   readonly parent: pulumi.Resource;

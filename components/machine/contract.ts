@@ -30,6 +30,10 @@ export interface Traits {
   readonly reach: "own" | "internet";
   /** Whether control planes can share `network.vip`, which is announced by ARP. */
   readonly sharedAddress: boolean;
+  /** Whether the first Talos of a machine can be the signed one: what comes after it is then signed as well. */
+  readonly secureBoot: boolean;
+  /** Whether previews ask what can be had, and at what price; where not, the vendor refuses an order itself. */
+  readonly asked: boolean;
   /** Who switches a machine on. */
   readonly power: "you" | "provider";
   /** npm packages with the provider's Pulumi resources, installed by those who use it. */

@@ -72,9 +72,12 @@ function word(key: string): string {
 }
 
 /** What would make nginx refuse the configuration, or send a name to two places. */
-export function edgeProblems({ routes, fallback }: EdgeSettings, path = "edge"): Problem[] {
+export function edgeProblems(settings: EdgeSettings, path = "edge"): Problem[] {
+  const { routes, fallback } = settings;
   const holders = new Map<string, string>();
   return [
+    ...listenProblems(settings, path),
+    ...wordProblems(Object.keys(routes), path),
     ...Object.entries(routes).flatMap(([key, { hosts, to }]) => [
       ...(hosts.length === 0
         ? [{ path: `${path}.routes.${key}.hosts`, reason: "is empty", fix: "name at least one host" }]
@@ -84,6 +87,37 @@ export function edgeProblems({ routes, fallback }: EdgeSettings, path = "edge"):
     ]),
     ...(fallback === undefined ? [] : targetProblems(fallback, `${path}.fallback`)),
   ];
+}
+
+function listenProblems({ port, addresses }: EdgeSettings, path: string): Problem[] {
+  return [
+    ...(port === undefined || (Number.isInteger(port) && port >= 1 && port <= 65535)
+      ? []
+      : [{ path: `${path}.port`, reason: `${port} is no port`, fix: "write a number from 1 to 65535" }]),
+    ...(addresses?.length === 0
+      ? [{ path: `${path}.addresses`, reason: "is empty", fix: "name an address, or leave it out for all of the host" }]
+      : []),
+    ...(addresses ?? []).flatMap((address, index) => {
+      const { problem } = parseAddress(address, `${path}.addresses[${index}]`);
+      return problem === undefined ? [] : [problem];
+    }),
+  ];
+}
+
+/** Keys that differ only in what nginx' names cannot hold. */
+function wordProblems(keys: readonly string[], path: string): Problem[] {
+  return keys.flatMap((key, index) => {
+    const twin = keys.slice(0, index).find((other) => word(other) === word(key));
+    return twin === undefined
+      ? []
+      : [
+          {
+            path: `${path}.routes.${key}`,
+            reason: `is the same name to nginx as ${path}.routes.${twin}`,
+            fix: "call one of them otherwise: only letters and digits tell them apart",
+          },
+        ];
+  });
 }
 
 function hostProblems(host: string, path: string, holders: Map<string, string>): Problem[] {

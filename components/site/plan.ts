@@ -126,7 +126,7 @@ export function planSite(spec: SiteSpec): SitePlan {
       const boot = planBoot(machine, spec, { schematic: schematic.id, version });
       const hardware = planHardware(machine, spec);
       return {
-        ...planNode(key, machine, spec.talos.encryption),
+        ...planNode(key, machine, spec),
         ...(own !== undefined && { image: own }),
         ...(boot !== undefined && { boot }),
         ...(hardware !== undefined && { hardware }),
@@ -210,12 +210,14 @@ function planAddress(address: AddressSpec, owner: string, purpose: string): Addr
   };
 }
 
-function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec | undefined): NodePlan {
+function planNode(key: string, machine: MachineSpec, { provider, proxmox, talos }: SiteSpec): NodePlan {
   const {
     role,
     hostname,
     address,
-    failureDomain,
+    vm,
+    // Virtual machines fall with their host.
+    failureDomain = provider === "proxmox" ? (vm?.host ?? proxmox?.host) : undefined,
     generation,
     adopted,
     gpus,
@@ -225,9 +227,8 @@ function planNode(key: string, machine: MachineSpec, everywhere: EncryptionSpec 
     allowHardware: ____,
     mac = "",
     size,
-    vm,
     rescue,
-    encryption = everywhere,
+    encryption = talos.encryption,
     ...rest
   } = machine;
   return {

@@ -46,14 +46,14 @@ export function rescued({ nodes }: SitePlan): boolean {
 /** What is settled before any machine is there. */
 function stepsBefore(plan: SitePlan, licensed: boolean): Draft[] {
   const { provider, pools } = plan;
-  const { ordered, billed, title } = TRAITS[provider];
+  const { ordered, billed, asked, title } = TRAITS[provider];
   const { image } = machineTypes(provider, rescued(plan));
   return [
     ...when(ordered, {
       name: "credentials",
       needs: [],
       provides: ["account"],
-      gate: `${title} takes the stack's credentials`,
+      gate: `${title} takes the stack's credentials${asked ? "" : ", with the first order"}`,
     }),
     ...when(licensed, {
       name: "licence",
@@ -66,7 +66,9 @@ function stepsBefore(plan: SitePlan, licensed: boolean): Draft[] {
       name: "plan",
       needs: ["account", "licence"],
       provides: ["offer"],
-      gate: "nothing speaks against plan, region, stock and GPU, or the nearest alternatives are told",
+      gate: asked
+        ? "nothing speaks against plan, region, stock and GPU, or the nearest alternatives are told"
+        : `${title} takes the first order: a preview does not ask it what can be had`,
     }),
     ...when(Object.keys(pools).length > 0, {
       name: "addresses",

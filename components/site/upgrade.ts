@@ -47,7 +47,9 @@ export const upgradeSchema = z.strictObject({
   timeouts: z
     .strictObject({
       etcd: duration.describe("etcd whole again. Default: 5m."),
-      ready: duration.describe("A node Ready again after its configuration changed. Default: 10m."),
+      ready: duration.describe(
+        "A node Ready again, a control plane with its own API server, after its configuration changed. Default: 10m.",
+      ),
       upgrade: duration.describe("A node back and Ready after it booted another image. Default: 20m."),
       drain: duration.describe("A node's pods gone, within their disruption budgets. Default: 5m."),
     })

@@ -42,7 +42,7 @@ export interface NodeRelease {
 export interface ReleaseTimeouts {
   /** etcd healthy with all declared members, before and after a control plane changes. @default "5m" */
   readonly etcd?: string;
-  /** Node Ready again after its configuration changed. @default "10m" */
+  /** Node Ready again, on a control plane with its own API server, after its configuration changed. @default "10m" */
   readonly ready?: string;
   /** Node back, verified and Ready after it booted another image. @default "20m" */
   readonly upgrade?: string;

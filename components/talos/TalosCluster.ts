@@ -170,10 +170,11 @@ export class TalosCluster extends pulumi.ComponentResource {
               machineConfigurationInput: configuration[node.type] ?? "",
               configPatches: firstPatches(node, args.configContract),
             },
-            // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs.
+            // It takes a machine out of maintenance mode, once; afterwards ClusterRelease owns what the node runs. Whatever
+            // changed here would hand it that first configuration again, another client certificate too.
             {
               ...after(...(node.ready ?? [])),
-              ignoreChanges: ["machineConfigurationInput", "configPatches", "node", "endpoint"],
+              ignoreChanges: ["clientConfiguration", "machineConfigurationInput", "configPatches", "node", "endpoint"],
             },
           ),
         ]),

@@ -88,19 +88,30 @@ export function latitudeVirtualNetwork(
         checkpoint(context.signal);
         await context.audit({ act: "destroy", target: network, detail: "deletes a virtual network at Latitude.sh" });
         await api.removeNetwork(network);
+        await drivers.notes.forget(noteName(prior.inputs));
       }),
   };
 }
+
+/** Name under which a network is noted on this host; no host name has a space. */
+const noteName = ({ project, site, description }: VirtualNetworkInputs): string =>
+  `${project}/network ${site} ${description}`;
 
 const isConnected = ({ status }: { readonly status: string }): boolean => status === "connected";
 
 /** The network of that description: found, or made. One whose answer was lost is looked for. */
 async function findOrMake(
-  { pollMs, settleMs, now }: LatitudeDrivers,
+  { pollMs, settleMs, now, notes }: LatitudeDrivers,
   api: Latitude,
-  { project, site, description }: VirtualNetworkInputs,
+  wanted: VirtualNetworkInputs,
   { signal }: Context,
 ): Promise<Network> {
+  const { project, site, description, servers } = wanted;
+  const name = noteName(wanted);
+  const keep = async (network: Network): Promise<Network> => {
+    await notes.write(name, { at: now(), id: network.id }).catch(() => undefined);
+    return network;
+  };
   const look = async (): Promise<Network | undefined> => {
     const [first, ...more] = (await api.networks(project, site, signal)).filter(
       (network) => network.description === description,
@@ -112,15 +123,28 @@ async function findOrMake(
     ]);
   };
   const found = await look();
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    // What a killed run of another host has made holds no others' servers; theirs would be cut off with this site.
+    const inside =
+      (await notes.read(name))?.id === found.id ? [] : await api.assignments({ network: found.id }, signal);
+    const others = inside.map(({ server }) => server).filter((server) => !servers.includes(server));
+    if (others.length === 0) return keep(found);
+    throw new ProblemError("The virtual network is not made:", [
+      {
+        path: "description",
+        reason: `${found.id} is called "${description}" and holds servers of somebody else: ${others.join(", ")}`,
+        fix: "rename it, take them out of it if they are this site's, or give this site another name",
+      },
+    ]);
+  }
   checkpoint(signal);
   try {
-    return await api.makeNetwork(project, site, description);
+    return await keep(await api.makeNetwork(project, site, description));
   } catch (error) {
     if (!(error instanceof LatitudeError) || error.kind !== "unknown") throw error;
     for (const end = now() + settleMs; ; await sleep(Math.min(pollMs, settleMs), signal)) {
       const late = await look();
-      if (late !== undefined) return late;
+      if (late !== undefined) return keep(late);
       if (now() >= end) throw error;
     }
   }

@@ -1,6 +1,6 @@
 /** Everything that would keep a server from being ordered, told at preview. */
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
-import { orderProblems } from "../../components/machine/latitude/plans";
+import { type Billing, type Offer, orderProblems } from "../../components/machine/latitude/plans";
 import { type Problem, ProblemError } from "../../components/problem";
 import { suggestion } from "../../components/similar";
 import { type Draft, known, unknown } from "../draft";
@@ -24,7 +24,7 @@ export async function serverProblems(
   try {
     const api = drivers.latitude(context);
     try {
-      return await orderable(api, wanted, context.signal);
+      return await orderable(drivers, api, wanted, context);
     } finally {
       api.close();
     }
@@ -36,8 +36,13 @@ export async function serverProblems(
   }
 }
 
-async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSignal): Promise<readonly Problem[]> {
-  const { project } = wanted;
+async function orderable(
+  drivers: LatitudeDrivers,
+  api: Latitude,
+  wanted: ServerInputs,
+  { config, log, signal }: Context,
+): Promise<readonly Problem[]> {
+  const { project, plan, site, hostname, billing = "hourly" } = wanted;
   const projects = await api.projects(signal);
   if (!projects.some(({ id, slug }) => id === project || slug === project)) {
     const slugs = projects.map(({ slug }) => slug).sort();
@@ -46,17 +51,33 @@ async function orderable(api: Latitude, wanted: ServerInputs, signal: AbortSigna
     return [{ path: "project", reason, fix: `${known}; or use a token of its team` }];
   }
   // An earlier run may have ordered it and died: then there is nothing left to order.
-  if ((await existing(api, wanted, signal)) !== undefined) return [];
-  const problems = [...orderProblems(await api.offers(signal), wanted)];
+  if ((await existing(drivers, api, wanted, signal)) !== undefined) return [];
+  const offers = await api.offers(signal);
+  const problems = [...orderProblems(offers, wanted)];
   const { limit, used } = await api.quota(signal);
-  if (limit !== undefined && used.length >= limit) {
+  const account = config.latitude?.token ?? "";
+  const promised = drivers.promised.others(account, hostname, used);
+  if (limit !== undefined && used.length + promised.length >= limit) {
+    const beside = promised.length > 0 ? `, and this site asks for ${promised.join(", ")} beside this one` : "";
     problems.push({
       path: "",
-      reason: `the team may have ${limit} servers and has ${used.length}: ${used.join(", ")}`,
+      reason: `the team may have ${limit} servers and has ${used.length}: ${used.join(", ")}${beside}`,
       fix: "give one back, or ask Latitude.sh for a higher limit",
     });
   }
+  if (problems.length === 0) {
+    drivers.promised.add(account, hostname);
+    const offer = offers.find((each) => each.plan === plan && each.site === site);
+    log.info(`${hostname} will be ordered: ${plan} in ${site}, billed ${billing}${offer && priceOf(offer, billing)}`);
+  }
   return problems;
+}
+
+/** What it costs, as far as that is told: a yearly price is not. */
+function priceOf({ hour, month }: Offer, billing: Billing): string {
+  if (billing === "yearly") return "";
+  const [price, per] = billing === "hourly" ? [hour, "hour"] : [month, "month"];
+  return price === undefined ? "" : `, ${price.toFixed(2)} $ an ${per}`.replace("an month", "a month");
 }
 
 const sameServer = (a: ServerInputs, b: ServerInputs): boolean =>

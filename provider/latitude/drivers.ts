@@ -8,10 +8,13 @@ import type { Latitude } from "./api";
 import { cached } from "./cached";
 import { latitude } from "./client";
 import { fileNotes, type OrderNotes } from "./notes";
+import { Promised } from "./promised";
 
 export interface LatitudeDrivers {
   latitude(context: Pick<Context, "config" | "signal">): Latitude;
   readonly notes: OrderNotes;
+  /** What this process is about to order. */
+  readonly promised: Promised;
   /** Pause between two looks while a server is made ready, in milliseconds. */
   readonly pollMs: number;
   /** How long an order whose answer was lost is looked for, in milliseconds. */
@@ -55,6 +58,7 @@ export const realLatitudeDrivers: LatitudeDrivers = {
     return traced("latitude", cached(`${url} ${token}`, latitude(httpWire(url, patience), token, patience)));
   },
   notes: fileNotes(),
+  promised: new Promised(),
   // A key may ask sixty times a minute, whatever the number of servers that are waited for.
   pollMs: 30_000,
   settleMs: 60_000,

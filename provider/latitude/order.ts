@@ -9,6 +9,12 @@ import type { LatitudeDrivers } from "./drivers";
 /** An order that was begun longer ago than this is in every list if it was made, in milliseconds. */
 const SETTLED = 30 * 60_000;
 
+/**
+ * A server that this host has not ordered counts as left by a killed run of another host only so long after its order,
+ * in milliseconds: an older one is somebody's, and it would be given back with this site.
+ */
+const RECENT = 60 * 60_000;
+
 /** Name under which an order is noted on this host. */
 export const noteName = ({ project, hostname }: Pick<ServerInputs, "project" | "hostname">): string =>
   `${project}/${hostname}`;
@@ -22,7 +28,7 @@ export async function findOrOrder(
 ): Promise<Server> {
   const { project, plan, site, hostname, billing = "hourly", ipxe } = wanted;
   const name = noteName(wanted);
-  const found = (await existing(api, wanted, context.signal)) ?? (await noted(drivers, api, wanted, context));
+  const found = (await existing(drivers, api, wanted, context.signal)) ?? (await noted(drivers, api, wanted, context));
   if (found !== undefined) {
     context.log.info(`${hostname} was ordered before (${found.id}): nothing is ordered`);
     return found;
@@ -62,8 +68,9 @@ async function noted(
   return drivers.now() - note.at < SETTLED ? lookFor(drivers, api, wanted, context) : undefined;
 }
 
-/** A server of exactly that name that can be it; two of them, or one of another kind, are a person's to decide. */
+/** A server of exactly that name that is ours; two of them, one of another kind or somebody else's are a person's to decide. */
 export async function existing(
+  { notes, now }: Pick<LatitudeDrivers, "notes" | "now">,
   api: Latitude,
   { project, plan, site, hostname }: Pick<ServerInputs, "project" | "plan" | "site" | "hostname">,
   signal: AbortSignal,
@@ -82,18 +89,28 @@ export async function existing(
     const is = `${first.id} is a ${first.plan} in ${first.site}, not a ${plan} in ${site}`;
     refuse(`${project} has another server of that name: ${is}`, "rename or delete it, or give this one another key");
   }
+  const note = await notes.read(noteName({ project, hostname }));
+  const ordered = note !== undefined && (note.id ?? first.id) === first.id;
+  const recent = first.status === "deploying" || now() - (first.orderedAt ?? 0) < RECENT;
+  if (!ordered && !recent) {
+    refuse(
+      `${project} has a server of that name, ${first.id}, which was not ordered from this host`,
+      `plinth machines adopt --provider latitude --project ${project} ${hostname} if it is this site's; else rename or delete it, or give this machine another key`,
+    );
+  }
   return first;
 }
 
 /** An order whose answer was lost is looked for before anybody says that it was not made. */
 async function lookFor(
-  { settleMs, pollMs, now }: LatitudeDrivers,
+  drivers: LatitudeDrivers,
   api: Latitude,
   wanted: ServerInputs,
   { signal }: Context,
 ): Promise<Server | undefined> {
+  const { settleMs, pollMs, now } = drivers;
   for (const end = now() + settleMs; ; await sleep(Math.min(pollMs, settleMs), signal)) {
-    const found = await existing(api, wanted, signal);
+    const found = await existing(drivers, api, wanted, signal);
     if (found !== undefined || now() >= end) return found;
   }
 }

@@ -1,4 +1,5 @@
 /** `plinth:talos:Bootstrap`: starts etcd once for a new cluster, or adopts the etcd that already runs. */
+import { isIP } from "node:net";
 import { z } from "zod";
 import { type Problem, ProblemError } from "../../components/problem";
 import type { ClientConfiguration } from "../../components/talos/binding";
@@ -11,6 +12,7 @@ import { type Context, propertyPath, type Resource } from "../resource";
 import { reaching } from "../talosctl/reach";
 import { type Talos, TalosError } from "../talosctl/talos";
 import { type Look, WaitTimeout, waitFor } from "../wait";
+import { endedProblems } from "./certificates";
 import { NO_LEADER } from "./gate";
 import { reachOf, refuseClaimed, refuseSecond } from "./guard";
 import { address, clientConfiguration } from "./inputs";
@@ -64,7 +66,7 @@ export function bootstrap(drivers: Drivers): Resource<BootstrapInputs, Bootstrap
     secrets: ["clientConfiguration"],
     limits: { create: 3600, read: 300, update: 3600, delete: 60 },
 
-    check: (inputs) => problems(inputs),
+    check: (inputs) => [...endedProblems(inputs), ...problems(inputs)],
     diff(prior, inputs) {
       const unfinished = prior.outputs.etcdMembers.length === 0;
       if (!unfinished) refuseMove(prior.inputs, inputs);
@@ -157,6 +159,8 @@ async function ensure(
 ): Promise<{ outputs: BootstrapOutputs; failures?: readonly string[] }> {
   return context.lease({ name: `bootstrap-${inputs.clusterName}`, doing: "bootstrap" }, async () => {
     const wait = waiter(drivers, context);
+    const name = nameToMake(inputs);
+    if (name !== undefined) context.log.info(name);
     const states = await Promise.all(
       inputs.controlPlanes.map((node) =>
         wait(`${node} answers with the cluster's certificate`, ANSWER, async () => ({
@@ -180,7 +184,8 @@ async function ensure(
         wait(`Kubernetes API at ${inputs.endpoint}`, KUBERNETES, async () => {
           const { endpoint, kubernetesCa } = inputs;
           const { state, said } = await drivers.endpoint.look(endpoint, pem(kubernetesCa), context.signal);
-          return state === "ready" ? { done: true } : { missing: said };
+          if (state === "ready") return { done: true };
+          return { missing: name === undefined ? said : `${said}; ${name}` };
         });
       await answers();
       // Each member that joins stops etcd for a moment, and the API with it: whoever comes next asks it only once.
@@ -191,6 +196,14 @@ async function ensure(
       return { outputs, failures: [sentence(error)] };
     }
   });
+}
+
+/** What somebody has to make before the API answers: a name for control planes that are called over the Internet. */
+function nameToMake({ endpoint, reach = [] }: BootstrapInputs): string | undefined {
+  const { hostname } = new URL(endpoint);
+  // A number is the address of a load balancer that the vendor points at them.
+  if (reach.length === 0 || isIP(hostname.replace(/^\[|\]$/g, "")) !== 0) return undefined;
+  return `${hostname} has to point at the control planes: ${reach.map(({ at }) => at).join(", ")}`;
 }
 
 type Waiter = <T>(what: string, seconds: number, look: () => Promise<Look<T>>) => Promise<T>;
@@ -204,7 +217,7 @@ function waiter(drivers: Drivers, context: Context): Waiter {
         try {
           return await look();
         } catch (error) {
-          const passing = ["unreachable", "not-ready", "maintenance", "denied"];
+          const passing = ["unreachable", "not-ready", "maintenance", "denied", "expired"];
           if (error instanceof TalosError && passing.includes(error.kind)) return { missing: error.message };
           throw error;
         }

@@ -6,6 +6,7 @@ import type { ClusterReleaseInputs, ClusterReleaseOutputs } from "../../componen
 import { type Draft, known, unknown } from "../draft";
 import type { Drivers } from "../drivers";
 import type { Resource } from "../resource";
+import { endedProblems, endingSoon } from "./certificates";
 import { releaseProblems, toolProblems } from "./check";
 import { refusedChanges, releaseChanges } from "./diff";
 import { releaseInputs, releaseOutputs } from "./inputs";
@@ -26,10 +27,15 @@ export function clusterRelease(drivers: Drivers): Release {
     // Hundreds of nodes, one after the other, each with its own time-outs.
     limits: { create: 86_400, read: 3600, update: 86_400, delete: 86_400 },
 
-    async check(inputs, { signal }, accepted) {
+    async check(inputs, { signal, log }, accepted) {
       // Asked first: the tool answers while hundreds of patches are read.
       const talosctl = drivers.talosctlVersion(signal);
-      return [...releaseProblems(inputs, accepted?.()), ...toolProblems(inputs, await talosctl)];
+      for (const line of endingSoon(inputs)) log.warn(line);
+      return [
+        ...endedProblems(inputs),
+        ...releaseProblems(inputs, accepted?.()),
+        ...toolProblems(inputs, await talosctl),
+      ];
     },
     async diff(prior, inputs, context) {
       const changes = releaseChanges(prior, inputs);

@@ -27,6 +27,8 @@ const API_SERVER = "APIServerConfigs.kubernetes.talos.dev";
 const HINTS: { readonly [kind in TalosFailure]?: string } = {
   foreign: "the machine belongs to another cluster, or its secrets are not the ones in this stack",
   maintenance: "the machine is in maintenance mode: it has no configuration",
+  expired:
+    "a certificate is not valid at this time: compare the clocks of the machine and of this host; if they are right, the stack's own has ended (docs/certificates.md of plinth)",
   denied: "the client certificate is not allowed to do this",
 };
 
@@ -85,9 +87,10 @@ export function talosctl(credentials: ClientConfiguration, redact: (text: string
       });
     const what = args.slice(0, 2).join(" ");
     let output = await attempt();
-    if (output.code !== 0 && parse.classify(output.stderr) === "foreign") {
-      // A machine without configuration shows a certificate of its own making, like a machine of another cluster. One
-      // that takes its configuration between the two looks is neither: only a second refusal is believed.
+    if (output.code !== 0 && ["foreign", "expired"].includes(parse.classify(output.stderr))) {
+      // A machine without configuration shows a certificate of its own making, like a machine of another cluster, and
+      // dated by its own clock. One that takes its configuration between the two looks is neither: only a second refusal
+      // is believed.
       const unconfigured = await inMaintenance(node, options.signal ?? AbortSignal.timeout(PROBE * 1000));
       if (unconfigured) throw fail(node, what, "maintenance", output.stderr);
       output = await attempt();

@@ -109,6 +109,7 @@ interface RenderedConfig {
 
 /** Texts of gRPC codes and of TLS, most specific first. */
 const FAILURES: readonly (readonly [RegExp, TalosFailure])[] = [
+  [/tls: expired certificate|certificate has expired or is not yet valid/i, "expired"],
   [/signed by unknown authority|certificate required|unknown certificate authority|bad certificate/i, "foreign"],
   [/tls: failed to verify certificate|certificate is (?:not )?valid|x509:/i, "foreign"],
   [/code = PermissionDenied|not authorized/i, "denied"],

@@ -10,6 +10,8 @@ export type TalosFailure =
   | "wiped"
   /** Its certificate is of another CA: the machine belongs to another cluster. */
   | "foreign"
+  /** A certificate, the client's or its own, is not valid at this time: it has ended, or a clock is wrong. */
+  | "expired"
   /** The client certificate is not allowed to do that. */
   | "denied"
   /** It cannot do that yet. */

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { FakeLatitude, TOKEN } from "../latitude/fake";
@@ -14,9 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => fake.close());
 
-function plinth(args: readonly string[], token = TOKEN) {
+function plinth(args: readonly string[], token = TOKEN, more: Record<string, string> = {}) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const env = { ...process.env, PLINTH_LATITUDE_URL: url, LATITUDESH_BEARER: token };
+    const env = { ...process.env, PLINTH_LATITUDE_URL: url, LATITUDESH_BEARER: token, ...more };
     const command = [path.join(ROOT, "dist/cli/main.js"), "machines", ...args];
     execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
       resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
@@ -136,6 +136,47 @@ test("power is switched of the one server of that name, after somebody agreed, a
     expect(noted).toHaveLength(5);
   } finally {
     delete process.env.PLINTH_AUDIT_LOG;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("the token of the selected stack is used, as the guide sets it; without one both ways are told", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "plinth-stack-"));
+  try {
+    const pulumi = (script: string) =>
+      writeFileSync(path.join(folder, "pulumi"), `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+    const PATH = `${folder}${path.delimiter}${process.env.PATH ?? ""}`;
+    const plans = () => plinth(["plans", "--provider", "latitude", "--region", "NYC"], "", { PATH });
+    pulumi(`[ "$*" = "config get plinth:latitude --non-interactive" ] && echo '{"token":"${TOKEN}"}'`);
+    expect(await plans()).toMatchObject({ code: 0, stdout: expect.stringContaining("c2-small-x86") });
+    pulumi('echo "error: no Pulumi.yaml project file found" >&2; exit 255');
+    const { code, stderr } = await plans();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /latitude\.token: neither LATITUDESH_BEARER nor the selected stack tells one \(no Pulumi\.yaml project file found\) \(set LATITUDESH_BEARER, or run this/,
+      ),
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a server that was ordered elsewhere is taken for this site's only when somebody says so, and that is noted", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "plinth-taken-"));
+  try {
+    fake.stranger("home-taken");
+    const { id } = fake.servers.at(-1) ?? { id: "" };
+    const env = { PLINTH_STATE_DIR: folder, PLINTH_AUDIT_LOG: path.join(folder, "audit.jsonl") };
+    const adopt = (...more: string[]) =>
+      plinth(["adopt", "--provider", "latitude", "--project", "home", "home-taken", ...more], TOKEN, env);
+    expect(await adopt()).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody is there to confirm") });
+    expect(readdirSync(folder)).toEqual([]);
+    expect((await adopt("--yes")).stdout).toContain(`home-taken (${id}) is this site's`);
+    const [note = ""] = readdirSync(path.join(folder, "latitude"));
+    expect(JSON.parse(readFileSync(path.join(folder, "latitude", note), "utf8"))).toMatchObject({ id });
+    expect(readFileSync(env.PLINTH_AUDIT_LOG, "utf8")).toContain(`takes the server ${id} for one`);
+  } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -6,7 +6,7 @@ import { latitudeServer } from "../../provider/latitude/Server";
 import { conformance } from "../provider/conformance";
 import { listen } from "../provider/context";
 import { TOKEN } from "./fake";
-import { server, World } from "./world";
+import { NOW, server, World } from "./world";
 
 conformance<ServerInputs, ServerOutputs>("latitude:Server", {
   make: () => {
@@ -78,6 +78,28 @@ describe("an order", () => {
       /sv_1 is a c2-small-x86 in NYC, not a c3-medium-x86 in NYC \(rename or delete it/,
     );
     expect(world.fake.orders).toBe(1);
+  });
+
+  test("finds nobody else's server of its name: that would be given back with this site", async () => {
+    const world = new World();
+    world.fake.stranger("home-cp-1");
+    const [theirs] = world.fake.servers;
+    if (theirs === undefined) throw new Error("it was just ordered");
+    theirs.status = "on";
+    const told =
+      "hostname: home has a server of that name, sv_1, which was not ordered from this host (plinth machines adopt --provider latitude --project home home-cp-1 if it is this site's; else rename or delete it, or give this machine another key)";
+    expect(await asked(server, world)).toEqual([told]);
+    await expect(world.server.create(server, listen().context)).rejects.toThrow(told);
+    expect(world.fake.orders).toBe(0);
+
+    // One that was ordered a moment ago may be that of a run which was killed on another host.
+    theirs.createdAt = new Date(NOW - 50 * 60_000).toISOString();
+    expect(await asked(server, world)).toEqual([]);
+    theirs.createdAt = new Date(NOW - 70 * 60_000).toISOString();
+    await world.drivers.notes.write("home/home-cp-1", { at: NOW, id: "sv_7" });
+    expect(await asked(server, world)).toEqual([told]);
+    await world.drivers.notes.write("home/home-cp-1", { at: NOW, id: "sv_1" });
+    expect(await asked(server, world)).toEqual([]);
   });
 
   test("is not made while two servers have its name", async () => {
@@ -221,6 +243,35 @@ describe("a preview refuses", () => {
     const problems = await asked({ ...server, ...edit }, world);
     expect(problems[0]).toBe(told);
     expect(world.fake.orders).toBe(0);
+  });
+
+  test("those of several orders that the quota has no room for, before the first is made", async () => {
+    const world = new World();
+    world.fake.limit = 2;
+    world.fake.stranger("other-1");
+    const names = ["home-cp-1", "home-cp-2", "home-cp-3"];
+    const all = await Promise.all(names.map((hostname) => asked({ ...server, hostname }, world)));
+    const refused = (beside: string) => [
+      `the team may have 2 servers and has 1: other-1, and this site asks for ${beside} beside this one (give one back, or ask Latitude.sh for a higher limit)`,
+    ];
+    expect(all).toEqual([[], refused("home-cp-1"), refused("home-cp-1")]);
+    // The same one is not counted twice, and what was only previewed is forgotten.
+    expect(await asked(server, world)).toEqual([]);
+    world.wait(11 * 60_000);
+    expect(await asked({ ...server, hostname: "home-cp-2" }, world)).toEqual([]);
+  });
+
+  test("nothing that can be had, and says what it costs", async () => {
+    const told = async (edit: Partial<ServerInputs>) => {
+      const heard = listen();
+      await new World().server.check(draft({ ...server, ...edit }), heard.context);
+      return heard.lines;
+    };
+    const order = "home-cp-1 will be ordered: c2-small-x86 in NYC, billed";
+    expect(await told({})).toEqual([`${order} hourly, 0.21 $ an hour`]);
+    expect(await told({ billing: "monthly" })).toEqual([`${order} monthly, 77.00 $ a month`]);
+    expect(await told({ billing: "yearly" })).toEqual([`${order} yearly`]);
+    expect(await told({ site: "FRA" })).toEqual([]);
   });
 
   test("a plan and a region at once, when neither is known", async () => {

@@ -77,3 +77,16 @@ test("a server that does not connect is told, and tried again without a second a
   const second = await world.network.update(first.id, { inputs, outputs: first.outputs }, inputs, listen().context);
   expect([second.failures, second.outputs.connected, world.fake.assignments.length]).toEqual([undefined, ["sv_1"], 1]);
 });
+
+test("one that holds somebody else's servers is not taken over: they would be cut off with this site", async () => {
+  const world = rented();
+  const theirs = { ...inputs, servers: ["sv_2"] };
+  const { id } = await world.network.create(theirs, listen().context);
+  // The same host goes on with its own, whatever is in it.
+  expect((await world.network.create(inputs, listen().context)).id).toBe(id);
+  await world.drivers.notes.forget("home/network NYC plinth home");
+  await expect(world.network.create(inputs, listen().context)).rejects.toThrow(
+    /vlan_3 is called "plinth home" and holds servers of somebody else: sv_2 \(rename it/,
+  );
+  expect((await world.network.create({ ...inputs, servers: ["sv_1", "sv_2"] }, listen().context)).id).toBe(id);
+});

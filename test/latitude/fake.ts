@@ -41,6 +41,8 @@ interface FakeServer {
   readonly site: string;
   readonly project: string;
   readonly ipxe: string;
+  /** When it was ordered. */
+  createdAt: string;
   billing: string;
   status: string;
   locked: boolean;
@@ -231,6 +233,7 @@ export class FakeLatitude {
       id: `sv_${this.count}`,
       ...{ hostname: hostname ?? "", plan: plan ?? "", site: site ?? "", project: "proj_1", ipxe: ipxe ?? "", billing },
       status: this.strikes("stuck") ? "stuck" : this.strikes("failed-deployment") ? "failing" : "deploying",
+      createdAt: "2026-08-01T10:00:00+00:00",
       locked: false,
       looks: this.options.looks,
       leaving: false,
@@ -389,7 +392,7 @@ const statusOf = ({ status, leaving }: FakeServer): string =>
 const addressOf = ({ id }: FakeServer): string => `198.51.100.${10 + Number(id.slice(3))}`;
 
 function tell(server: FakeServer, status: string) {
-  const { id, hostname, plan, site, billing, locked } = server;
+  const { id, hostname, plan, site, billing, locked, createdAt } = server;
   const last = id.slice(3).padStart(2, "0");
   return {
     id,
@@ -397,7 +400,7 @@ function tell(server: FakeServer, status: string) {
     attributes: {
       ...{ hostname, status, locked },
       primary_ipv4: status === "starting_deploy" ? null : addressOf(server),
-      created_at: "2026-08-01T10:00:00+00:00",
+      created_at: createdAt,
       region: { city: site, site: { slug: site, rack_id: `rack_${Number(last) % 2}` } },
       plan: { id: `plan_${plan}`, slug: plan, billing },
       interfaces: [

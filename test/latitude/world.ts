@@ -3,6 +3,7 @@ import { LatitudeError } from "../../provider/latitude/api";
 import { latitude } from "../../provider/latitude/client";
 import type { LatitudeDrivers } from "../../provider/latitude/drivers";
 import type { OrderNote } from "../../provider/latitude/notes";
+import { Promised } from "../../provider/latitude/promised";
 import { latitudeServer } from "../../provider/latitude/Server";
 import { latitudeVirtualNetwork } from "../../provider/latitude/VirtualNetwork";
 import { Recorder } from "../provider/faults";
@@ -29,6 +30,7 @@ export class World {
       write: async (name, note) => void this.notes.set(name, note),
       forget: async (name) => void this.notes.delete(name),
     },
+    promised: new Promised(() => this.clock),
     pollMs: 1,
     settleMs: 4,
     now: () => this.clock++,
@@ -38,6 +40,11 @@ export class World {
   private clock = NOW;
   /** What this host has noted. */
   private readonly notes = new Map<string, OrderNote>();
+
+  /** Lets time go by. */
+  wait(ms: number): void {
+    this.clock += ms;
+  }
 
   snapshot(): unknown {
     const { servers, networks, assignments } = this.fake;

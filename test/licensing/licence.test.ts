@@ -1,13 +1,15 @@
 import { createHook } from "node:async_hooks";
 import { createHmac } from "node:crypto";
-import { createServer } from "node:net";
+import dgram from "node:dgram";
+import dns from "node:dns";
+import { connect, createServer, Server, Socket } from "node:net";
 import fc from "fast-check";
 import { calculateJwkThumbprint, compactVerify } from "jose";
 import { canonicalJson } from "../../components/licensing/canonical";
 import { keyId, keyRing } from "../../components/licensing/keys";
 import { sign } from "../../components/licensing/signed";
 import { growth, NOTHING, type Use } from "../../components/licensing/use";
-import { type Circumstances, LICENCE, type Mark, verifyLicence } from "../../components/licensing/verdict";
+import { type Circumstances, LICENCE, type Mark, REVOCATIONS, verifyLicence } from "../../components/licensing/verdict";
 import { claims, licence, pair, revocations, ring, vendor } from "./support";
 
 // Thousands of verifications, and this computer may be busy.
@@ -350,6 +352,48 @@ describe("bad input gets a verdict with a reason", () => {
     expect(verdict.fix).not.toBe("");
   });
 
+  test("issued in a far future, which would be the time from then on", async () => {
+    const far = await licence({ issued: "9990-01-01T00:00:00Z", notAfter: "9999-01-01T00:00:00Z" });
+    const verdict = verifyLicence(far, at(SPRING));
+    expect(verdict).toMatchObject({ state: "malformed", entitled: false });
+    expect(verdict.reason).toMatch(/it was issued at 9990-01-01T00:00:00Z, more than a hundred years from now/);
+    expect(verdict.mark).toBeUndefined();
+    // A computer whose clock has no battery.
+    const released = new Date("2026-01-01T00:00:00Z");
+    expect(verifyLicence(await licence(), at("1970-01-01T00:00:00Z", { released })).state).toBe("valid");
+  });
+
+  const lists: [string, () => string | Promise<string>, string, RegExp][] = [
+    ["empty", () => "", "malformed", /it is empty/],
+    ["truncated", async () => (await revocations([])).slice(0, -10), "malformed", /of 64 bytes/],
+    ["huge", () => "A".repeat(50_000_000), "malformed", /50000000 characters, and none has more than 4194304/],
+    ["of a key that signs nothing here", () => revocations([], 1, pair()), "unknown-key", /not trusted here/],
+    ["a key twice", () => list('{"v":1,"v":1}'), "malformed", /a key stands twice/],
+    ["a licence", () => licence(), "malformed", /is a plinth-licence\+jws, not a plinth-revocations\+jws/],
+    [
+      "algorithm none",
+      () => `${head({ alg: "none", typ: REVOCATIONS })}.e30.${base64("x".repeat(64))}`,
+      "malformed",
+      /signed with none/,
+    ],
+    [
+      "a date that is none",
+      () => sign({ v: 1, sequence: 1, issued: "soon", revoked: [] }, REVOCATIONS, vendor),
+      "malformed",
+      /issued: is not a moment/,
+    ],
+    ["a later form", () => sign({ v: 2 }, REVOCATIONS, vendor), "unsupported", /of form 2/],
+  ];
+  const list = (payload: string) => raw(payload, { alg: "EdDSA", kid: keyId(vendor.x), typ: REVOCATIONS });
+
+  test.each(lists)("a revocation list: %s", async (_, text, state, reason) => {
+    const verdict = verifyLicence(await licence(), at(SPRING, { revocations: await text() }));
+    expect(verdict).toMatchObject({ state, entitled: false });
+    expect(verdict.reason).toMatch(/^the revocation list is not accepted: /);
+    expect(verdict.reason).toMatch(reason);
+    expect(verdict.fix).not.toBe("");
+  });
+
   test("any text whatsoever", async () => {
     const whole = await licence();
     const part = fc.constantFrom(...whole.split("."), "", "e30", "bnVsbA", "=", "A");
@@ -372,34 +416,70 @@ test("a feature of a later plinth does no harm", async () => {
 });
 
 describe("verification", () => {
-  const NETWORK = /TCP|UDP|PIPE|ADDRINFO|NAMEINFO|QUERY|HTTP|TLS/;
-
-  async function handles(act: () => Promise<unknown>): Promise<string[]> {
+  /** What `act` asks of the network, also what it does not wait for. */
+  async function asked(act: () => unknown): Promise<string[]> {
     const seen: string[] = [];
-    const hook = createHook({ init: (_, type) => void (NETWORK.test(type) && seen.push(type)) }).enable();
+    const poison = (what: string) => (): never => {
+      seen.push(what);
+      throw new Error(`no ${what} here`);
+    };
+    jest.spyOn(globalThis, "fetch").mockImplementation(async () => poison("fetch")());
+    jest.spyOn(Socket.prototype, "connect").mockImplementation(poison("connection"));
+    jest.spyOn(Server.prototype, "listen").mockImplementation(poison("server"));
+    jest.spyOn(dns, "lookup").mockImplementation(poison("name") as never);
+    jest.spyOn(dns.promises, "lookup").mockImplementation(poison("name"));
+    jest.spyOn(dgram, "createSocket").mockImplementation(poison("datagram"));
+    const hook = createHook({
+      init: (_, type) => void (/TCP|UDP|PIPE|ADDRINFO|NAMEINFO|QUERY|HTTP|TLS/.test(type) && seen.push(type)),
+    }).enable();
     try {
       await act();
+      for (let turn = 0; turn < 5; turn++) await new Promise((done) => setTimeout(done, 5));
     } finally {
       hook.disable();
+      jest.restoreAllMocks();
     }
     return seen;
   }
 
   test("opens no socket", async () => {
     const list = await revocations([]);
+    const texts = [await licence(), await licence({}, pair()), "x.y.z"];
     expect(
-      await handles(async () => {
-        for (const text of [await licence(), await licence({}, pair()), "x.y.z"])
-          verifyLicence(text, at(SPRING, { revocations: list, use: USE }));
+      await asked(() => {
+        for (const text of texts) verifyLicence(text, at(SPRING, { revocations: list, use: USE }));
       }),
     ).toEqual([]);
-    const control = await handles(
+  });
+
+  test.each<[string, () => unknown]>([
+    [
+      "a request that nobody waits for",
       () =>
-        new Promise<void>((done) => {
-          const server = createServer().listen(0, "127.0.0.1", () => server.close(() => done()));
-        }),
-    );
-    expect(control.length).toBeGreaterThan(0);
+        void Promise.resolve()
+          .then(() => fetch("http://127.0.0.1:9/"))
+          .catch(() => 0),
+    ],
+    ["a later one", () => void setTimeout(() => fetch("http://127.0.0.1:9/").catch(() => 0), 1)],
+    ["a connection", () => void connect(9, "127.0.0.1")],
+    ["a server", () => void createServer().listen(0)],
+    [
+      "a name",
+      () =>
+        void Promise.resolve()
+          .then(() => dns.promises.lookup("example.org"))
+          .catch(() => 0),
+    ],
+    ["a datagram", () => void dgram.createSocket("udp4")],
+  ])("and that test would see %s", async (_, act) => {
+    const quiet = () => {
+      try {
+        act();
+      } catch {
+        // Poisoned.
+      }
+    };
+    expect(await asked(quiet)).not.toEqual([]);
   });
 
   test("does a thousand a second on one core", async () => {

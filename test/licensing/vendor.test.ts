@@ -181,7 +181,7 @@ test("what is wrong with an order is told at once, and nothing is recorded", asy
     ].join("\n"),
   );
   await expect(order).rejects.toThrow(/customer: .*\n.*limits.nodes: /);
-  await expect(sign("renew", "acme-1", "--until", "2029-01-01")).rejects.toThrow(/is not after its end, 2030-01-01/);
+  await expect(sign("renew", "acme-1", "--until", "2029-01-01")).rejects.toThrow(/is before its end, 2030-01-01/);
   await expect(sign("renew", "acme-2", "--until", "2031-01-01")).rejects.toThrow(
     /no licence acme-2 was issued here \(did you mean acme-1\?/,
   );
@@ -190,6 +190,58 @@ test("what is wrong with an order is told at once, and nothing is recorded", asy
   await expect(desk("keys", "retire", "nobody")).rejects.toThrow(/there is no key nobody/);
   await expect(desk("keys", "new")).rejects.toThrow(/nothing is given to seal the key with/);
   expect(readLog(folder)).toHaveLength(2);
+});
+
+test("a licence that was lost is printed again, as it was issued last", async () => {
+  await newKey();
+  const first = await issue();
+  expect(await desk("show", "acme-1")).toBe(first);
+  const renewed = await sign("renew", "acme-1", "--until", "2031-01-01");
+  expect(await desk("show", "acme-1")).toBe(renewed);
+  await expect(desk("show", "acme-2")).rejects.toThrow(/no licence acme-2 was issued here \(did you mean acme-1/);
+  // As a plinth before this one wrote it: without the text.
+  const [key = "", issued = ""] = readFileSync(file("issued.jsonl"), "utf8").split("\n");
+  const { text: _, ...older } = JSON.parse(issued);
+  writeFileSync(file("issued.jsonl"), `${key}\n${JSON.stringify(older)}\n`);
+  await expect(desk("show", "acme-1")).rejects.toThrow(
+    /acme-1: was issued by a plinth that kept no text of it \(plinth/,
+  );
+});
+
+test("a renewal changes what it names, under the same end too, and nothing else", async () => {
+  await newKey();
+  await sign(
+    ...["issue", "--id", "acme-1", "--customer", "ACME", "--tier", "platform", "--until", "2030-01-01"],
+    ...["--nodes", "5", "--feature", "netbox", "--uuid", "u-1", "--wwid", "w-1"],
+  );
+  const says = (text: string) => JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString());
+  const before = says(await desk("show", "acme-1"));
+  const more = await sign("renew", "acme-1", "--nodes", "10", "--wwid", "w-2", "--wwid", "w-3", "--grace", "30");
+  expect(says(more)).toEqual({
+    ...before,
+    ...{ sequence: 2, issued: expect.any(String), limits: { nodes: 10 }, graceDays: 30 },
+    devices: { uuids: [], wwids: ["w-2", "w-3"] },
+  });
+  const tier = await sign("renew", "acme-1", "--tier", "enterprise", "--feature", "rented-machines", "--gpus", "2");
+  expect(says(tier)).toMatchObject({
+    ...{ sequence: 3, tier: "enterprise", features: ["rented-machines"], limits: { nodes: 10, gpus: 2 } },
+    devices: { wwids: ["w-2", "w-3"] },
+  });
+  await expect(sign("renew", "acme-1")).rejects.toThrow(/2030-01-01T00:00:00Z is its end already, and nothing else/);
+  await expect(sign("renew", "acme-1", "--nodes", "10")).rejects.toThrow(/nothing else changes/);
+  await expect(sign("renew", "acme-1", "--tier", "gold", "--nodes", "x")).rejects.toThrow(
+    /--tier: gold is not known .*\n.*limits.nodes/s,
+  );
+  await expect(sign("renew", "acme-1", "--nodes", "20", "--until", "2029-01-01")).rejects.toThrow(/is before its end/);
+  jest.useFakeTimers({ now: new Date("2030-02-01T00:00:00Z"), doNotFake: ["setTimeout", "nextTick"] });
+  try {
+    await expect(sign("renew", "acme-1", "--nodes", "20", "--today", "2030-02-01")).rejects.toThrow(
+      /--until: is not given, and its end, 2030-01-01T00:00:00Z, has passed \(name a later end/,
+    );
+  } finally {
+    jest.useRealTimers();
+  }
+  expect(readLog(folder)).toHaveLength(4);
 });
 
 test("of two at one desk, each sees what the other one did", async () => {

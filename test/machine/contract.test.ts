@@ -9,6 +9,7 @@ import { checkSite, parseSite } from "../../components/site/parse";
 import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import type { SiteFile } from "../../components/site/spec";
+import { siteSteps } from "../../components/site/steps";
 import { type Registered, recordGraph } from "../support/graph";
 import { ROOT } from "../support/site";
 import { answered, PRIVATE, siteAt } from "./sites";
@@ -260,6 +261,7 @@ describe.each([...PROVIDERS])("machines of provider %s", (provider: ProviderName
   test("have an architecture that can be had", () => {
     const arm = siteAt(provider, (site) => {
       site.machines["worker-1"].arch = "arm64";
+      if (provider === "hetzner") site.machines["worker-1"].size = "cax21";
     });
     expect(checkSite(arm).problems.some(({ path }) => path === "machines.worker-1.arch")).toBe(
       !traits.architectures.includes("arm64"),
@@ -356,4 +358,127 @@ test("another size at Latitude.sh is another order only with a higher generation
   });
   const server = find((await graph(site)).resources, "plinth:latitude:Server", "cp-1").inputs;
   expect(server).toMatchObject({ plan: "c3-medium-x86", hostname: "lab-cp-1-g2", generation: 2 });
+});
+
+test("a GPU is refused where it is known that there is none", () => {
+  const problems = (provider: ProviderName, machine: object) =>
+    checkSite(siteAt(provider, (site) => Object.assign(site.machines["worker-1"], { gpus: 1 }, machine)))
+      .problems.map(formatProblem)
+      .filter((each) => each.includes("gpus"));
+  expect(problems("hetzner", {})).toEqual([
+    "machines.worker-1.gpus: no server type of Hetzner Cloud has a GPU (remove it)",
+  ]);
+  expect(problems("vultr", {})).toEqual([
+    "machines.worker-1.gpus: vc2-2c-4gb has no GPU: Vultr's plans with one begin with vcg- (give it a size that begins with vcg-, or remove it)",
+  ]);
+  expect(problems("vultr", { size: "vcg-a16-2c-8g-2vram" })).toEqual([]);
+  expect(problems("proxmox", { vm: { cores: 8 } })).toEqual([
+    "machines.worker-1.gpus: no PCI device is handed to its virtual machine (add vm.pci with the mapping of the GPU, or remove it)",
+  ]);
+  expect(problems("proxmox", { vm: { pci: ["gpu0"] } })).toEqual([]);
+  expect(problems("metal", {})).toEqual([]);
+});
+
+test("Secure Boot is refused where the first Talos is the plain one", () => {
+  for (const provider of PROVIDERS) {
+    const site = siteAt(provider, ({ talos }) => Object.assign(talos, { secureBoot: true }));
+    const told = checkSite(site).problems.map(({ path }) => path);
+    expect([provider, told.includes("talos.secureBoot")]).toEqual([provider, !TRAITS[provider].secureBoot]);
+  }
+});
+
+test("a virtual machine has UEFI, a TPM that stays what it is, and tags by which it is found", async () => {
+  const machines = async (edit?: Parameters<typeof siteAt>[1]) =>
+    (await graph(siteAt("proxmox", edit))).resources.filter(({ type }) => type.endsWith(":VmLegacy"));
+  for (const { inputs, ignoreChanges } of await machines()) {
+    expect(inputs).toMatchObject({
+      bios: "ovmf",
+      efiDisk: { datastoreId: "local-zfs", type: "4m", preEnrolledKeys: false },
+      tpmState: { datastoreId: "local-zfs", version: "v2.0" },
+      tags: [expect.stringMatching(/^(controlplane|lab)$/), expect.any(String), expect.any(String)],
+    });
+    expect(inputs.tags).toEqual(expect.arrayContaining(["lab", "plinth"]));
+    expect(ignoreChanges).toContain("tpmState");
+  }
+  const [without] = await machines((site) => {
+    site.proxmox.tpm = false;
+  });
+  expect(without?.inputs.tpmState).toBeUndefined();
+});
+
+test("virtual machines fall with their host, unless the site file knows better", () => {
+  const plan = (edit: (machines: Record<string, object>) => void, provider: ProviderName = "proxmox") =>
+    planSite(
+      parseSite(
+        siteAt(provider, ({ machines }) => {
+          for (const key of Object.keys(machines)) delete machines[key].failureDomain;
+          edit(machines);
+        }),
+      ),
+    );
+  const { nodes, warnings } = plan((machines) => {
+    Object.assign(machines["cp-2"] ?? {}, { vm: { host: "pve2" } });
+    Object.assign(machines["cp-3"] ?? {}, { failureDomain: "rack-b" });
+  });
+  const domains = Object.fromEntries(nodes.map(({ key, failureDomain }) => [key, failureDomain]));
+  expect(domains).toMatchObject({ "cp-1": "pve1", "cp-2": "pve2", "cp-3": "rack-b", "worker-1": "pve1" });
+  expect(warnings).toEqual([]);
+  expect(plan(() => undefined).warnings).toEqual([
+    "the control planes stand in 1 failure domain: losing one loses etcd's quorum",
+  ]);
+  expect(plan(() => undefined, "metal").nodes.map(({ failureDomain }) => failureDomain)).toEqual(
+    Array(5).fill(undefined),
+  );
+});
+
+test("no machine has the key that another one's later generation is called by", () => {
+  const told = (provider: ProviderName) =>
+    checkSite(
+      siteAt(provider, ({ machines }) => {
+        machines["worker-1-g2"] = { ...machines["worker-2"] };
+        delete machines["worker-2"];
+        machines["worker-1"].generation = 2;
+      }),
+    ).problems.map(formatProblem);
+  expect(told("hetzner")).toEqual([
+    "machines.worker-1-g2: worker-1 is called so at Hetzner Cloud since its generation 2 (give this machine another key)",
+  ]);
+  expect(told("metal")).toEqual([]);
+});
+
+test("Hetzner's load balancer joins the network after the machines: it takes any address that is free", async () => {
+  const { resources } = await graph(siteAt("hetzner"));
+  const { dependsOn } = find(resources, "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork", "api-network");
+  expect(dependsOn.filter((name) => name.endsWith("-link"))).toHaveLength(5);
+});
+
+test("a server type at Hetzner Cloud has the processor that its image is for", () => {
+  const told = (machine: object, size = "cx33") =>
+    checkSite(
+      siteAt("hetzner", (site) => {
+        site.hetzner.size = size;
+        Object.assign(site.machines["worker-1"], machine);
+      }),
+    ).problems.map(formatProblem);
+  expect(told({ arch: "arm64" })).toEqual([
+    "machines.worker-1.arch: cx33 is amd64, and an image for arm64 does not start there (write arch: amd64, or another size)",
+  ]);
+  expect(told({ arch: "arm64", size: "cax21" })).toEqual([]);
+  expect(told({ size: "cax21" })).toEqual([
+    "machines.worker-1.arch: cax21 is arm64, and an image for amd64 does not start there (write arch: arm64, or another size)",
+  ]);
+  expect(told({}, "cax21")).toHaveLength(5);
+});
+
+test("a plan says of each vendor whether a preview asks it", () => {
+  const gates = (provider: ProviderName) =>
+    Object.fromEntries(siteSteps(planSite(parseSite(siteAt(provider)))).map(({ name, gate }) => [name, gate]));
+  expect(gates("latitude")).toMatchObject({
+    credentials: "Latitude.sh takes the stack's credentials",
+    plan: expect.stringContaining("the nearest alternatives are told"),
+  });
+  expect(gates("hetzner")).toMatchObject({
+    credentials: "Hetzner Cloud takes the stack's credentials, with the first order",
+    plan: "Hetzner Cloud takes the first order: a preview does not ask it what can be had",
+  });
 });

@@ -78,6 +78,22 @@ test("what nginx would refuse is refused here, all at once", () => {
   ]);
 });
 
+test("two keys that are one name to nginx, a port and an address that are none", () => {
+  const routes = {
+    "a-b": { hosts: ["a.example.org"], to: "10.0.3.2:443" },
+    "a.b": { hosts: ["b.example.org"], to: "10.0.3.3:443" },
+  };
+  expect(edgeProblems({ routes, port: 99999, addresses: ["nonsense", "10.0.0.1"] }).map(formatProblem)).toEqual([
+    "edge.port: 99999 is no port (write a number from 1 to 65535)",
+    expect.stringMatching(/^edge\.addresses\[0\]: "nonsense" is not /),
+    "edge.routes.a.b: is the same name to nginx as edge.routes.a-b (call one of them otherwise: only letters and digits tell them apart)",
+  ]);
+  expect(edgeProblems({ routes: { a: routes["a-b"] }, addresses: [] }).map(({ path }) => path)).toEqual([
+    "edge.addresses",
+  ]);
+  expect(edgeProblems({ routes: { a: routes["a-b"] }, addresses: ["::"], port: 8443 })).toEqual([]);
+});
+
 test("nothing that passes the check can break out of a line of the configuration", () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (host, to) => {

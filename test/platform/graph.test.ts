@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Installation } from "../../components/kubernetes/Installation";
 import { Cilium } from "../../components/network/Cilium";
+import { TailscaleRoutes } from "../../components/network/TailscaleRoutes";
 import { Platform } from "../../components/platform/Platform";
 import { SealedSecrets } from "../../components/secrets/SealedSecrets";
 import { vaultService } from "../../components/secrets/service/vault";
@@ -145,6 +146,31 @@ test("what the API never changes of a storage class replaces it, and a claim tha
   expect(JSON.stringify(inputs(resources, "p-vault-snapshot"))).toContain(
     '"claimName":"vault-snapshots-openebs-hostpath"',
   );
+});
+
+test("another token restarts who reads it once, and stands nowhere", async () => {
+  const values = async (token: string, values: Record<string, unknown> = {}) => {
+    const { resources } = await recordGraph(
+      () =>
+        new TailscaleRoutes("t", {
+          ...{ routes: ["10.0.3.0/27"], hostname: "home", values },
+          installation: { kubeconfig: "k", secret: (name) => pulumi.secret(`${name} ${token}`) },
+        }),
+      answers,
+    );
+    return inputs(resources, "t-chart-release").values as {
+      operatorConfig: { podAnnotations: Record<string, string> };
+    };
+  };
+  const first = await values("one");
+  expect(await values("one")).toEqual(first);
+  expect((await values("two")).operatorConfig.podAnnotations).not.toEqual(first.operatorConfig.podAnnotations);
+  expect(first.operatorConfig).toEqual({
+    hostname: "home-operator",
+    podAnnotations: { "plinth.dev/secrets": expect.stringMatching(/^[0-9a-f]{16}$/) },
+  });
+  const own = await values("one", { operatorConfig: { podAnnotations: { team: "net" } } });
+  expect(Object.keys(own.operatorConfig.podAnnotations)).toEqual(["plinth.dev/secrets", "team"]);
 });
 
 test("PowerDNS finds its files changed before it starts again", async () => {

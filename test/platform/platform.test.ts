@@ -349,6 +349,13 @@ describe("a platform that cannot be is refused with every problem at once", () =
     expect(problems({ ...production, profile: "standard" })).toEqual([]);
   });
 
+  test("names that external-dns reads from nothing", () => {
+    const sources = (...list: string[]) => problems({ ...everything, "external-dns": { sources: list } });
+    expect(sources("ingres")[0]).toMatch(/^platform\.external-dns\.sources\[0\]: /);
+    expect(sources()[0]).toMatch(/^platform\.external-dns\.sources: /);
+    expect(sources("service", "gateway-httproute")).toEqual([]);
+  });
+
   test("a misspelt value, a misspelt key", () => {
     expect(problems({ cilium: { values: { hubble: { relai: {} } } } })[0]).toMatch(
       /^platform\.cilium\.values\.hubble\.relai: is no value of the chart \(it knows here .*relay/,

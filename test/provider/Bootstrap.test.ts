@@ -47,6 +47,23 @@ conformance("Bootstrap", {
 });
 
 describe("Bootstrap", () => {
+  test("says where the endpoint's name has to point, before and while it waits for the API there", async () => {
+    const reach = addresses.map((address) => ({ address, at: address }));
+    const waiting = async (endpoint: string) => {
+      const cluster = machines();
+      const away = { look: async () => ({ state: "away", said: "it cannot be resolved" }) as const };
+      const heard = listen();
+      setTimeout(() => heard.abort(), 50);
+      await bootstrap({ ...cluster.drivers, endpoint: away }).create({ ...inputs, endpoint, reach }, heard.context);
+      return heard.lines;
+    };
+    const told = "api.home.example.org has to point at the control planes: 10.0.0.11, 10.0.0.12, 10.0.0.13";
+    const lines = await waiting("https://api.home.example.org:6443");
+    expect(lines[0]).toBe(told);
+    expect(lines.at(-1)).toContain(`it cannot be resolved; ${told}`);
+    expect((await waiting("https://203.0.113.9:6443")).join()).not.toContain("has to point at");
+  });
+
   test("starts etcd exactly once, on the named node", async () => {
     const cluster = machines();
     const reached = await bootstrap(cluster.drivers).create(inputs, listen().context);

@@ -98,6 +98,13 @@ describe("a call", () => {
 
   const rpc = (text: string) => `error: rpc error: code = ${text}`;
   test.each<[string, TalosFailure]>([
+    [rpc('Unavailable desc = "error reading server preface: remote error: tls: expired certificate"'), "expired"],
+    [
+      rpc(
+        'Unavailable desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2027-11-21T10:00:00Z is after 2026-11-21T10:00:00Z"',
+      ),
+      "expired",
+    ],
     [
       rpc(
         'Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.0.0.1:50000: connect: connection refused"',

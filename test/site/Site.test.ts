@@ -77,7 +77,13 @@ test("a machine is configured once, through its own address", async () => {
   const { resources } = await graph();
   const apply = byName(resources, "site-worker-1");
   expect(apply.inputs).toMatchObject({ node: "127.77.0.21", endpoint: "127.77.0.21" });
-  expect(apply.ignoreChanges).toEqual(["machineConfigurationInput", "configPatches", "node", "endpoint"]);
+  expect(apply.ignoreChanges).toEqual([
+    "clientConfiguration",
+    "machineConfigurationInput",
+    "configPatches",
+    "node",
+    "endpoint",
+  ]);
   expect(String(apply.inputs.configPatches)).toContain("hostname: worker-1");
   expect(String(apply.inputs.configPatches)).not.toContain("Layer2VIPConfig");
   expect(String(byName(resources, "site-cp-1").inputs.configPatches)).toContain("Layer2VIPConfig");

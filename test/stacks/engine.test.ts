@@ -1,5 +1,5 @@
 /** Stacks that plinth comes with, previewed by the real engine without any credential: records answer for vendors. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse, stringify } from "yaml";
@@ -9,6 +9,8 @@ import { ensureTools } from "../../lab/build/tools";
 import { installPlugins, type Needed } from "../../lab/engine/plugins";
 import { Ticker } from "../../lab/ticker";
 import { version } from "../../package.json";
+import { ImageServer, RescueMachine, smallImage } from "../machine/rescue/machine";
+import { RescueSsh } from "../machine/rescue/sshd";
 import { siteAt } from "../machine/sites";
 import { type Ended, engineBinary, Project, Running } from "../support/engine";
 import { ROOT } from "../support/site";
@@ -62,6 +64,8 @@ interface Job {
   readonly edit?: (site: Editable) => void;
   /** Whether the site is previewed, or its machines are made. @default "preview" */
   readonly operation?: "preview" | "make";
+  /** Where the one rescue system, and the images, are in the place of the vendor's. */
+  readonly rescue?: { readonly port: number; readonly factory: string };
   /** Configuration of providers that is secret. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
@@ -189,6 +193,57 @@ test.each(STOOD_IN)(
     }
   },
 );
+
+test("hetzner: Talos is written from the rescue system to every server once, with a key that nobody sees", async () => {
+  const disks = ["cp-1", "worker-1"];
+  const machine = new RescueMachine(disks.map((name) => ({ name, serial: `S-${name}` })));
+  const ssh = new RescueSsh(machine, true);
+  const images = new ImageServer(
+    execFileSync("zstd", ["--stdout", "--quiet"], { input: smallImage(), maxBuffer: 2 ** 26 }),
+  );
+  try {
+    const rescue = { port: await ssh.listen(), factory: new URL(await images.listen()).origin };
+    const site = siteAt("hetzner", (file) => {
+      for (const key of Object.keys(file.machines)) {
+        if (disks.includes(key)) file.machines[key].disk = { serial: `S-${key}` };
+        else delete file.machines[key];
+      }
+    });
+    const job: Job = { site, operation: "make", rescue, secrets: { "hcloud:token": "canary-of-rescue-0f3a" } };
+    const written = (name: string) => machine.bytes(name).subarray(0, smallImage().length).equals(smallImage());
+    const made = await run("rescued", job);
+    if (made.result === undefined) throw new Error(made.output);
+    expect(made.result["create command:remote:Command"]).toEqual([
+      "site-machines-cp-1-talos",
+      "site-machines-worker-1-talos",
+    ]);
+    expect([disks.map(written), await machine.restarts(2)]).toEqual([[true, true], 2]);
+
+    // Another image is for nobody; another generation of one machine is written, whatever its disk carried.
+    const edit = ({ talos, machines }: Editable) => {
+      talos.version = "v1.13.8";
+      machines["worker-1"].generation = 2;
+    };
+    const renewed = await run("rescued", { ...job, edit });
+    if (renewed.result === undefined) throw new Error(renewed.output);
+    expect(renewed.result["same command:remote:Command"]).toEqual(["site-machines-cp-1-talos"]);
+    expect(renewed.result["create command:remote:Command"]).toEqual(["site-machines-worker-1-talos-g2"]);
+    expect(renewed.result["delete hcloud:index/server:Server"]).toEqual(["site-machines-worker-1"]);
+    expect(await machine.restarts(3)).toBe(3);
+
+    // The key that entered is the one that Hetzner was told; its other half is nowhere to be read.
+    const state = project.stateText("rescued");
+    expect(ssh.entered.size).toBe(1);
+    for (const key of ssh.entered) expect(state).toContain(key);
+    for (const text of [made.output, renewed.output, state]) {
+      expect(text).not.toContain("PRIVATE KEY");
+      expect(text).not.toContain("canary-of-rescue-0f3a");
+    }
+  } finally {
+    await Promise.all([ssh.close(), images.close()]);
+    machine.remove();
+  }
+});
 
 test("a plugin of another version than the program's library is refused by both versions", async () => {
   const other = await open(path.join(__dirname, "fixture", "other"));

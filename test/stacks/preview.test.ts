@@ -114,7 +114,9 @@ test("home: five virtual machines on three hosts, each host with the image", asy
   const images = resources.filter(({ type }) => type === "proxmoxve:download/fileLegacy:FileLegacy");
   expect(images.map(({ inputs }) => inputs.nodeName)).toEqual(["pve1", "pve2", "pve3"]);
   expect(String(images[0]?.inputs.url)).toMatch(/\/image\/[0-9a-f]{64}\/v1\.13\.9\/nocloud-amd64\.iso$/);
+  // It stays when it is no longer wanted, and is taken over when it is wanted again: Proxmox refuses a second of its name.
   expect(images.every(({ retainOnDelete }) => retainOnDelete)).toBe(true);
+  expect(images.map(({ inputs }) => inputs.overwriteUnmanaged)).toEqual([true, true, true]);
 });
 
 test("latitude: four orders that the recorded account can carry out, one of them with a GPU", async () => {

@@ -116,6 +116,7 @@ describe("Proxmox CSI", () => {
     });
     expect(pieces.filter((piece) => typeof piece !== "string")).toEqual([{ stack: "proxmox-csi" }]);
     expect(service.chart?.values).toMatchObject({ existingConfigSecret: "proxmox-csi-config" });
+    expect(service.chart?.podAnnotations).toBe("podAnnotations");
   });
 
   test("its classes are not the chart's, which could never change them", () => {

@@ -46,7 +46,6 @@ function network(profile: Profile): readonly PlatformService[] {
   return [
     ciliumService({ profile, nodes: ["cp-1", "worker-1"], gateway: profile !== "minimal", hubble: true }),
     metalLbService({
-      profile,
       pools: { lan: { range: "10.0.3.4-10.0.3.20" }, wan: { range: "198.51.100.0/28", mode: "bgp" } },
       asn: 64512,
       peers: { router: { address: "10.0.0.1", asn: 64513 } },

@@ -18,7 +18,7 @@ export interface Issuer {
 
 /** A certificate authority that is asked by ACME. */
 export interface AcmeIssuer {
-  /** Where it writes before something expires. */
+  /** Contact of the account at the authority. Whether it writes before something expires is up to the authority. */
   readonly email: string;
   /** Directory of the authority. @default "https://acme-v02.api.letsencrypt.org/directory" */
   readonly server?: string;

@@ -3,9 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { imageAssets } from "../../boot/assets";
 import type { NodePlan, SitePlan } from "../../site/plan";
-import { type ChildOptions, childOptions, ofGeneration } from "../child";
+import { type ChildOptions, childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import { TalosInstall } from "../rescue/TalosInstall";
 import type { HetznerSpec } from "./spec";
 
@@ -61,7 +62,9 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
       ]),
     );
     if (spec.loadBalancer !== undefined) {
-      this.endpoint = this.balancer(name, plan, spec, networkId, subnet, after);
+      const members = [...this.machines.values()].flatMap(({ ready }) => ready);
+      const links = members.filter((each) => each instanceof hcloud.ServerNetwork);
+      this.endpoint = this.balancer(name, plan, spec, networkId, [subnet, ...links], after);
     }
     this.registerOutputs({});
   }
@@ -112,7 +115,7 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
     plan: SitePlan,
     spec: HetznerSpec,
     networkId: pulumi.Output<number>,
-    subnet: hcloud.NetworkSubnet,
+    joined: readonly pulumi.Resource[],
     after: ChildOptions,
   ): pulumi.Output<string> {
     const balancer = new hcloud.LoadBalancer(
@@ -121,7 +124,12 @@ export class HetznerMachines extends pulumi.ComponentResource implements Machine
       after(),
     );
     const loadBalancerId = balancer.id.apply(Number);
-    const inside = new hcloud.LoadBalancerNetwork(`${name}-api-network`, { loadBalancerId, networkId }, after(subnet));
+    // It takes any address that is free: the machines take theirs first.
+    const inside = new hcloud.LoadBalancerNetwork(
+      `${name}-api-network`,
+      { loadBalancerId, networkId },
+      after(...joined),
+    );
     new hcloud.LoadBalancerTarget(
       `${name}-api-planes`,
       {

@@ -3,9 +3,15 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** Inputs of {@link ProxmoxCsiToken}. */
 export interface ProxmoxCsiTokenArgs {
-  /** How root of one Proxmox host is reached over SSH; its private key or password is secret. */
+  /**
+   * How root of one Proxmox host is reached over SSH; its private key or password is secret. Used when the token is made,
+   * and when it is taken away; a change in between does nothing to it. Another Proxmox is another token.
+   */
   readonly connection: pulumi.Input<command.types.input.remote.ConnectionArgs>;
-  /** Name of the cluster, so that several on one Proxmox do not share a user. A change makes another user. */
+  /**
+   * Name of the cluster, so that several on one Proxmox do not share a user. A change makes another user, then takes the
+   * old one away.
+   */
   readonly cluster: string;
 }
 
@@ -35,10 +41,26 @@ export class ProxmoxCsiToken extends pulumi.ComponentResource {
     const user = `kubernetes-csi-${cluster}@pve`;
     const role = `KubernetesCsi-${cluster}`;
     this.tokenId = `${user}!csi`;
-    const made = new command.remote.Command(
-      `${name}-token`,
+    const own = `${name}-${cluster}`;
+    const reached = pulumi.secret(connection);
+    // Apart from what makes it, so that another SSH key is there for the end and makes nothing anew now.
+    const end = new command.remote.Command(
+      `${own}-end`,
       {
-        connection: pulumi.secret(connection),
+        connection: reached,
+        delete: [
+          `pveum user token remove ${user} csi || true`,
+          `pveum user delete ${user} || true`,
+          `pveum role delete ${role} || true`,
+        ].join("\n"),
+        logging: "none",
+      },
+      { parent: this, additionalSecretOutputs: ["stdout", "stderr"] },
+    );
+    const made = new command.remote.Command(
+      `${own}-token`,
+      {
+        connection: reached,
         create: [
           "set -eu",
           // What an earlier run left half done is done again: a token tells its secret only once.
@@ -48,14 +70,16 @@ export class ProxmoxCsiToken extends pulumi.ComponentResource {
           `pveum user token remove ${user} csi >/dev/null 2>&1 || true`,
           `pveum user token add ${user} csi --privsep 0 --output-format json`,
         ].join("\n"),
-        delete: [
-          `pveum user token remove ${user} csi || true`,
-          `pveum user delete ${user} || true`,
-          `pveum role delete ${role} || true`,
-        ].join("\n"),
         logging: "none",
       },
-      { parent: this, additionalSecretOutputs: ["stdout", "stderr"], ignoreChanges: ["create"] },
+      {
+        parent: this,
+        dependsOn: end,
+        additionalSecretOutputs: ["stdout", "stderr"],
+        // An update runs `create` again, which revokes the token that the cluster has.
+        ignoreChanges: ["create", "delete", "connection"],
+        aliases: [{ name: `${name}-token` }],
+      },
     );
     this.secret = pulumi.secret(made.stdout.apply((text) => tokenOf(text)));
     this.registerOutputs({ tokenId: this.tokenId });

@@ -3,9 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseCidr } from "../../address/cidr";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { childOptions, ofGeneration } from "../child";
+import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import type { ProxmoxSpec } from "./spec";
 
 /**
@@ -68,8 +69,10 @@ function isoOf(
       datastoreId: spec.isoDatastore,
       contentType: "iso",
       url: imageAssets(source).iso,
-      fileName: `talos-${version}-${schematic.id.slice(0, 12)}.iso`,
+      fileName: `talos-${version}-${schematic.id.slice(0, 12)}${secureBoot ? "-secureboot" : ""}.iso`,
       overwrite: false,
+      // One that stays behind, or came with another site, is not known here: Proxmox refuses a second of its name.
+      overwriteUnmanaged: true,
     },
     // A machine that was made with an older one keeps it in its drive: without the file it would not start again.
     { ...opts, retainOnDelete: true },

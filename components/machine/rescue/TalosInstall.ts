@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { ofGeneration } from "../child";
+import { ofGeneration } from "../generation";
 import { type DiskImage, rescueScript } from "./script";
 
 /** Inputs of {@link TalosInstall}. */

@@ -2,9 +2,10 @@ import * as vultr from "@ediri/vultr";
 import * as pulumi from "@pulumi/pulumi";
 import { imageAssets } from "../../boot/assets";
 import type { SitePlan } from "../../site/plan";
-import { childOptions, ofGeneration } from "../child";
+import { childOptions } from "../child";
 import type { Machines, MachinesArgs, ProvidedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import type { VultrSpec } from "./spec";
 
 /** Vultr's operating system for machines that boot a script of their own. */

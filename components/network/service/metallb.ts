@@ -1,5 +1,5 @@
 import { type AddressRange, contains, formatCidr, overlaps, parseCidr, parseRange } from "../../address/cidr";
-import { deploymentAvailable, type ObjectSpec, type PlatformService, type Profile } from "../../kubernetes/service";
+import { deploymentAvailable, type ObjectSpec, type PlatformService } from "../../kubernetes/service";
 import { mergeValues, type Values } from "../../kubernetes/values";
 import type { Problem } from "../../problem";
 
@@ -23,8 +23,6 @@ export interface BgpPeer {
 
 /** Settings of MetalLB. */
 export interface MetalLbSettings {
-  /** Size of it. @default "standard" */
-  readonly profile?: Profile;
   /** Pools by name; a Service chooses one by the annotation `metallb.io/address-pool`. In place. */
   readonly pools: { readonly [name: string]: LoadBalancerPool };
   /** Own AS number; needed as soon as a pool has mode bgp. In place. @default - none */

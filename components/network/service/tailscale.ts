@@ -42,6 +42,7 @@ export function tailscaleRoutesService(settings: TailscaleRoutesSettings): Platf
     chart: {
       name: "tailscale-operator",
       namespace: NAMESPACE,
+      podAnnotations: "operatorConfig.podAnnotations",
       values: mergeValues({ operatorConfig: { hostname: `${hostname}-operator` } }, values),
     },
     objects: {

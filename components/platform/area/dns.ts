@@ -42,7 +42,7 @@ const powerdns = z.strictObject({
 const issuer = z.strictObject({
   acme: z
     .strictObject({
-      email: z.email().describe("Where the authority writes before something expires."),
+      email: z.email().describe("Contact of the account at the authority."),
       server: z
         .url({ protocol: /^https$/ })
         .optional()
@@ -66,8 +66,26 @@ const certManager = z.strictObject({
   values,
 });
 
+/** What external-dns reads names from, of what a site of plinth's has; others are a matter of `values.sources`. */
+const SOURCES = [
+  "service",
+  "ingress",
+  "node",
+  "pod",
+  "crd",
+  "gateway-httproute",
+  "gateway-grpcroute",
+  "gateway-tlsroute",
+  "gateway-tcproute",
+  "gateway-udproute",
+] as const;
+
 const externalDns = z.strictObject({
-  sources: z.array(z.string().min(1)).default(["service", "ingress"]).describe("What it reads names from. In place."),
+  sources: z
+    .array(z.enum(SOURCES))
+    .min(1)
+    .default(["service", "ingress"])
+    .describe("What it reads names from. In place."),
   policy: z
     .enum(["sync", "upsert-only"])
     .default("sync")

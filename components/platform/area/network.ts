@@ -95,7 +95,7 @@ export function networkServices(section: Section, site: PlatformSite): readonly 
     ...(site.cni === "none"
       ? [ciliumService({ profile, nodes: site.nodes, ipv6: site.ipv6, ...given(cilium ?? {}) })]
       : []),
-    ...(metallb ? [metalLbService({ profile, controlPlanes: site.onlyControlPlanes, ...given(metallb) })] : []),
+    ...(metallb ? [metalLbService({ controlPlanes: site.onlyControlPlanes, ...given(metallb) })] : []),
     ...(ingress ? [ingressNginxService({ profile, ...given(ingress) })] : []),
     ...(tailscale ? [tailscaleRoutesService({ profile, hostname: site.name, ...given(tailscale) })] : []),
   ];

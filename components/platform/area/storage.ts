@@ -33,7 +33,9 @@ const longhorn = z.strictObject({
   v2: z
     .boolean()
     .default(false)
-    .describe("The second data engine, which keeps one core of every storage machine busy at 100 %. In place."),
+    .describe(
+      "The second data engine, which keeps one core of every storage machine busy at 100 % and needs huge pages and kernel modules, which plinth does not set. In place.",
+    ),
   backup: z
     .strictObject({
       target: z

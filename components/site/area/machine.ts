@@ -82,7 +82,7 @@ export const machine = z.strictObject({
     .max(64)
     .optional()
     .describe(
-      "How many NVIDIA GPUs it has that pods shall use; a licence may count them, and a rented plan without one is refused. Default: 0. The first one brings an image of its own, and a reboot.",
+      "How many NVIDIA GPUs it has that pods shall use; a licence may count them, and a machine that is known to have none is refused. Default: 0. The first one brings an image of its own, and a reboot.",
     ),
   encryption: encryption
     .optional()
@@ -104,7 +104,7 @@ export const machine = z.strictObject({
   failureDomain: name
     .optional()
     .describe(
-      "Nodes of one domain may fail together: a rack, a host, a power feed. Default: each machine its own. In place.",
+      "Nodes of one domain may fail together: a rack, a host, a power feed. Default: at Proxmox the host it runs on, else each machine its own. In place.",
     ),
   labels: labels.default({}).describe("Node labels. In place."),
   taints: z.array(taint).default([]).describe("Node taints, one of a key. In place."),

@@ -14,7 +14,7 @@ export interface LonghornSettings {
   readonly isDefault?: boolean;
   /**
    * The second data engine, which polls its disks: one core of every storage machine is busy at 100 %, whether
-   * anything is written or not. Needs huge pages. In place. @default false
+   * anything is written or not. Needs huge pages and kernel modules, which plinth does not set. In place. @default false
    */
   readonly v2?: boolean;
   /** Where backups of volumes go, as s3://bucket@region/path. In place. @default - nowhere */
@@ -66,7 +66,11 @@ export function longhornService(settings: LonghornSettings): PlatformService {
       [`storage class ${CLASS} is there`]: classExists(CLASS),
     },
     warnings: [
-      ...(v2 ? ["longhorn: v2 keeps one core of every storage machine busy at 100 %"] : []),
+      ...(v2
+        ? [
+            "longhorn: v2 keeps one core of every storage machine busy at 100 %, and wants huge pages and kernel modules that plinth gives no machine",
+          ]
+        : []),
       ...(backupTarget === undefined
         ? ["longhorn: no backupTarget; copies on other machines are no backup, and an upgrade cannot be taken back"]
         : []),

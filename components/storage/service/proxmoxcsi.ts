@@ -11,7 +11,7 @@ export interface ProxmoxCsiSettings {
   readonly region: string;
   /** Id of an API token, as kubernetes-csi@pve!csi. In place. */
   readonly tokenId: string;
-  /** Secret of the stack's configuration that holds the token. In place. @default "proxmox-csi" */
+  /** Secret of the stack's configuration that holds the token. In place; another token restarts the driver. @default "proxmox-csi" */
   readonly token?: string;
   /** Whether a certificate that nobody signed is taken. In place. @default false */
   readonly insecure?: boolean;
@@ -54,6 +54,7 @@ export function proxmoxCsiService(settings: ProxmoxCsiSettings): PlatformService
     chart: {
       name: "proxmox-csi-plugin",
       namespace: NAMESPACE,
+      podAnnotations: "podAnnotations",
       values: mergeValues(
         {
           existingConfigSecret: CONFIG,

@@ -81,6 +81,7 @@ function answers({ failure }: Sight): Verdict | undefined {
         "find out who holds the address (arp, the switch) before anything else changes",
       );
     case "denied":
+    case "expired":
       return wrong(
         "denied",
         `its API refuses the client certificate: ${message}`,

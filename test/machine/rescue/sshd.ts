@@ -1,4 +1,7 @@
-/** An SSH server on loopback in front of a machine in a rescue system: one key may enter, and every command is run. */
+/**
+ * An SSH server on loopback in front of a machine in a rescue system: one key may enter, and every command is run. With
+ * `any` every key may, as somebody else makes it, and is noted.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { AddressInfo } from "node:net";
 import { Server, utils } from "ssh2";
@@ -6,23 +9,27 @@ import type { RescueMachine } from "./machine";
 
 export class RescueSsh {
   readonly privateKey: string;
+  /** Public keys that entered, as `ssh-ed25519 AAAA…`. */
+  readonly entered = new Set<string>();
   private readonly server: Server;
   private readonly running = new Set<ChildProcess>();
 
-  constructor(machine: RescueMachine) {
-    const own = utils.generateKeyPairSync("ed25519");
-    this.privateKey = own.private;
-    const allowed = utils.parseKey(own.public);
-    if (allowed instanceof Error) throw allowed;
+  constructor(machine: RescueMachine, any = false) {
+    const pair = utils.generateKeyPairSync("ed25519");
+    this.privateKey = pair.private;
     this.server = new Server({ hostKeys: [utils.generateKeyPairSync("ed25519").private] }, (client) => {
       client.on("authentication", (context) => {
-        if (context.method !== "publickey" || !context.key.data.equals(allowed.getPublicSSH())) {
+        if (context.method !== "publickey") return context.reject(["publickey"]);
+        const shown = `${context.key.algo} ${context.key.data.toString("base64")}`;
+        const allowed = utils.parseKey(any ? shown : pair.public);
+        if (allowed instanceof Error || !context.key.data.equals(allowed.getPublicSSH())) {
           return context.reject(["publickey"]);
         }
         const { signature, blob, hashAlgo } = context;
         if (signature !== undefined && blob !== undefined && !allowed.verify(blob, signature, hashAlgo)) {
           return context.reject();
         }
+        this.entered.add(shown);
         context.accept();
       });
       // As with a real one: a connection that breaks takes its processes with it.
