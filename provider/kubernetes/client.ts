@@ -210,7 +210,9 @@ function seenNode(node: k8s.V1Node): KubernetesNode {
 
 function seenStaticPod({ metadata, status }: k8s.V1Pod): StaticPod {
   const config = metadata?.annotations?.[CONFIG_VERSION];
-  const condition = status?.conditions?.find(({ type }) => type === "Ready");
+  const conditionOf = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted);
+  // Ready is taken away by the node controller, too, while the Node has no network: of the containers the kubelet speaks.
+  const condition = conditionOf("ContainersReady") ?? conditionOf("Ready");
   const container = status?.containerStatuses?.[0];
   const [waiting, ended] = [
     container?.state?.waiting,

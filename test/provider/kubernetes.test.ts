@@ -84,6 +84,16 @@ it("says what a machine's own pod was made from, and why it is not Ready", async
     said: `CrashLoopBackOff; it ended with code 1: unknown flag: --x; ${condition.message}`,
     restarts: 4,
   });
+  // A Node that had no network at first has its pods marked, and its own kubelet knows better.
+  const marked = [
+    { type: "ContainersReady", status: "True" },
+    { type: "Ready", status: "False" },
+  ];
+  answer = {
+    code: 200,
+    body: { metadata: {}, status: { conditions: marked, containerStatuses: [{ restartCount: 0 }] } },
+  };
+  expect(await kubernetes(kubeconfig).staticPod("kube-apiserver-cp-1", idle)).toMatchObject({ ready: true });
   answer = { code: 404, body: { kind: "Status", message: "not found" } };
   expect(await kubernetes(kubeconfig).staticPod("kube-apiserver-cp-1", idle)).toBeUndefined();
 });
