@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { canonicalJson } from "../../components/licensing/canonical";
@@ -13,6 +13,7 @@ import { record } from "../licence/log";
 import { many, readText, sealFrom, withIdentity } from "../licence/options";
 import { brings, type Draft, manifestOf, notYet, withoutDigest } from "../release/build";
 import { newestRelease } from "../release/client";
+import { writeWhole } from "../release/files";
 import { ROLES } from "../release/metadata";
 import { publishRepository } from "../release/publish";
 import { roleFolder, signRepository } from "../release/repository";
@@ -116,8 +117,9 @@ export function registerRelease(program: Command): void {
       refuse(`${file} was not changed:`, notYet(manifest));
       const { text, edits } = withRelease(stackText(file), file, manifest);
       if (edits.length > 0) {
-        writeFileSync(`${file}.plinth-new`, text);
-        renameSync(`${file}.plinth-new`, file);
+        // A link stays one, and who may read the file may go on.
+        const place = realpathSync(file);
+        writeWhole(place, text, statSync(place).mode);
       }
       console.log(told(edits));
     });

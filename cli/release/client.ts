@@ -1,23 +1,23 @@
 /** A site's side: tuf-js decides what is to be believed, plinth only says where the files are and what went wrong. */
 import {
-  copyFileSync,
   createReadStream,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { Metadata, MetadataKind } from "@tufjs/models";
 import { BaseFetcher, Updater } from "tuf-js";
 import { DownloadHTTPError } from "tuf-js/dist/error";
 import { ProblemError } from "../../components/problem";
 import { type Channel, type Manifest, parseManifest } from "../../components/release/manifest";
+import { moveWhole } from "./files";
 import { misspelt, sha256 } from "./metadata";
 import { type Reader, registryReader } from "./registry";
 import { targetName } from "./repository";
@@ -39,6 +39,10 @@ const LONGEST_TARGET = 4_194_304;
 
 const OCI = "oci://";
 
+const REMEMBERED = ["root.json", "timestamp.json", "snapshot.json", "targets.json"];
+const NO_ROOT = "name the root.json that came with the product";
+const TORN = "remove it: what was seen until now is asked for anew, and an older state is not noticed this once";
+
 /** The newest release of a channel. @throws ProblemError for whatever cannot be believed or had */
 export async function newestRelease(source: Source, channel: Channel): Promise<Manifest> {
   const seen = join(source.memory, sha256(readRoot(source.root)).slice(0, 16));
@@ -46,8 +50,9 @@ export async function newestRelease(source: Source, channel: Channel): Promise<M
   // tuf-js writes files in place: what is killed in between must not be the end of all updates.
   const work = mkdtempSync(join(source.memory, ".work-"));
   try {
-    copyFileSync(existsSync(join(seen, "root.json")) ? join(seen, "root.json") : source.root, join(work, "root.json"));
-    for (const name of readdirSync(seen)) if (name !== "root.json") copyFileSync(join(seen, name), join(work, name));
+    if (!existsSync(join(seen, "root.json"))) takeOver(source.root, join(work, "root.json"), noRoot, NO_ROOT);
+    for (const name of REMEMBERED)
+      if (existsSync(join(seen, name))) takeOver(join(seen, name), join(work, name), misspelt, TORN);
     const timeout = source.timeout ?? 60_000;
     const registry = source.from.startsWith(OCI) ? await registryReader(source.from, timeout) : undefined;
     const base = registry !== undefined ? "oci:" : baseUrl(source.from);
@@ -66,8 +71,7 @@ export async function newestRelease(source: Source, channel: Channel): Promise<M
       return manifest;
     } finally {
       // Also after a failure: what was verified until then is not to be shown anew.
-      for (const name of ["root.json", "timestamp.json", "snapshot.json", "targets.json"])
-        if (existsSync(join(work, name))) renameSync(join(work, name), join(seen, name));
+      for (const name of REMEMBERED) if (existsSync(join(work, name))) moveWhole(join(work, name), join(seen, name));
     }
   } catch (error) {
     throw explained(error, source.from);
@@ -115,13 +119,29 @@ class Carrier extends BaseFetcher {
   }
 }
 
+/** What this computer has is not the repository's fault. */
+function takeOver(from: string, to: string, check: (bytes: Buffer) => string | undefined, fix: string): void {
+  const bytes = readFileSync(from);
+  const why = check(bytes);
+  if (why !== undefined) throw new ProblemError("There is nothing to trust:", [{ path: from, reason: why, fix }]);
+  writeFileSync(to, bytes);
+}
+
+function noRoot(bytes: Buffer): string | undefined {
+  try {
+    Metadata.fromJSON(MetadataKind.Root, JSON.parse(bytes.toString()));
+    return undefined;
+  } catch {
+    return "it is no root.json";
+  }
+}
+
 function readRoot(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const fix = "name the root.json that came with the product";
     throw new ProblemError("There is nothing to trust:", [
-      { path: file, reason: (error as NodeJS.ErrnoException).message, fix },
+      { path: file, reason: (error as NodeJS.ErrnoException).message, fix: NO_ROOT },
     ]);
   }
 }

@@ -1,11 +1,13 @@
 /** Files that are whole or not there, whenever the power goes. */
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Writes a file in the place of the one before. */
-export function writeWhole(file: string, content: Buffer | string): void {
-  const draft = `${file}.new`;
-  writeFileSync(draft, content);
+/** Writes a file in the place of the one before. @param mode who may read it; by default as for any new file */
+export function writeWhole(file: string, content: Buffer | string, mode?: number): void {
+  const draft = `${file}.plinth-new`;
+  // Its content may be nobody's business from the first byte on.
+  writeFileSync(draft, content, mode === undefined ? {} : { mode: 0o600 });
+  if (mode !== undefined) chmodSync(draft, mode & 0o7777);
   moveWhole(draft, file);
 }
 
@@ -13,7 +15,11 @@ export function writeWhole(file: string, content: Buffer | string): void {
 export function moveWhole(from: string, to: string): void {
   onDisk(from);
   renameSync(from, to);
-  onDisk(dirname(to));
+  try {
+    onDisk(dirname(to));
+  } catch {
+    // Not every file system knows that of a folder.
+  }
 }
 
 function onDisk(path: string): void {

@@ -44,10 +44,12 @@ export function metaFile(version: number, bytes: Buffer): MetaFile {
   return new MetaFile({ version, length: bytes.length, hashes: { sha256: sha256(bytes) } });
 }
 
+const MOMENT = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}Z$/;
+
 /** Why bytes are not metadata in the one spelling; `undefined` when they are. Says nothing about signatures. */
 export function misspelt(bytes: Buffer): string | undefined {
   const text = bytes.toString("utf8");
-  let value: { readonly signatures?: unknown } | null;
+  let value: { readonly signatures?: unknown; readonly signed?: { readonly expires?: unknown } } | null;
   try {
     value = JSON.parse(text);
     // Also what is no UTF-8 comes back as other bytes.
@@ -55,8 +57,10 @@ export function misspelt(bytes: Buffer): string | undefined {
   } catch {
     return "it is not JSON";
   }
+  // A moment that cannot be read would never come.
+  if (!MOMENT.test(String(value?.signed?.expires))) return "its expires is no moment as in 2027-01-31T12:00:00Z";
   const signatures = Array.isArray(value?.signatures) ? value.signatures : [];
-  const good = signatures.every(({ keyid, sig }) => /^[0-9a-f]{64}$/.test(keyid) && /^[0-9a-f]{128}$/.test(sig));
+  const good = signatures.every((each) => /^[0-9a-f]{64}$/.test(each?.keyid) && /^[0-9a-f]{128}$/.test(each?.sig));
   return good && signatures.length > 0 ? undefined : "its signatures are not written in hex";
 }
 

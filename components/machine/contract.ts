@@ -83,6 +83,8 @@ export interface ProvidedMachine {
   readonly reach?: pulumi.Output<string>;
   /** @default - one link, found by the site file's `mac` */
   readonly links?: pulumi.Output<MachineLinks>;
+  /** Where it stands, as a rack: machines of one domain may fail together. @default - not told */
+  readonly failureDomain?: pulumi.Output<string>;
   /** What has to be there before it is configured. */
   readonly ready: readonly pulumi.Resource[];
 }

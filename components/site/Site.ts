@@ -11,6 +11,7 @@ import { Entitlement } from "../licensing/Entitlement";
 import type { LicenceKey } from "../licensing/keys";
 import { Licence, type LicenceInputs } from "../licensing/Licence";
 import { LicenceCheck } from "../licensing/LicenceCheck";
+import type { Machines } from "../machine/contract";
 import { machinesOf, TRAITS } from "../machine/providers";
 import { Platform } from "../platform/Platform";
 import { startPlugin } from "../plugin";
@@ -18,7 +19,7 @@ import { TalosCluster } from "../talos/TalosCluster";
 import { bootArguments } from "./boot";
 import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, platformSecrets, withoutTrace } from "./checked";
 import { Facts } from "./Facts";
-import type { SitePlan } from "./plan";
+import { domainWarnings, type NodePlan, type SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
 import type { SiteFile } from "./spec";
 import { CONFIGURED, platformNeeds, rescued, siteSteps } from "./steps";
@@ -123,6 +124,7 @@ export class Site extends pulumi.ComponentResource {
         { parent: this, ...after(TRAITS[plan.provider].ordered ? "order" : "talos") },
       );
     for (const [key, { ready }] of rented?.machines ?? []) way.add("talos", ready, key);
+    if (rented !== undefined) this.warnOfDomains(nodes, rented);
     const called = plan.endpoint.name ?? rented?.endpoint ?? host;
     this.endpoint = pulumi.output(called).apply((known) => `https://${bracketed(known)}:${plan.endpoint.port}`);
     this.nodes = pulumi.all(Object.fromEntries(nodes.map(({ node, address }) => [node.key, address])));
@@ -234,6 +236,19 @@ export class Site extends pulumi.ComponentResource {
       );
     }
     this.registerOutputs({ endpoint: this.endpoint, nodes: this.nodes });
+  }
+
+  /** What the plan could not know: where the provider has put the control planes. */
+  private warnOfDomains(nodes: readonly { readonly node: NodePlan }[], { machines }: Machines): void {
+    const planes = nodes.map(({ node }) => node).filter(({ type }) => type === "controlplane");
+    if (!planes.some(({ key }) => machines.get(key)?.failureDomain !== undefined)) return;
+    pulumi
+      .all(planes.map(({ key, failureDomain }) => failureDomain ?? machines.get(key)?.failureDomain ?? key))
+      .apply((domains) => {
+        for (const warning of domainWarnings(domains)) {
+          if (!this.plan.warnings.includes(warning)) pulumi.log.warn(warning, this);
+        }
+      });
   }
 }
 

@@ -268,13 +268,16 @@ function warnings(nodes: readonly NodePlan[]): string[] {
       `one control plane (${controlPlanes[0]?.key}): the Kubernetes API is away while it restarts, and its disk holds the only copy of etcd`,
     ];
   }
-  const domains = new Set(controlPlanes.map((node) => node.failureDomain ?? node.key));
-  if (domains.size < controlPlanes.length && domains.size < 3) {
-    return [
-      `the control planes stand in ${domains.size} failure domain${domains.size === 1 ? "" : "s"}: losing one loses etcd's quorum`,
-    ];
-  }
-  return [];
+  return domainWarnings(controlPlanes.map((node) => node.failureDomain ?? node.key));
+}
+
+/** What the failure domains of the control planes, one for each, mean for etcd. */
+export function domainWarnings(ofPlanes: readonly string[]): string[] {
+  const domains = new Set(ofPlanes);
+  if (domains.size === ofPlanes.length || domains.size >= 3) return [];
+  return [
+    `the control planes stand in ${domains.size} failure domain${domains.size === 1 ? "" : "s"}: losing one loses etcd's quorum`,
+  ];
 }
 
 /** Pods need a network, and a node that takes them. */

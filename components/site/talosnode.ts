@@ -13,12 +13,15 @@ interface Surroundings {
   readonly passphrases: Readonly<Record<string, pulumi.Output<string>>>;
   readonly links?: pulumi.Output<MachineLinks>;
   readonly reach?: pulumi.Output<string>;
+  /** As the provider of the machine tells it; the site file's counts more. */
+  readonly failureDomain?: pulumi.Output<string>;
   readonly ready?: readonly pulumi.Input<pulumi.Resource>[];
 }
 
 /** A node of the plan as the cluster takes it. */
 export function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings): TalosNodeArgs {
   const { address, passphrases, reach, ready } = around;
+  const failureDomain = node.failureDomain ?? around.failureDomain;
   const patches = (facts: NodeFacts) => splitPatches(nodeModel(plan, node, facts), plan.talos.configContract);
   return {
     type: node.type,
@@ -34,7 +37,7 @@ export function talosNode(plan: SitePlan, node: NodePlan, around: Surroundings):
         .all([withFacts(around, (known) => known), pulumi.all(passphrases)])
         .apply(([known, texts]) => patches({ ...known, passphrases: texts }).secret),
     }),
-    ...(node.failureDomain !== undefined && { failureDomain: node.failureDomain }),
+    ...(failureDomain !== undefined && { failureDomain }),
     ...(node.generation !== undefined && { generation: node.generation }),
     ...(node.adopted === true && { adopted: true }),
   };

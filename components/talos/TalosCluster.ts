@@ -49,7 +49,7 @@ export interface TalosNodeArgs {
   /** Whether its first configuration is needed as a whole, to be handed out by others. Plain. @default false */
   readonly handedOut?: boolean;
   /** Nodes of one domain may fail together. In place. @default - a domain of its own */
-  readonly failureDomain?: string;
+  readonly failureDomain?: pulumi.Input<string>;
   /** Machine configuration patches on top of the role's configuration. What a change does depends on the changed paths. */
   readonly patches: pulumi.Input<readonly string[]>;
   /** Patches that hold secrets, applied after the others; kept secret as a whole. @default - none */

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import type { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { plaintextSecrets } from "../../components/plaintext";
@@ -41,6 +42,14 @@ async function eventually<T>(seconds: number, look: () => Promise<T>, good: (see
     if (good(seen) || Date.now() > deadline) return seen;
     await sleep(100);
   }
+}
+
+/** Seconds of processor time of all processes that were started here and have ended. */
+function processorSeconds(): number {
+  const [, , ...fields] = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /, "0 ")
+    .split(" ");
+  return (Number(fields[12]) + Number(fields[13])) / 100;
 }
 
 /** Processes that work for an instance, by anything in their arguments or environment. */
@@ -103,10 +112,12 @@ describe("a lab brought up by the engine", () => {
   });
 
   it("has nothing to change the second time, quickly", async () => {
-    const before = Date.now();
+    const [began, before] = [Date.now(), processorSeconds()];
     await mustLab(NAME, "preview", "--expect-no-changes");
-    // The aim is 8 s on an idle machine; tests share theirs with other tests.
-    expect(Date.now() - before).toBeLessThan(25_000);
+    const [seconds, load] = [(Date.now() - began) / 1000, (loadavg()[0] ?? 0) / availableParallelism()];
+    // 8 s on an idle machine: that much work at most, and that much time by as much as others keep this machine busy.
+    expect(processorSeconds() - before).toBeLessThan(8);
+    expect(seconds).toBeLessThan(8 * Math.min(Math.max(load, 1), 3));
     expect((await lab(NAME, ["up"])).stderr).toContain("nothing had to change");
   });
 
@@ -239,6 +250,21 @@ describe("an edit of the site file", () => {
 });
 
 describe("faults", () => {
+  it("are named by status beside the machine that has them, and no more once they are mended", async () => {
+    const broken = { "worker-1": "hang", "worker-2": "refuse", "cp-2": "boot-failure", "cp-3": "no-reboot" };
+    const whole = /^(cp|worker)-\d .* (running +Ready|running +NotReady)$/gm;
+    for (const [machine, fault] of Object.entries(broken)) {
+      expect(await mustLab(NAME, "fault", machine, fault)).toMatch(new RegExp(`^${machine} .*${machine} none`));
+    }
+    const seen = await mustLab(NAME, "status");
+    for (const [machine, fault] of Object.entries(broken)) {
+      expect(seen).toMatch(new RegExp(`^${machine} .* ${fault}$`, "m"));
+    }
+    expect(seen.match(whole)).toEqual([expect.stringMatching(/^cp-1 /)]);
+    for (const machine of Object.keys(broken)) await mustLab(NAME, "fault", machine, "none");
+    expect((await mustLab(NAME, "status")).match(whole)).toHaveLength(5);
+  });
+
   it("take the Kubernetes API away with etcd's quorum, and give it back", async () => {
     await mustLab(NAME, "fault", "cp-2", "off");
     await mustLab(NAME, "fault", "cp-3", "off");
@@ -297,11 +323,16 @@ describe("a change on a broken cluster", () => {
     await mustLab(NAME, "fault", "cp-2", "api-denied", "3600");
     const denied = /cp-2 answers: .*not authorized/;
     await upMeanwhile("6h0m0s", denied, () => mustLab(NAME, "fault", "cp-2", "none"));
-    await mustLab(NAME, "preview", "--expect-no-changes");
   });
 
   it("goes through a wrong clock, and every machine's log can be read", async () => {
     await mustLab(NAME, "fault", "worker-1", "clock-skew", "3600");
+    site.edit((file) => {
+      file.machines["worker-1"].labels["example.org/tier"] = "silver";
+    });
+    await mustLab(NAME, "up");
+    const tier = "jsonpath={.metadata.labels.example\\.org/tier}";
+    expect(await kubectl("get", "node", "worker-1", "-o", tier)).toBe("silver");
     const { machines } = await status();
     const address = machines.find(({ name }) => name === "worker-1")?.address ?? "";
     const time = await mustLab(NAME, "talosctl", "-n", address, "time");

@@ -57,6 +57,22 @@ describe("an order", () => {
     expect([world.fake.orders, world.fake.servers.length]).toEqual([1, 1]);
   });
 
+  test("whose answer does not come in time is found, and not made again; slow reads are asked again", async () => {
+    const world = new World();
+    world.fake.fault("late-answer").fault("late-read", 3);
+    expect((await made(world)).failures).toBeUndefined();
+    expect([world.fake.orders, world.fake.servers.length]).toEqual([1, 1]);
+  });
+
+  test("that never arrived is not taken for made: nobody knows, and the next run makes it", async () => {
+    const world = new World();
+    world.fake.fault("late-change");
+    await expect(made(world)).rejects.toThrow(/whether it was ordered is not known .* Run the same update again/);
+    expect(world.fake.servers).toEqual([]);
+    expect((await made(world)).failures).toBeUndefined();
+    expect(world.fake.servers).toHaveLength(1);
+  });
+
   test("of a run that was killed is found by the next one", async () => {
     const { world } = await made();
     const again = await world.server.create(server, listen().context);

@@ -16,6 +16,9 @@ const FAULTS: readonly FakeFault[] = [
   "broken",
   "lost-answer",
   "late-list",
+  "late-read",
+  "late-change",
+  "late-answer",
   "half-deleted",
 ];
 const machines: readonly ServerInputs[] = ["cp-1", "cp-2", "cp-3", "gpu-1"].map((key) => ({

@@ -21,8 +21,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   project = new Project(engine, join(ROOT, "provider", "bin"));
-  // A look at a server that is not ready yet costs half a minute.
-  fake = new FakeLatitude({ looks: 1 });
+  // A look at a server or an assignment that is not ready yet costs half a minute.
+  fake = new FakeLatitude({ looks: 1, connects: true });
   url = await fake.listen();
 });
 afterEach(async () => {
@@ -116,4 +116,46 @@ test("killed with orders on their way, and again while giving back: nothing is o
   expect(audit).toMatch(/"act":"order"[\s\S]*"act":"destroy"/);
   const everything = [...outputs, up.output, destroy.output, audit, project.stateText()].join("");
   expect(everything).not.toContain(TOKEN);
+});
+
+test("one that is stuck, then cannot be deployed, is not ordered again; it gives way to another one, and that to none", async () => {
+  fake.fault("stuck");
+  const stuck = start("up", rack());
+  await until("two orders, each looked at", 90, () => {
+    return fake.orders === 2 && fake.servers.every(({ id }) => fake.requests.includes(`GET /servers/${id}`));
+  });
+  const outputs = [await kill(stuck)];
+  for (const each of fake.servers) if (each.status === "stuck") each.status = "failed_deployment";
+  for (let again = 0; again < 2; again++) {
+    const failed = await run("up", rack());
+    expect([failed.code, failed.output]).toEqual([
+      1,
+      expect.stringMatching(/could not deploy it .*raise the machine's generation/),
+    ]);
+    expect([fake.orders, fake.servers.length, fake.networks]).toEqual([2, 2, []]);
+    outputs.push(failed.output);
+  }
+
+  // Whichever was ordered first was the stuck one.
+  const key = fake.servers.find(({ status }) => status === "failed_deployment")?.hostname.slice("home-".length) ?? "";
+  const next = { ...server, hostname: `home-${key}-g2`, generation: 2 };
+  const renewed = await run("up", { ...rack(), [key]: next });
+  if (renewed.code !== 0) throw new Error(renewed.output);
+  const other = key === "cp-1" ? "cp-2" : "cp-1";
+  const names = () => fake.servers.map(({ hostname }) => hostname).sort();
+  expect([fake.orders, names(), fake.assignments.length]).toEqual([3, [`home-${key}-g2`, `home-${other}`].sort(), 2]);
+
+  // One machine fewer: its place in the network goes with its server, when everything else is done.
+  fake.requests.length = 0;
+  const fewer = await run("up", { [other]: { ...server, hostname: `home-${other}` } });
+  if (fewer.code !== 0) throw new Error(fewer.output);
+  expect([names(), fake.assignments.length]).toEqual([[`home-${other}`], 1]);
+  const deletes = fake.requests.filter((each) => each.startsWith("DELETE"));
+  expect(deletes).toEqual([
+    expect.stringMatching(/^DELETE \/virtual_networks\/assignments\//),
+    expect.stringMatching(/^DELETE \/servers\//),
+  ]);
+  expect((await run("destroy", {})).code).toBe(0);
+  expect([fake.servers, fake.networks, fake.assignments]).toEqual([[], [], []]);
+  expect(outputs.join("") + project.stateText()).not.toContain(TOKEN);
 });

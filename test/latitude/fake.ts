@@ -4,7 +4,7 @@
  */
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Outgoing, Raw, Wire } from "../../provider/http/wire";
+import { Late, type Outgoing, type Raw, type Wire } from "../../provider/http/wire";
 import { PLANS } from "./plans";
 
 export const TOKEN = "ak_not-to-be-seen-anywhere";
@@ -29,6 +29,12 @@ export type FakeFault =
   | "broken"
   /** The change is made, and the answer is a 502. */
   | "lost-answer"
+  /** A read gets no answer in time. */
+  | "late-read"
+  /** A change never arrives, which nobody is told. */
+  | "late-change"
+  /** A change is made, and its answer does not come in time. */
+  | "late-answer"
   /** An assignment never connects. */
   | "unconnected"
   /** A list does not show a new server for some looks. */
@@ -84,8 +90,8 @@ export class FakeLatitude {
   private count = 0;
 
   constructor(
-    /** Looks at a server until it is on. */
-    private readonly options: { readonly looks: number } = { looks: 2 },
+    /** Looks at a server until it is on; whether an assignment is connected at once. */
+    private readonly options: { readonly looks: number; readonly connects?: boolean } = { looks: 2 },
   ) {}
 
   private http: HttpServer | undefined;
@@ -121,12 +127,9 @@ export class FakeLatitude {
       request.on("end", () => {
         const { method = "", url = "", headers } = request;
         const sent = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, String(value)]));
-        const {
-          status,
-          headers: told,
-          text,
-        } = this.answer({ method, path: url, headers: sent, ...(body && { body }) });
-        if (this.unanswered?.test(`${method} ${url}`)) return;
+        const answered = this.inTime({ method, path: url, headers: sent, ...(body && { body }) });
+        if (answered === undefined || this.unanswered?.test(`${method} ${url}`)) return;
+        const { status, headers: told, text } = answered;
         response.writeHead(status, told).end(text);
       });
     });
@@ -141,6 +144,17 @@ export class FakeLatitude {
     if (http !== undefined) await new Promise((resolve) => http.close(resolve));
   }
 
+  /** What is answered, unless it comes too late. */
+  private inTime(request: Outgoing): Raw | undefined {
+    try {
+      return this.answer(request);
+    } catch (error) {
+      if (error instanceof Late) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws Late where no answer comes in time */
   answer({ method, path, headers, body }: Outgoing): Raw {
     const url = new URL(path, "http://latitude");
     this.requests.push(`${method} ${url.pathname}`);
@@ -152,8 +166,10 @@ export class FakeLatitude {
       return refuse(429, "RATE_LIMIT_EXCEEDED", "Too many requests. Please slow down and retry.", { retry_after: 0 });
     }
     if (this.strikes("broken")) return refuse(503, "SERVICE_UNAVAILABLE", "Try again later.");
+    if (this.strikes(writes ? "late-change" : "late-read")) throw new Late("no answer in time");
     const answer = this.route(method, url, body === undefined ? {} : JSON.parse(body).data);
     if (writes && answer.status < 300 && this.strikes("lost-answer")) return refuse(502, "BAD_GATEWAY", "Bad gateway.");
+    if (writes && this.strikes("late-answer")) throw new Late("no answer in time");
     return answer;
   }
 
@@ -342,7 +358,8 @@ export class FakeLatitude {
     }
     if (!this.servers.some(({ id }) => id === server)) return refuse(404, "NOT_FOUND", "Specified Record Not Found");
     this.count++;
-    const status = this.strikes("unconnected") ? "never" : "connecting";
+    const now = this.options.connects === true ? "connected" : "connecting";
+    const status = this.strikes("unconnected") ? "never" : now;
     this.assignments.push({ id: `vnasg_${this.count}`, network, server, status });
     return ok(201, { id: `vnasg_${this.count}`, attributes: { status: "connecting" } });
   }

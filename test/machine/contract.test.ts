@@ -351,6 +351,33 @@ test("a machine at Latitude.sh has its own address on the VLAN, the VIP there, a
   expect(patches).toMatch(/advertisedSubnets:\s+- 10\.0\.3\.0\/24/);
 });
 
+test("machines at Latitude.sh fail with their rack, unless the site file knows better; that etcd stands in one is said", async () => {
+  const warned = jest.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
+  try {
+    const domains = async (edit: (site: SiteFile) => void = () => undefined) => {
+      warned.mockClear();
+      const silent = siteAt("latitude", (site) => {
+        for (const machine of Object.values<{ failureDomain?: string }>(site.machines)) delete machine.failureDomain;
+        edit(site);
+      });
+      const { resources } = await graph(silent);
+      const nodes = find(resources, RELEASE, "release").inputs.nodes as Record<string, { failureDomain?: string }>;
+      const told = warned.mock.calls.map(([message]) => message).filter((text) => text.includes("failure domain"));
+      return { domains: Object.values(nodes).map(({ failureDomain }) => failureDomain), told };
+    };
+    const told = "the control planes stand in 1 failure domain: losing one loses etcd's quorum";
+    expect(await domains()).toEqual({ domains: Array(5).fill("rack_1"), told: [told] });
+    const named = await domains((site) => {
+      for (const key of ["cp-1", "cp-2", "cp-3"])
+        Object.assign(site.machines[key] ?? {}, { failureDomain: `room-${key}` });
+    });
+    expect(named.told).toEqual([]);
+    expect(named.domains.sort()).toEqual(["rack_1", "rack_1", "room-cp-1", "room-cp-2", "room-cp-3"]);
+  } finally {
+    warned.mockRestore();
+  }
+});
+
 test("another size at Latitude.sh is another order only with a higher generation, under another name", async () => {
   const site = siteAt("latitude", (file) => {
     file.machines["cp-1"].size = "c3-medium-x86";

@@ -1,4 +1,13 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
 import fc from "fast-check";
@@ -143,6 +152,23 @@ describe("the commands", () => {
     expect(said.join("\n")).toMatch(reason);
     await expect(plinth("apply", ...take)).rejects.toThrow(reason);
     expect(readFileSync(take[0] ?? "", "utf8")).toBe(TEXT);
+  });
+
+  test("a stack file behind a link stays there, and readable to whom it was", async () => {
+    const own = manifestOf({ ...DRAFT, talos: "v1.13.9" });
+    const [file = "", ...take] = await released(own);
+    const real = path.join(world.folder, "real.yaml");
+    renameSync(file, real);
+    chmodSync(real, 0o600);
+    symlinkSync(real, file);
+    // Somebody else's, whatever it is.
+    writeFileSync(`${real}.new`, "mine");
+    await plinth("apply", file, ...take);
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(readFileSync(real, "utf8")).toContain("version: v1.13.9");
+    expect(statSync(real).mode & 0o777).toBe(0o600);
+    expect(readFileSync(`${real}.new`, "utf8")).toBe("mine");
+    expect(readdirSync(world.folder).filter((name) => name.includes("plinth-new"))).toEqual([]);
   });
 
   test("check tells the charts and images that a release brings, for who has to fetch them before", async () => {

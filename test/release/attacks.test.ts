@@ -1,17 +1,17 @@
 /** The attacks that TUF's specification names, each against a site that looks for an update. All fail closed. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import path from "node:path";
 import { Metadata, MetadataKind } from "@tufjs/models";
 import { TrustedMetadataStore } from "tuf-js/dist/store";
 import { publicKeys, signingKeys } from "../../cli/licence/keys";
 import { newestRelease } from "../../cli/release/client";
-import { metaFile, misspelt, signedBytes } from "../../cli/release/metadata";
+import { metaFile, misspelt, ROLES, sha256, signedBytes } from "../../cli/release/metadata";
 import { publishRepository } from "../../cli/release/publish";
 import { roleFolder } from "../../cli/release/repository";
 import { canonicalJson } from "../../components/licensing/canonical";
 import { keyId } from "../../components/licensing/keys";
-import { newWorld, type World } from "./world";
+import { manifest, newWorld, type World } from "./world";
 
 // Every look reads and writes a dozen files, and this computer may be busy.
 jest.setTimeout(120_000);
@@ -67,7 +67,7 @@ test("mix-and-match: a targets file of another state under the right name", asyn
   await expect(world.look()).rejects.toThrow(/not believed/);
 });
 
-test("wrong software installation: another channel's release in the place of this one's", async () => {
+test("wrong software installation: a channel without a release is not another one's", async () => {
   const targets = Metadata.fromJSON(MetadataKind.Targets, read(at("1.targets.json")));
   expect(Object.keys(targets.signed.targets)).toEqual(["stable/release.json"]);
   await expect(
@@ -76,6 +76,20 @@ test("wrong software installation: another channel's release in the place of thi
       "edge",
     ),
   ).rejects.toThrow(/the channel edge has no release/);
+});
+
+test("wrong software installation: another channel's release in the place of this one's", async () => {
+  const edge = Buffer.from(canonicalJson({ ...manifest("0.3.0"), channel: "edge" }));
+  const hash = sha256(edge);
+  writeFileSync(path.join(world.repository, "targets/stable", `${hash}.release.json`), edge);
+  // Signed by whoever has the key of targets, and put on the right shelf by the others.
+  const targets = read(at("1.targets.json"));
+  targets.signed.targets = { "stable/release.json": { length: edge.length, hashes: { sha256: hash } } };
+  const keys = await signingKeys(roleFolder(world.folder, "targets"), world.seal);
+  const swapped = Metadata.fromJSON(MetadataKind.Targets, { ...targets, signatures: [] });
+  writeFileSync(at("1.targets.json"), await signedBytes(swapped, keys));
+  await world.sign();
+  await expect(world.look()).rejects.toThrow(/not believed: the release is of the channel edge/);
 });
 
 test("endless data: a file that never ends", async () => {
@@ -223,6 +237,46 @@ test("published in an order that is good at every moment", async () => {
   const place = path.join(world.folder, "www");
   publishRepository(world.repository, place);
   expect((await world.look(place)).version).toBe("0.2.0");
+  // As much as can change at once: every role's key goes, another one having been published beside it, and a release.
+  const beside = async () => {
+    await world.sign();
+    publishRepository(world.repository, place);
+  };
+  await ROLES.reduce((between, role) => () => world.replaceKey(role, between), beside)();
+  await world.sign("0.3.0");
+  const moments: string[] = [];
+  const rename = fs.renameSync;
+  jest.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+    rename(from, to);
+    moments.push(path.join(world.folder, `moment-${moments.length}`));
+    fs.cpSync(place, moments.at(-1) ?? "", { recursive: true });
+  });
+  publishRepository(world.repository, place);
+  jest.restoreAllMocks();
+  expect(moments.length).toBeGreaterThan(6);
+  const seen: string[] = [];
+  for (const moment of moments) seen.push((await world.look(moment)).version);
+  expect([...new Set(seen)]).toEqual(["0.2.0", "0.3.0"]);
+});
+
+test("a memory that is not whole is named, and not the vendor's copy", async () => {
+  await world.look();
+  const memory = path.join(world.folder, "memory");
+  const [seen = ""] = readdirSync(memory);
+  for (const name of ["root.json", "timestamp.json"]) {
+    const file = path.join(memory, seen, name);
+    for (const torn of [Buffer.alloc(0), readFileSync(file).subarray(0, 50)]) {
+      writeFileSync(file, torn);
+      await expect(world.look()).rejects.toThrow(
+        new RegExp(`There is nothing to trust:\n.*memory.*${name}: it is not JSON \\(remove it`),
+      );
+    }
+    rmSync(file);
+    expect((await world.look()).version).toBe("0.2.0");
+  }
+  const place = { from: world.repository, root: path.join(world.folder, "empty"), memory };
+  writeFileSync(place.root, "");
+  await expect(newestRelease(place, "stable")).rejects.toThrow(/empty: it is no root.json \(name the root.json that/);
 });
 
 test("every single altered bit of the metadata and of a release is refused", async () => {

@@ -46,7 +46,13 @@ export class LatitudeMachines extends pulumi.ComponentResource implements Machin
     this.machines = new Map(
       servers.map(({ key, server }) => [
         key,
-        { reach: server.address, links: linksOf(server, network), ready: [server, network] },
+        {
+          reach: server.address,
+          links: linksOf(server, network),
+          // One whose rack is not told stands alone.
+          failureDomain: server.rack.apply((rack) => (rack === "" ? key : rack)),
+          ready: [server, network],
+        },
       ]),
     );
     this.registerOutputs({});
