@@ -143,6 +143,7 @@ export const version = z.string().superRefine((value, ctx) => {
 export const contract = z.enum(CONTRACTS);
 
 const QUALIFIED_NAME = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)$/;
+const KEY_FORM = "write [prefix/]name with at most 63 letters, digits, . _ -";
 const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
 
 function isQualifiedName(value: string): boolean {
@@ -186,7 +187,7 @@ function isRestricted(label: string): boolean {
 export const labels = z.record(z.string(), z.string()).superRefine((value, ctx) => {
   for (const [key, text] of Object.entries(value)) {
     if (!isQualifiedName(key)) {
-      complain(ctx, `"${key}" is not a label key`, "write [prefix/]name with at most 63 letters, digits, . _ -");
+      complain(ctx, `"${key}" is not a label key`, KEY_FORM);
     } else if (isRestricted(key)) {
       complain(
         ctx,
@@ -204,9 +205,15 @@ export const labels = z.record(z.string(), z.string()).superRefine((value, ctx) 
 export const taint = z.strictObject({
   key: z
     .string()
-    .refine(isQualifiedName, { error: "is not a taint key" })
+    .superRefine((value, ctx) => {
+      if (!isQualifiedName(value)) complain(ctx, `"${value}" is not a taint key`, KEY_FORM);
+    })
     .describe("Taint key, as in dedicated or example.org/gpu."),
-  value: z.string().regex(LABEL_VALUE).optional().describe("Taint value. Default: none."),
+  value: z
+    .string()
+    .regex(LABEL_VALUE, "write at most 63 letters, digits, . _ -, beginning and ending with a letter or digit")
+    .optional()
+    .describe("Taint value. Default: none."),
   effect: z
     .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
     .describe("What the taint does to pods that do not tolerate it."),

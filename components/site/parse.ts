@@ -96,17 +96,56 @@ function problemsOf(issue: z.core.$ZodIssue, raw: unknown, prefix: readonly Prop
           ];
     case "invalid_union":
       return unionProblems(issue, raw, full);
+    case "invalid_key":
+      // What is wrong with a key is told of the key, not of what stands under it.
+      return issue.issues.flatMap((inner) =>
+        problemsOf(inner, String(full.at(-1))).map((problem) => ({ ...problem, path })),
+      );
     case "too_small":
     case "too_big":
+      return [{ path, ...(own(issue.message) ?? sizeWords(issue, value, full)) }];
     case "invalid_format":
-      return [{ path, reason: `${show(value)}: ${issue.message}`, fix: "see the reference of the site file" }];
+      return [{ path, ...(own(issue.message) ?? { reason: `${show(value)} does not fit here`, fix: purpose(full) }) }];
     case "custom": {
       const fix: unknown = issue.params?.fix;
-      return [{ path, reason: issue.message, fix: typeof fix === "string" ? fix : "correct it" }];
+      return [{ path, reason: issue.message, fix: typeof fix === "string" ? fix : purpose(full) }];
     }
     default:
-      return [{ path, reason: issue.message, fix: "see the reference of the site file" }];
+      return [{ path, reason: `${show(value)}: ${issue.message}`, fix: purpose(full) }];
   }
+
+  /** A field's own words for what is wrong, or for what to write. */
+  function own(message: string): Words | undefined {
+    if (/^(Invalid|Too small|Too big)\b/.test(message)) return undefined;
+    if (/^(write|name|give|take) /.test(message)) return { reason: `${show(value)} does not fit here`, fix: message };
+    return { reason: `${show(value)}: ${message}`, fix: purpose(full) };
+  }
+}
+
+/** A problem without its place. */
+type Words = Pick<Problem, "reason" | "fix">;
+
+/** How much there is, and how much there may be. */
+function sizeWords(
+  issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig,
+  value: unknown,
+  full: readonly PropertyKey[],
+): Words {
+  const bound = issue.code === "too_small" ? `${issue.minimum} or more` : `${issue.maximum} or less`;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return { reason: "is an empty list", fix: `name ${bound}: ${purpose(full)}` };
+    return { reason: `has ${value.length} entries`, fix: `name ${bound}` };
+  }
+  if (typeof value !== "string") return { reason: `${show(value)} is out of bounds`, fix: `write ${bound}` };
+  if (value === "") return { reason: "is empty", fix: `${purpose(full)}; leave the key out if there is none` };
+  return { reason: `is ${value.length} letters long`, fix: `write ${bound}` };
+}
+
+/** What a field is for, in the words of the reference: those of the value itself, or of what it is part of. */
+function purpose(path: readonly PropertyKey[]): string {
+  const described = descriptions(path).at(-1);
+  // "Default: …" and what a change does are no help to somebody who has to write the value.
+  return described === undefined ? "write what the field is named after" : `what belongs here: ${first(described)}`;
 }
 
 /** Of a union's alternatives, report the one that matches the kind of value that was written. */
@@ -128,7 +167,7 @@ function unionProblems(issue: z.core.$ZodIssueInvalidUnion, raw: unknown, full: 
     {
       path,
       reason: `${show(value)} is none of the forms allowed here`,
-      fix: UNION_FIX[String(full.at(-1))] ?? "see the reference of the site file",
+      fix: UNION_FIX[String(full.at(-1))] ?? purpose(full),
     },
   ];
 }
@@ -163,11 +202,28 @@ function keyFix(key: string, parent: readonly PropertyKey[]): string {
   return suggestion(key, known) ?? (known.length > 0 ? `remove it; known here: ${known.join(", ")}` : "remove it");
 }
 
+/** Descriptions on the way to a value, the outermost first. */
+function descriptions(path: readonly PropertyKey[]): string[] {
+  return path.flatMap((_, index) => {
+    const text = descriptionOf(schemaAt(path.slice(0, index + 1)));
+    return text === undefined ? [] : [text];
+  });
+}
+
+/** A description may stand on a field or on the type inside of it. */
+function descriptionOf(schema: unknown): string | undefined {
+  if (typeof schema !== "object" || schema === null) return undefined;
+  const { description } = schema as { readonly description?: string };
+  return description ?? descriptionOf(defOf(schema)?.innerType);
+}
+
+function first(text: string): string {
+  return text.replace(/\.(\s.*)?$/s, "");
+}
+
 /** Keys the schema knows below a path; empty where it holds a map with free keys. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = siteSchema;
-  for (const part of path) schema = childOf(unwrap(schema), part);
-  const def = defOf(unwrap(schema));
+  const def = defOf(unwrap(schemaAt(path)));
   return def?.shape ? Object.keys(def.shape) : [];
 }
 
@@ -193,7 +249,14 @@ function unwrap(schema: unknown): unknown {
   return schema;
 }
 
+function schemaAt(path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(childOf, siteSchema);
+}
+
+/** What a key or an index leads to; of a union's alternatives, in the one that has it. */
 function childOf(schema: unknown, part: PropertyKey): unknown {
   const def = defOf(schema);
+  if (def?.innerType) return childOf(def.innerType, part);
+  if (def?.options) return def.options.map((option) => childOf(option, part)).find((child) => child !== undefined);
   return def?.shape?.[String(part)] ?? def?.valueType ?? def?.element;
 }

@@ -164,7 +164,9 @@ test("what cannot be is refused with its place", () => {
     expect.stringMatching(/^machines\.worker-1\.boot\.network\.link: a bond or a VLAN takes links by name alone/),
   ]);
   expect(problems({ network: { link: "eno1", vlan: 4095 } })).toEqual([
-    expect.stringMatching(/^machines\.worker-1\.boot\.network\.vlan: 4095: write a VLAN as 1 to 4094/),
+    expect.stringMatching(
+      /^machines\.worker-1\.boot\.network\.vlan: 4095 does not fit here \(write a VLAN as 1 to 4094\)/,
+    ),
   ]);
   expect(problems({ network: { links: ["eno1"] } })).toEqual([
     "machines.worker-1.boot.network.links: unknown key (did you mean link?)",

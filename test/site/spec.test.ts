@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import fc from "fast-check";
 import { formatProblem, ProblemError } from "../../components/problem";
 import { checkSite, parseSite } from "../../components/site/parse";
-import { siteFile } from "../support/site";
+import { ROOT, siteFile } from "../support/site";
 
 // biome-ignore lint/suspicious/noExplicitAny: a site file before it is checked
 type Raw = any;
@@ -209,6 +211,20 @@ const BAD: readonly [string, (site: Raw) => void, string[]][] = [
     ],
   ],
   [
+    "arguments that are no flag of the API server, or that are Talos' own",
+    (s) => {
+      s.kubernetes.apiServer = {
+        extraArgs: { "--foo": "x", Event_TTL: "2h", "a b": "x", "event-ttl": "2h0m0s", "etcd-servers": "https://x" },
+      };
+    },
+    [
+      'kubernetes.apiServer.extraArgs.--foo: "--foo" is not the name of a flag (did you mean foo?)',
+      'kubernetes.apiServer.extraArgs.Event_TTL: "Event_TTL" is not the name of a flag (did you mean event-ttl?)',
+      'kubernetes.apiServer.extraArgs.a b: "a b" is not the name of a flag (write a flag of kube-apiserver without its dashes, as event-ttl)',
+      "kubernetes.apiServer.extraArgs.etcd-servers: Talos sets etcd-servers itself, and starts no API server with another one (remove it)",
+    ],
+  ],
+  [
     "schematic beside extensions",
     (s) => Object.assign(s.talos, { schematic: "a".repeat(64), extensions: ["siderolabs/zfs"] }),
     [expect.stringMatching(/^talos\.schematic: stands beside/)],
@@ -355,6 +371,57 @@ test("loopback addresses are for the lab alone", () => {
   );
 });
 
+describe("networks of pods and services hold the cluster", () => {
+  const found = (edit: (site: Raw) => void) =>
+    problems(edit, "home").filter((line) => /^network\.(pods|services)/.test(line));
+  const pods = (cidr: string, edit: (site: Raw) => void = () => undefined) =>
+    found((site) => {
+      site.network.pods = cidr;
+      site.kubernetes.cni = "flannel";
+      edit(site);
+    });
+
+  test("each of five machines takes a /24 for its pods", () => {
+    expect(pods("10.244.0.0/21")).toEqual([]);
+    expect(pods("10.244.0.0/22")).toEqual([
+      "network.pods: 10.244.0.0/22 has room for 4 of 5 machines: the pods of each take a /24 (take a /21 or larger; the default is 10.244.0.0/16)",
+    ]);
+    expect(pods("10.244.0.0/25")).toEqual([expect.stringContaining("10.244.0.0/25 has room for none of 5 machines")]);
+  });
+
+  test("an IPv6 node takes a /64, of at most a /48", () => {
+    const six = (site: Raw) => Object.assign(site.network, { cidr: "fd00:77::/64", services: "fd00:79::/112" });
+    expect(pods("fd00:78::/56", six)).toEqual([]);
+    expect(pods("fd00:78::/63", six)).toEqual([expect.stringContaining("take a /61 or larger)")]);
+    expect(pods("fd00::/40", six)).toEqual([expect.stringContaining("no more than a /48 (take a /48 or smaller)")]);
+  });
+
+  test("a CNI that somebody else installs divides the network as it likes", () => {
+    const other = (site: Raw) => {
+      site.kubernetes.cni = "none";
+      delete site.platform;
+    };
+    expect(pods("10.244.0.0/24", other)).toEqual([]);
+    const cilium = (site: Raw) => {
+      site.kubernetes.cni = "none";
+      site.platform = {};
+    };
+    expect(pods("10.244.0.0/24", cilium)).toHaveLength(1);
+  });
+
+  test("an API server before 1.34 counts Service addresses, and no more than it can", () => {
+    const services = (version: string, cidr: string) =>
+      found((site) => {
+        site.kubernetes.version = version;
+        site.network.services = cidr;
+      });
+    expect(services("v1.33.5", "11.0.0.0/8")).toEqual([
+      "network.services: 11.0.0.0/8 is too large for the API server of Kubernetes 1.33, which would not start (take a /12 or smaller)",
+    ]);
+    expect([...services("v1.34.1", "11.0.0.0/8"), ...services("v1.33.5", "11.0.0.0/12")]).toEqual([]);
+  });
+});
+
 test("loopback is refused wherever a machine would call it, by name as well", () => {
   const found = problems((site) => {
     site.network.endpoint = "127.0.0.1";
@@ -437,5 +504,19 @@ test("any mutilated site file gives problems or a spec, never an exception", () 
       for (const problem of found) expect(problem.fix).not.toBe("");
     }),
     { numRuns: 500 },
+  );
+});
+
+test("arguments that simulated machines deny are refused in the site file", () => {
+  const go = readFileSync(path.join(ROOT, "lab/rig/internal/cluster/apiserver.go"), "utf8");
+  const denied = [...(/denied := \[\]string\{([^}]*)\}/.exec(go)?.[1] ?? "").matchAll(/"([^"]+)"/g)].map(
+    ([, name]) => name,
+  );
+  expect(denied.length).toBeGreaterThan(10);
+  const found = problems((site) => {
+    site.kubernetes.apiServer = { extraArgs: Object.fromEntries(denied.map((name) => [name, "x"])) };
+  });
+  expect(found.map((line) => line.split(":")[0])).toEqual(
+    denied.map((name) => `kubernetes.apiServer.extraArgs.${name}`),
   );
 });

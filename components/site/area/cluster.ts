@@ -63,7 +63,7 @@ export const talos = z.strictObject({
     .describe("Kernel arguments of the image. A change reinstalls the image and reboots node by node."),
   schematic: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, "a schematic id is 64 lower-case hex digits")
+    .regex(/^[0-9a-f]{64}$/, "write 64 lower-case hex digits, as the Image Factory names the image")
     .optional()
     .describe("Image Factory schematic id to use instead of extensions and kernelArgs. Default: computed from them."),
   secureBoot: z
@@ -116,7 +116,9 @@ export const kubernetes = z.strictObject({
       extraArgs: z
         .record(z.string(), z.string())
         .default({})
-        .describe("Arguments of kube-apiserver. A change restarts it, one control plane at a time."),
+        .describe(
+          "Arguments of kube-apiserver, by name without dashes; what Talos sets itself is refused. A change restarts it, one control plane at a time.",
+        ),
       certSANs: z
         .array(host)
         .default([])

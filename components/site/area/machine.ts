@@ -4,7 +4,7 @@ import { DIFFERENCES } from "../../hardware/check";
 import { profileNames } from "../../hardware/profile";
 import { virtualMachineSchema } from "../../machine/proxmox/spec";
 import { rescueSchema } from "../../machine/rescue/spec";
-import { hostName, labels, mac, name, taint } from "../fields";
+import { complain, hostName, labels, mac, name, taint } from "../fields";
 import { encryption } from "./cluster";
 import { address } from "./network";
 
@@ -23,7 +23,11 @@ const disk = z.union([
           .describe("Size, as in >= 100GB."),
         busPath: z.string().min(1).optional().describe("Bus path, as in /pci0000:00/*; * matches anything."),
       })
-      .refine((value) => Object.keys(value).length > 0, { error: "an empty selector would match every disk" })
+      .superRefine((value, ctx) => {
+        if (Object.keys(value).length > 0) return;
+        const fix = "name type, model, size or busPath, so that one disk of the machine has all of it";
+        complain(ctx, "an empty selector would match every disk", fix);
+      })
       .describe("Properties that exactly one disk of the machine has."),
   }),
 ]);

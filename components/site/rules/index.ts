@@ -5,6 +5,7 @@ import { checkBoot } from "./boot";
 import { readDraft } from "./draft";
 import { checkEncryption } from "./encryption";
 import { checkDeclaredHardware } from "./hardware";
+import { checkApiServer } from "./kubernetes";
 import { checkControlPlanes, checkIdentities, checkTaints } from "./machines";
 import { checkMirrors } from "./mirrors";
 import { checkAddresses, checkLoopback, checkNameservers, checkNetworks } from "./network";
@@ -32,6 +33,7 @@ const RULES = [
   checkPools,
   checkProvider,
   checkTalos,
+  checkApiServer,
   checkMirrors,
   checkBackup,
   checkBoot,

@@ -10,10 +10,12 @@ import {
   usable,
 } from "../../address/cidr";
 import type { Problem } from "../../problem";
+import { podProblems, serviceProblems } from "./capacity";
 import { type Draft, type Located, list, record } from "./draft";
 
 /** Networks of machines, pods and services lie apart and are large enough. */
-export function checkNetworks({ networks, cidr, gateway }: Draft): Problem[] {
+export function checkNetworks(draft: Draft): Problem[] {
+  const { networks, cidr, gateway } = draft;
   const problems: Problem[] = [];
   networks.forEach((network, index) => {
     for (const other of networks.slice(0, index)) {
@@ -33,14 +35,10 @@ export function checkNetworks({ networks, cidr, gateway }: Draft): Problem[] {
       fix: `write an IPv${cidr.value.family} network`,
     });
   }
+  const pods = networks.find((network) => network.path === "network.pods");
+  if (pods) problems.push(...podProblems(pods, draft));
   const services = networks.find((network) => network.path === "network.services");
-  if (services && services.value.family === 4 && services.value.prefixLength > 24) {
-    problems.push({
-      path: services.path,
-      reason: `${formatCidr(services.value)} is too small for a cluster's services`,
-      fix: "take a /24 or larger; the default is 10.96.0.0/12",
-    });
-  }
+  if (services) problems.push(...serviceProblems(services, draft));
   if (cidr && gateway && !contains(usable(cidr.value), gateway.value)) problems.push(outside(gateway, cidr, "gateway"));
   return problems;
 }
