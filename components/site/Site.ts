@@ -17,7 +17,7 @@ import { Platform } from "../platform/Platform";
 import { startPlugin } from "../plugin";
 import { TalosCluster } from "../talos/TalosCluster";
 import { bootArguments } from "./boot";
-import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, withoutTrace } from "./checked";
+import { BUNDLE, checkedBundle, checkedPlan, checkedSecrets, platformSecrets, withoutTrace } from "./checked";
 import { Facts } from "./Facts";
 import { domainWarnings, type NodePlan, type SitePlan } from "./plan";
 import type { AddressPlan } from "./pools";
@@ -223,13 +223,14 @@ export class Site extends pulumi.ComponentResource {
       if (check !== undefined) new LicenceCheck(`${name}-licence-check`, { ...check, namespace, secret }, inside);
     }
     if (plan.platform !== undefined) {
+      const secret = platformSecrets(plan, args.secret);
       this.platform = new Platform(
         `${name}-platform`,
         {
           plan: plan.platform,
           kubeconfig: this.kubeconfig,
           kubernetesVersion: plan.kubernetes.version,
-          ...(args.secret && { secret: args.secret }),
+          ...(secret && { secret }),
         },
         { ...inside, ...waiting(way.holding([platformNeeds(plan)])) },
       );

@@ -20,6 +20,16 @@ export function checkedPlan(site: SiteFile, file?: string): SitePlan {
   });
 }
 
+/**
+ * What looks the platform's secrets up. A preview by recorded answers opens nothing with them: the stack need not have
+ * them then, and what stands in for one is read as a text and as an object of texts alike.
+ */
+export function platformSecrets(plan: SitePlan, secret: SiteArgs["secret"]): SiteArgs["secret"] {
+  if (!pulumi.runtime.isDryRun() || process.env.PLINTH_RECORDED === undefined) return secret;
+  const needed = neededSecrets(plan.platform?.services ?? []).map((each) => each.secret);
+  return (name) => secret?.(name) ?? (needed.includes(name) ? pulumi.secret("{}") : undefined);
+}
+
 /** Every secret that the plan names; what the stack has not is told with the places that name it. */
 export function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Record<string, pulumi.Output<string>> {
   const found: Record<string, pulumi.Output<string>> = {};
@@ -48,8 +58,9 @@ export function checkedSecrets(plan: SitePlan, { secret, file }: SiteArgs): Reco
       });
     }
   }
+  const inside = platformSecrets(plan, secret);
   for (const { secret: name, path, users } of neededSecrets(plan.platform?.services ?? [])) {
-    if (secret?.(name) !== undefined) continue;
+    if (inside?.(name) !== undefined) continue;
     problems.push({
       path,
       reason: `${users.join(", ")}: this stack has no secret "${name}"`,

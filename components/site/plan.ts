@@ -171,6 +171,7 @@ export function planSite(spec: SiteSpec): SitePlan {
     warnings: [
       ...(platform?.services ?? []).flatMap((service) => service.warnings ?? []),
       ...warnings(nodes),
+      ...podWarnings(site),
       ...keyWarnings(nodes),
       ...gpuWarnings(nodes, platform),
       ...closedWarnings(site),
@@ -277,6 +278,25 @@ export function domainWarnings(ofPlanes: readonly string[]): string[] {
   return [
     `the control planes stand in ${domains.size} failure domain${domains.size === 1 ? "" : "s"}: losing one loses etcd's quorum`,
   ];
+}
+
+/** Pods need a network, and a node that takes them. */
+function podWarnings({ kubernetes, platform, nodes }: Pick<SitePlan, "kubernetes" | "platform" | "nodes">): string[] {
+  const network =
+    kubernetes.cni === "none" && platform === undefined
+      ? [
+          "kubernetes.cni is none and no platform brings a network: the nodes stay NotReady and no pod starts until somebody installs one; a platform section brings Cilium, cni: flannel Talos' own",
+        ]
+      : [];
+  const { scheduleOnControlPlanes: everywhere } = kubernetes;
+  const open = nodes.filter(({ type }) => everywhere || type === "worker");
+  if (open.some(({ taints }) => taints.every(({ effect }) => effect === "PreferNoSchedule"))) return network;
+  const why = [
+    ...(everywhere ? [] : ["control planes take none"]),
+    ...open.map(({ key }) => `${key} has a taint`),
+  ].join(", ");
+  const way = everywhere ? "" : ", or write kubernetes.scheduleOnControlPlanes: true";
+  return [...network, `no machine takes ordinary pods (${why}): add a worker without a taint${way}`];
 }
 
 /** A driver alone gives no pod a GPU. */

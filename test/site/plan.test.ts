@@ -117,3 +117,42 @@ test("the order of machines in the file does not change the plan", () => {
     { numRuns: 20 },
   );
 });
+
+test("pods without a network, or without a machine that takes them, are warned of", () => {
+  const warnings = (edit: (site: ReturnType<typeof siteFile>) => void) => {
+    const site = siteFile("lab");
+    edit(site);
+    return planSite(parseSite(site)).warnings;
+  };
+  const taint = { taints: [{ key: "gpu", effect: "NoSchedule" }] };
+  expect(warnings(() => {})).toEqual([]);
+  expect(warnings(({ kubernetes }) => Object.assign(kubernetes, { cni: "none" }))).toEqual([
+    "kubernetes.cni is none and no platform brings a network: the nodes stay NotReady and no pod starts until somebody installs one; a platform section brings Cilium, cni: flannel Talos' own",
+  ]);
+  const closed = (site: ReturnType<typeof siteFile>) => {
+    for (const machine of Object.values<{ role: string }>(site.machines)) {
+      if (machine.role === "worker") Object.assign(machine, taint);
+    }
+  };
+  expect(warnings(closed)).toEqual([
+    "no machine takes ordinary pods (control planes take none, worker-1 has a taint, worker-2 has a taint): add a worker without a taint, or write kubernetes.scheduleOnControlPlanes: true",
+  ]);
+  const everywhere = (site: ReturnType<typeof siteFile>) => {
+    closed(site);
+    site.kubernetes.scheduleOnControlPlanes = true;
+  };
+  expect(warnings(everywhere)).toEqual([]);
+  expect(
+    warnings((site) => {
+      everywhere(site);
+      for (const machine of Object.values<object>(site.machines)) Object.assign(machine, taint);
+    }),
+  ).toEqual([
+    expect.stringMatching(/^no machine takes ordinary pods \(cp-1 has a taint.*: add a worker without a taint$/),
+  ]);
+  const preferred = (site: ReturnType<typeof siteFile>) => {
+    closed(site);
+    site.machines["worker-1"].taints = [{ key: "gpu", effect: "PreferNoSchedule" }];
+  };
+  expect(warnings(preferred)).toEqual([]);
+});

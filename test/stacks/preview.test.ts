@@ -7,7 +7,8 @@ import type { PoolInputs } from "../../components/address/IpPool";
 import type { IntentInputs } from "../../components/boot/BootIntent";
 import type { ServerInputs } from "../../components/machine/latitude/LatitudeServer";
 import { formatProblem } from "../../components/problem";
-import { checkSite } from "../../components/site/parse";
+import { checkSite, parseSite } from "../../components/site/parse";
+import { planSite } from "../../components/site/plan";
 import { Site } from "../../components/site/Site";
 import { poolResource } from "../../provider/address/real";
 import { intentResource } from "../../provider/boot/real";
@@ -58,7 +59,49 @@ test.each(stacks)("%s is a sound site", (stack) => {
   expect(checkSite(siteFile(stack)).problems.map(formatProblem)).toEqual([]);
 });
 
-test("home: five virtual machines on three hosts, each host with the image, and Cilium when there is a platform", async () => {
+test.each(stacks)("%s has a pod network, and machines that take ordinary pods", (stack) => {
+  const { warnings } = planSite(parseSite(siteFile(stack)));
+  expect(warnings.filter((each) => /no platform brings a network|no machine takes ordinary pods/.test(each))).toEqual(
+    [],
+  );
+});
+
+test("home: what the cluster is for runs in it: network, addresses, volumes, names and certificates", async () => {
+  const plan = planSite(parseSite(siteFile("home")));
+  expect(plan.platform?.services.map(({ name }) => name)).toEqual([
+    ...["cilium", "metallb", "ingress-nginx", "proxmox-csi", "sealed-secrets", "reloader", "powerdns", "cert-manager"],
+    ...["dns-solver", "issuers", "external-dns"],
+  ]);
+  expect(plan.platform?.phases[0]?.services).toEqual(["cilium"]);
+  const resources = await preview("home");
+  const platform = resources.find(({ type }) => type === "plinth:platform:Platform");
+  expect(platform?.parent).toBe("site");
+  const charts = resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
+  expect(charts.map(({ inputs }) => inputs.name)).toEqual(
+    expect.arrayContaining(["cilium", "metallb", "cert-manager"]),
+  );
+  // The driver finds the host of a machine by what its Node says.
+  for (const { labels, vm } of plan.nodes) {
+    expect(labels).toMatchObject({ "topology.kubernetes.io/region": "home", "topology.kubernetes.io/zone": vm?.host });
+  }
+  // The API's own address is none that a Service could get.
+  const pools = resources.filter(({ type }) => type.endsWith(":IPAddressPool"));
+  expect(pools.map(({ inputs: { spec } }) => (spec as { addresses: string[] }).addresses)).toEqual(
+    expect.arrayContaining([["10.0.3.4-10.0.3.20"]]),
+  );
+});
+
+test("home: the token of its volumes is asked for, but not by a preview of recorded answers", async () => {
+  delete process.env.PLINTH_RECORDED;
+  await expect(preview("home")).rejects.toThrow(
+    'platform.proxmox-csi: proxmox-csi: this stack has no secret "proxmox-csi" (pulumi config set --secret secrets:proxmox-csi)',
+  );
+  process.env.PLINTH_RECORDED = RECORDED;
+  const site = () => new Site("site", { site: siteFile("home") });
+  await expect(recordGraph(site, { resource: answered })).rejects.toThrow('this stack has no secret "proxmox-csi"');
+});
+
+test("home: five virtual machines on three hosts, each host with the image", async () => {
   const resources = await preview("home");
   const machines = resources.filter(({ type }) => type === "proxmoxve:index/vmLegacy:VmLegacy");
   expect(machines.map(({ inputs }) => [inputs.name, inputs.nodeName])).toEqual([
