@@ -49,7 +49,7 @@ test("another image never writes it again; another machine under its key does, b
   const other = await command(() => undefined, "v1.13.8");
   expect(other?.name).toBe(first?.name);
   expect(other?.inputs.create).not.toBe(first?.inputs.create);
-  expect(other?.ignoreChanges).toEqual(expect.arrayContaining(["create", "connection", "triggers"]));
+  expect(other?.ignoreChanges).toEqual(expect.arrayContaining(["create", "connection", "environment"]));
   const next = await command((machine) => {
     machine.generation = 2;
   });
