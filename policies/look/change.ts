@@ -26,6 +26,7 @@ export const MACHINE_TYPES = [
   "plinth:latitude:Server",
   "proxmoxve:VM/virtualMachine:VirtualMachine",
   "proxmoxve:index/virtualMachine:VirtualMachine",
+  "proxmoxve:index/vmLegacy:VmLegacy",
 ];
 
 /** How a control plane is told from a worker where only names are seen. */

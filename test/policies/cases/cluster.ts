@@ -247,11 +247,30 @@ const limited: Cases = {
 };
 
 const server = (name: string) => resource("hcloud:index/server:Server", name, { image: "talos-1.13" });
-const latitude = (name: string) => resource("plinth:latitude:Server", name, { hostname: name });
+const latitude = (name: string, inputs: object = {}) =>
+  resource("plinth:latitude:Server", name, { hostname: name, ...inputs });
+const vm = (name: string) => resource("proxmoxve:index/vmLegacy:VmLegacy", name, {});
+/** Another server is made in the place of one, as it is told where names carry the generation. */
+const renewal = (from: string, to: string) => [
+  step("create", undefined, server(to)),
+  step("delete", server(from), undefined),
+];
 const kept: Cases = {
   rule: "control-plane-kept",
-  compliant: [[step("update", server("cp-1"), server("cp-1"))]],
+  compliant: [
+    [step("update", server("cp-1"), server("cp-1"))],
+    renewal("cp-1", "cp-1-g2"),
+    renewal("cp-1-g9", "cp-1-g10"),
+    [step("replace", latitude("cp-2"), latitude("cp-2", { generation: 2 }))],
+  ],
   violating: [
+    [[step("delete", vm("cp-1"), undefined)], /^cp-1: it would be deleted/],
+    [[...renewal("cp-1", "cp-1-g2"), ...renewal("cp-2", "cp-2-g2")], /^cp-1: it would be/, /^cp-2: it would be/],
+    [["cp-1", "cp-1-g2"].map((name) => step("delete", server(name), undefined)), /^cp-1: /, /^cp-1-g2: /],
+    [renewal("cp-1-g3", "cp-1-g2"), /^cp-1-g3: it would be deleted/],
+    [renewal("cp-1", "cp-3-g2"), /^cp-1: it would be deleted/],
+    [[step("create", undefined, vm("cp-1-g2")), step("delete", server("cp-1"), undefined)], /^cp-1: /],
+    [[step("replace", latitude("cp-2", { generation: 2 }), latitude("cp-2"))], /^cp-2: it would be replaced/],
     [
       [step("replace", server("site-controlplane-2"), server("site-controlplane-2"))],
       /^site-controlplane-2: it would be replaced/,
