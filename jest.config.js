@@ -3,9 +3,10 @@ module.exports = {
   testEnvironment: "node",
   // Machines are shared: a test that needs two seconds alone may need ten beside a build.
   testTimeout: 30_000,
-  // Labs wait more than they compute. With one worker, jest runs the tests in its own process, where a server that
-  // somebody forgot to close keeps it from ending.
-  maxWorkers: 2,
+  // One lab keeps two cores busy: two at once take as long, and what waits for an API server runs out of time.
+  maxWorkers: 1,
+  // With one worker the tests run in jest's own process, which a server that somebody forgot to close would keep alive.
+  forceExit: true,
   roots: ["<rootDir>/test"],
   testMatch: ["**/*.test.ts"],
   transform: {
