@@ -115,9 +115,10 @@ describe("a lab brought up by the engine", () => {
     const [began, before] = [Date.now(), processorSeconds()];
     await mustLab(NAME, "preview", "--expect-no-changes");
     const [seconds, load] = [(Date.now() - began) / 1000, (loadavg()[0] ?? 0) / availableParallelism()];
-    // 8 s on an idle machine: that much work at most, and that much time by as much as others keep this machine busy.
+    // 8 s on an idle machine: that much work at most, and that much time by as much as the machine is busy; the lab's own
+    // bring-up still counts in its load.
     expect(processorSeconds() - before).toBeLessThan(8);
-    expect(seconds).toBeLessThan(8 * Math.min(Math.max(load, 1), 3));
+    expect(seconds).toBeLessThan(8 * Math.min(Math.max(load, 1.5), 3));
     expect((await lab(NAME, ["up"])).stderr).toContain("nothing had to change");
   });
 
