@@ -3,6 +3,7 @@ import { imageAssets } from "../../boot/assets";
 import { childOptions } from "../child";
 import type { MachineLinks, Machines, MachinesArgs, ProvidedMachine, WantedMachine } from "../contract";
 import { tellFactory } from "../factory";
+import { ofGeneration } from "../generation";
 import { LatitudeServer } from "./LatitudeServer";
 import { LatitudeVirtualNetwork } from "./LatitudeVirtualNetwork";
 import type { LatitudeSpec } from "./spec";
@@ -66,7 +67,7 @@ function serverArgs(site: string, { node }: WantedMachine, spec: LatitudeSpec, i
     site: spec.region,
     plan: size ?? spec.plan,
     // Its name is how an order is found again: the next generation must not find the last one.
-    hostname: generation === 1 ? `${site}-${key}` : `${site}-${key}-g${generation}`,
+    hostname: ofGeneration(`${site}-${key}`, generation),
     billing: spec.billing,
     ipxe,
     ...(gpus > 0 && { gpu: true }),
